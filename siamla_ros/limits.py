@@ -1,0 +1,60 @@
+"""Dataclass fields that carry their own limits and description.
+
+A frozen configuration declares each number once, with its range and a sentence for the user; the
+same metadata validates the value, describes the ROS parameter and fills the documentation, so that
+the three cannot disagree.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import field, fields
+from typing import Any
+
+
+def bounded(default: float, minimum: float, maximum: float, description: str) -> Any:
+    """A dataclass field: number within [minimum, maximum]; an int default asks for an int."""
+    return field(
+        default=default,
+        metadata={'minimum': minimum, 'maximum': maximum, 'description': description},
+    )
+
+
+def choice(default: str, choices: tuple[str, ...], description: str) -> Any:
+    """A dataclass field: one of a few words."""
+    return field(default=default, metadata={'choices': choices, 'description': description})
+
+
+def switch(default: bool, description: str) -> Any:
+    """A dataclass field: true or false."""
+    return field(default=default, metadata={'description': description})
+
+
+def check_fields(config: Any) -> None:
+    """Check each declared field of a dataclass instance.
+
+    Raises ValueError naming the field, its value and the limit.
+    """
+    for item in fields(config):
+        value = getattr(config, item.name)
+        if 'choices' in item.metadata:
+            if value not in item.metadata['choices']:
+                allowed = ' | '.join(item.metadata['choices'])
+                raise ValueError(f'{item.name} is {value!r}, must be one of {allowed}')
+        elif isinstance(item.default, bool):
+            if not isinstance(value, bool):
+                raise ValueError(f'{item.name} is {value!r}, must be true or false')
+        elif 'minimum' in item.metadata:
+            check_number(item.name, value, item.metadata, whole=isinstance(item.default, int))
+
+
+def check_number(name: str, value: Any, limits: Any, whole: bool = False) -> None:
+    """Raise ValueError unless value is a finite number (an int if whole) within the limits."""
+    kinds = int if whole else (int, float)
+    noun = 'a whole number' if whole else 'a finite number'
+    if isinstance(value, bool) or not isinstance(value, kinds) or not math.isfinite(value):
+        raise ValueError(f'{name} is {value!r}, must be {noun}')
+    if not limits['minimum'] <= value <= limits['maximum']:
+        raise ValueError(
+            f'{name} is {value!r}, must lie in [{limits["minimum"]}, {limits["maximum"]}]'
+        )
