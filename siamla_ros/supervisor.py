@@ -210,9 +210,9 @@ class Supervisor:
     def _interval(self, memory: Memory, stamp_s: float) -> tuple[float, bool]:
         """Seconds to count since the last image, and whether the stamps broke off between them."""
         raw = stamp_s - memory.stamp_s
-        limit = self.config.stale_after_s
-        counted = min(raw, limit) if raw > 0.0 else min(self.config.assumed_interval_s, limit)
-        return counted, abs(raw) > limit
+        broken = abs(raw) > self.config.stale_after_s
+        counted = raw if raw > 0.0 and not broken else self.config.assumed_interval_s
+        return counted, broken
 
     def _timed_out(self, memory: Memory) -> bool:
         return 0.0 < self.config.uncertain_timeout_s <= memory.seconds_in_state
