@@ -6,9 +6,9 @@ import pytest
 
 index = pytest.importorskip('ament_index_python.packages', reason='needs a built ROS workspace')
 
-# Type hashes of upstream's vision_msgs 4.1.1, from the type descriptions generated from its sources
-# (https://github.com/ros-perception/vision_msgs, branch ros2). Comments do not enter them; the name,
-# the type and the order of every field do, in nested messages too.
+# Type hashes of upstream's vision_msgs 4.1.1, from the type descriptions generated from its
+# sources (https://github.com/ros-perception/vision_msgs, branch ros2). Comments do not enter them;
+# the name, the type and the order of every field do, in nested messages too.
 UPSTREAM = {
     'BoundingBox2D':
         '008eacbb0cf8f26e83795547bed013eec3675485ef386ec056d80eaaf1c1ce2f',
