@@ -92,7 +92,7 @@ class SupervisorConfig:
         0.9, 0.0, 10.0, 'second peak / confidence from which a rival makes a frame only fair'
     )
     stale_after_s: float = bounded(
-        1.0, 0.001, 3600.0, 'gap between two stamps, either way, that suspends belief; above the camera interval'
+        1.0, 0.001, 3600.0, 'gap between stamps that suspends belief; must exceed the interval'
     )
     assumed_interval_s: float = bounded(
         1.0 / 30.0, 0.001, 10.0, 'interval counted where stamps do not advance or break off'

@@ -25,9 +25,7 @@ target is confirmed again.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
-from enum import IntEnum
-from typing import NamedTuple
+from dataclasses import replace
 
 from siamla_ros.evidence import (
     Box,
@@ -43,85 +41,11 @@ from siamla_ros.evidence import (
     check_stamp,
     touches_border,
 )
+from siamla_ros.supervision import NO_FRAMES, Decision, Memory, State
 
 __all__ = [
     'Decision', 'Memory', 'Observation', 'Reason', 'State', 'Supervisor', 'SupervisorConfig',
 ]
-
-
-class State(IntEnum):
-    """The values of TrackStatus.msg."""
-
-    IDLE = 0
-    TRACKING = 1
-    UNCERTAIN = 2
-    LOST = 3
-    SEARCHING = 4
-
-
-class Count(NamedTuple):
-    """A run of frames and the seconds from its first frame to its last."""
-
-    frames: int = 0
-    seconds: float = 0.0
-
-    def more(self, interval_s: float) -> Count:
-        """One frame more."""
-        return Count(self.frames + 1, self.seconds + interval_s if self.frames else 0.0)
-
-    def less(self, interval_s: float) -> Count:
-        """One frame less, though time went on; nothing is left of a run of one."""
-        return Count(self.frames - 1, self.seconds + interval_s) if self.frames > 1 else NO_FRAMES
-
-    def reached(self, frames: int, seconds: float) -> bool:
-        """Whether it is as long as both limits ask."""
-        return self.frames >= frames and self.seconds >= seconds - 1e-9
-
-
-NO_FRAMES = Count()
-
-
-@dataclass(frozen=True)
-class Memory:
-    """What the supervisor knows of one target; immutable, made by `Supervisor`.
-
-    reason: why the state was entered. box_xywh: the last box that was followed, box_age_s seconds
-    ago. trusted_box_xywh, trusted_stamp_s: the last box that was believed in TRACKING, and its
-    image. lost_s: seconds since LOST was declared.
-    """
-
-    state: State = State.IDLE
-    reason: Reason = Reason.NONE
-    frames_in_state: int = 0
-    seconds_in_state: float = 0.0
-    stamp_s: float = 0.0
-    image_size: tuple[int, int] = (0, 0)
-    box_xywh: Box = (0.0, 0.0, 0.0, 0.0)
-    box_age_s: float = 0.0
-    full_size: float = 0.0
-    trusted_box_xywh: Box = (0.0, 0.0, 0.0, 0.0)
-    trusted_stamp_s: float = 0.0
-    good: Count = NO_FRAMES
-    settled: Count = NO_FRAMES
-    bad: Count = NO_FRAMES
-    lost_s: float = 0.0
-    search_over: bool = False
-
-
-class Decision(NamedTuple):
-    """What to do with the tracker's answer.
-
-    reason: why `state` was entered (it stays while the state does). believed: publish the box as a
-    detection. accept_state: replace the old TargetState by the new one. template_ok: the frame is
-    good enough to learn the target's look from.
-    """
-
-    state: State
-    reason: Reason
-    believed: bool
-    accept_state: bool
-    memory: Memory
-    template_ok: bool = False
 
 
 class Supervisor:
@@ -202,7 +126,7 @@ class Supervisor:
         check_box(box_xywh, smallest=1e-6)
         memory = Memory(
             state=State.TRACKING, reason=reason, frames_in_state=1, stamp_s=stamp_s,
-            image_size=image_size, box_xywh=box_xywh, full_size=box_size(box_xywh),
+            image_size=image_size, box_xywh=box_xywh, full_wh=box_xywh[2:],
             trusted_box_xywh=box_xywh, trusted_stamp_s=stamp_s,
         )
         return Decision(State.TRACKING, reason, True, True, memory, template_ok=True)
@@ -241,7 +165,7 @@ def _age(memory: Memory, stamp_s: float, interval_s: float, broken: bool) -> Mem
     """Let time go on by one image; after a break the old box says nothing about the new one."""
     if broken:
         memory = replace(
-            memory, box_age_s=math.inf, full_size=0.0, good=NO_FRAMES, settled=NO_FRAMES
+            memory, box_age_s=math.inf, full_wh=(0.0, 0.0), good=NO_FRAMES, settled=NO_FRAMES
         )
     lost = memory.state in (State.LOST, State.SEARCHING)
     return replace(
@@ -281,10 +205,10 @@ def _decide(
     tracking = memory.state is State.TRACKING
     if usable:
         cut = touches_border(seen.box_xywh, seen.image_size)
-        size = box_size(seen.box_xywh)
+        smaller = box_size(seen.box_xywh) < memory.full_size
         memory = replace(
             memory, box_xywh=seen.box_xywh, box_age_s=0.0,
-            full_size=max(memory.full_size, size) if cut else size,
+            full_wh=memory.full_wh if cut and smaller else seen.box_xywh[2:],
         )
     if usable and tracking:
         memory = replace(memory, trusted_box_xywh=seen.box_xywh, trusted_stamp_s=seen.stamp_s)
