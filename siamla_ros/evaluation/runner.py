@@ -1,0 +1,87 @@
+"""One-pass evaluation: run a tracker once over each sequence and keep everything that it said."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from siamla_ros.evaluation.metrics import Scores, judged_frames, overlap, sequence_scores
+from siamla_ros.evaluation.sequence import Sequence
+from siamla_ros.evaluation.trackers.base import EvalTracker
+
+
+@dataclass(frozen=True)
+class Run:
+    """What one tracker said on one sequence: N rows, the first for the given box and `init`."""
+
+    tracker: str
+    sequence: str
+    boxes_xywh: np.ndarray  # N x 4
+    confidence: np.ndarray  # N, NaN where the tracker has none
+    seconds: np.ndarray  # N
+    truth_xywh: np.ndarray  # N x 4, NaN where absent
+    absent: np.ndarray  # N bool
+    extra: dict[str, np.ndarray]  # further values a frame, NaN where not given
+
+    @property
+    def scores(self) -> Scores:
+        """The figures of this sequence."""
+        return sequence_scores(self.boxes_xywh, self.truth_xywh)
+
+    @property
+    def iou(self) -> np.ndarray:
+        """N overlaps with the truth; 0 where there is none."""
+        return overlap(self.boxes_xywh, self.truth_xywh)
+
+    @property
+    def judged(self) -> np.ndarray:
+        """N bool: frames that count."""
+        return judged_frames(self.truth_xywh)
+
+    @property
+    def median_ms(self) -> float:
+        """Median time of an update, milliseconds."""
+        return float(np.median(self.seconds[1:]) * 1e3)
+
+
+def run_sequence(
+    tracker: EvalTracker, sequence: Sequence, on_frame: Callable[[], None] = lambda: None
+) -> Run:
+    """Initialise on the first box, update on every other frame; only these calls are timed."""
+    boxes = np.full((len(sequence), 4), np.nan)
+    confidence = np.full(len(sequence), np.nan)
+    seconds = np.full(len(sequence), np.nan)
+    extra: dict[str, np.ndarray] = {}
+    for index, image in enumerate(sequence.frames()):
+        start = time.perf_counter()
+        if index == 0:
+            tracker.init(image, sequence.init_box_xywh)
+            seconds[0] = time.perf_counter() - start
+            boxes[0], confidence[0] = sequence.init_box_xywh, 1.0
+        else:
+            estimate = tracker.update(image)
+            seconds[index] = time.perf_counter() - start
+            boxes[index], confidence[index] = estimate.box_xywh, estimate.confidence
+            for key, value in estimate.extra.items():
+                extra.setdefault(key, np.full(len(sequence), np.nan))[index] = value
+        on_frame()
+    return Run(
+        tracker.name,
+        sequence.name,
+        boxes,
+        confidence,
+        seconds,
+        sequence.boxes_xywh,
+        sequence.absent,
+        extra,
+    )
+
+
+def run_all(
+    tracker: EvalTracker, sequences: Iterable[Sequence], on_frame: Callable[[], None] = lambda: None
+) -> list[Run]:
+    """One Run a sequence, in order."""
+    return [run_sequence(tracker, sequence, on_frame) for sequence in sequences]

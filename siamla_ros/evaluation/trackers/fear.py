@@ -1,0 +1,94 @@
+"""FEAR-XS from its two ONNX files: anisotropic crops (the box grows by a share of its own width and
+height), neither window nor penalty, the box clipped to the image.
+
+The authors' code rounds every box and window to whole pixels. Sub-pixel boxes score a little better
+(docs/evaluation.md), so they are the default here, in the peer's favour; `whole_pixels` rounds.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from siamla_ros.evaluation.trackers.base import Box, Estimate
+from siamla_ros.evaluation.trackers.ort import describe_files, open_session
+from siamla_ros.evaluation.trackers.sampling import sample, to_input
+
+TEMPLATE_SIZE, SEARCH_SIZE, STRIDE, SCORE_SIZE = 128, 256, 16, 16
+TEMPLATE_MARGIN, SEARCH_MARGIN = 0.2, 2.0  # of the width and height, on each side
+MIN_SIDE_PX = 3
+
+
+def clip_box(box_xywh: np.ndarray, image_shape: tuple[int, ...]) -> np.ndarray:
+    """The part of a box inside the image, at least 3 px a side: 4 float64."""
+    limits = np.array([image_shape[1], image_shape[0]], np.float64)
+    low = np.clip(box_xywh[:2], 0, limits)
+    size = np.clip(box_xywh[:2] + box_xywh[2:], 0, limits) - low
+    low -= np.where(size < MIN_SIDE_PX, np.maximum(0, low + MIN_SIDE_PX - limits), 0)
+    return np.concatenate([low, np.maximum(size, MIN_SIDE_PX)])
+
+
+def grow(box_xywh: np.ndarray, margin: float) -> np.ndarray:
+    """The box with `margin` of its width and height added on each side, 4 float64."""
+    return np.concatenate([box_xywh[:2] - margin * box_xywh[2:], (1 + 2 * margin) * box_xywh[2:]])
+
+
+class FearTracker:
+    """`fear:init.onnx,track.onnx`; `fear-rounded:...` with whole_pixels."""
+
+    def __init__(
+        self,
+        init_model: str | Path,
+        track_model: str | Path,
+        whole_pixels: bool = False,
+        name: str = "fear",
+    ) -> None:
+        self.name = name
+        self.whole_pixels = whole_pixels
+        self._files = {"init": init_model, "track": track_model}
+        self._init_session = open_session(init_model)
+        self._track_session = open_session(track_model)
+        self._centres = (np.arange(SCORE_SIZE) - SCORE_SIZE // 2) * STRIDE + SEARCH_SIZE // 2
+        self._box = np.zeros(4)
+        self._fill = np.zeros(3)
+        self._template = np.zeros(0, np.float32)
+
+    def init(self, image_bgr: np.ndarray, box_xywh: Box) -> None:
+        """Take the template and the mean colour of the first image."""
+        box = np.array(box_xywh, np.float64)
+        self._box = clip_box(np.trunc(box) if self.whole_pixels else box, image_bgr.shape)
+        self._fill = image_bgr.mean(axis=(0, 1))
+        crop = sample(image_bgr, self._window(TEMPLATE_MARGIN), TEMPLATE_SIZE, self._fill)
+        feed = {"image": to_input(crop, rgb=True)}
+        self._template = self._init_session.run(["features"], feed)[0]
+
+    def update(self, image_bgr: np.ndarray) -> Estimate:
+        """The box at the best cell; confidence is that cell's sigmoid."""
+        window = self._window(SEARCH_MARGIN)
+        crop = sample(image_bgr, window, SEARCH_SIZE, self._fill)
+        feed = {"image": to_input(crop, rgb=True), "template_features": self._template}
+        distances, logits = self._track_session.run(["bbox", "cls"], feed)
+        row, col = np.unravel_index(int(np.argmax(logits[0, 0])), logits.shape[2:])
+        left, top, right, bottom = (float(v) for v in distances[0, :, row, col])
+        corner = np.array([self._centres[col] - left, self._centres[row] - top])
+        scale = window[2:] / SEARCH_SIZE
+        found = np.concatenate(
+            [corner * scale + window[:2], np.array([left + right, top + bottom]) * scale]
+        )
+        self._box = clip_box(np.round(found) if self.whole_pixels else found, image_bgr.shape)
+        confidence = 1.0 / (1.0 + np.exp(-float(logits[0, 0, row, col])))
+        return Estimate(tuple(float(v) for v in self._box), float(confidence))
+
+    def _window(self, margin: float) -> np.ndarray:
+        window = grow(self._box, margin)
+        return np.trunc(window) if self.whole_pixels else window
+
+    def describe(self) -> dict[str, Any]:
+        """Name, rounding, runtime and model files."""
+        return {
+            "name": self.name,
+            "whole_pixels": self.whole_pixels,
+            **describe_files(**self._files),
+        }
