@@ -1,64 +1,99 @@
-"""Datasets by folder format."""
+"""Datasets by folder: which layout it is, and its sequences."""
 
 from __future__ import annotations
 
+import fnmatch
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-import numpy as np
+from siamla_ros.evaluation import formats
+from siamla_ros.evaluation.sequence import DatasetError, Sequence
 
-from siamla_ros.evaluation.sequence import DatasetError, Sequence, VideoFrames
-
-
-def read_boxes(path: Path) -> np.ndarray:
-    """Rows of four numbers as N x 4 float64; DatasetError names the file and the line."""
-    rows = []
-    for number, line in enumerate(_lines(path), 1):
-        fields = line.replace(",", " ").replace(";", " ").split()
-        try:
-            values = [float(field) for field in fields]
-        except ValueError:
-            raise DatasetError(f"{path}:{number}: not numbers: {line!r}") from None
-        if len(values) != 4:
-            raise DatasetError(
-                f"{path}:{number}: expected 4 numbers x,y,w,h, got {len(values)}: {line!r}"
-            )
-        rows.append(values)
-    if not rows:
-        raise DatasetError(f"{path}: no boxes")
-    return np.array(rows)
+FOLDER_READERS: dict[str, Callable[[Path], Iterator[Sequence]]] = {
+    "video": formats.video_folder,
+    "otb": formats.otb_folder,
+    "got10k": formats.got10k_folder,
+    "lasot": formats.lasot_folder,
+    "vot": formats.vot_folder,
+}
+ROOT_READERS: dict[str, Callable[[Path], Iterator[Sequence]]] = {
+    "trackingnet": formats.trackingnet_root,
+    "davis": formats.davis_root,
+}
+FORMATS = ("auto", *FOLDER_READERS, *ROOT_READERS)
 
 
-def read_flags(path: Path) -> np.ndarray:
-    """0/1 flags as N bool; DatasetError names the file and the line."""
-    flags = []
-    for number, line in enumerate(_lines(path), 1):
-        for field in line.replace(",", " ").split():
-            if field not in ("0", "1"):
-                raise DatasetError(f"{path}:{number}: expected 0 or 1, got {field!r}")
-            flags.append(field == "1")
-    return np.array(flags, bool)
-
-
-def _lines(path: Path) -> list[str]:
-    try:
-        text = path.read_text()
-    except OSError as error:
-        raise DatasetError(f"{path}: {error.strerror}") from error
-    return text.strip("\r\n \t").splitlines()
-
-
-def read_video_sequence(folder: Path) -> Sequence:
-    """video.mp4 + groundtruth_rect.txt (+ absent.txt)."""
-    boxes = read_boxes(folder / "groundtruth_rect.txt")
-    flags = folder / "absent.txt"
-    absent = read_flags(flags) if flags.is_file() else None
-    return Sequence(folder.name, VideoFrames(folder / "video.mp4"), boxes, absent)
-
-
-def load_dataset(root: str | Path) -> list[Sequence]:
-    """Every sequence folder under root, by name."""
-    root = Path(root)
-    folders = sorted(path for path in root.iterdir() if (path / "groundtruth_rect.txt").is_file())
+def detect_format(root: Path) -> str:
+    """The layout of a dataset folder; DatasetError when it is none of FORMATS."""
+    if (root / "JPEGImages").is_dir() and (root / "Annotations").is_dir():
+        return "davis"
+    if (root / "anno").is_dir() and (root / "frames").is_dir():
+        return "trackingnet"
+    folders = sequence_folders(root)
     if not folders:
-        raise DatasetError(f"{root}: no sequence folder")
-    return [read_video_sequence(folder) for folder in folders]
+        raise DatasetError(
+            f"{root}: no folder with groundtruth_rect.txt or groundtruth.txt, and neither "
+            "JPEGImages/ and Annotations/ nor anno/ and frames/"
+        )
+    return _folder_format(folders[0])
+
+
+def _folder_format(folder: Path) -> str:
+    if list(folder.glob("groundtruth_rect*.txt")):
+        return "video" if formats.find_video(folder) else "otb"
+    if (folder / "img").is_dir():
+        return "lasot"
+    if (folder / "color").is_dir() or _polygons(folder):
+        return "vot"
+    return "got10k"
+
+
+def _polygons(folder: Path) -> bool:
+    with (folder / "groundtruth.txt").open(encoding="utf-8") as file:
+        return len(file.readline().replace(",", " ").split()) > 4
+
+
+def sequence_folders(root: Path) -> list[Path]:
+    """Folders at or below root that hold ground truth, by name; not within one another."""
+    if not root.is_dir():
+        raise DatasetError(f"{root}: no such folder")
+    if list(root.glob("groundtruth*.txt")):
+        return [root]
+    found: list[Path] = []
+    for child in sorted(path for path in root.iterdir() if path.is_dir()):
+        found += [child] if list(child.glob("groundtruth*.txt")) else _below(child)
+    return found
+
+
+def _below(folder: Path) -> list[Path]:
+    """LaSOT keeps its sequences one folder deeper, by class."""
+    children = sorted(path for path in folder.iterdir() if path.is_dir())
+    return [child for child in children if list(child.glob("groundtruth*.txt"))]
+
+
+def load_dataset(
+    root: str | Path, layout: str = "auto", names: Iterable[str] = ()
+) -> list[Sequence]:
+    """Every sequence under root, or those whose name matches one of the patterns in `names`.
+
+    :raises DatasetError: a file is missing or damaged, or a pattern matches nothing
+    """
+    root, patterns = Path(root), list(names)
+    if layout not in FORMATS:
+        raise DatasetError(f"format {layout!r}: must be one of {', '.join(FORMATS)}")
+    if layout == "auto":
+        layout = detect_format(root)
+    if layout in ROOT_READERS:
+        sequences = list(ROOT_READERS[layout](root))
+    else:
+        read = FOLDER_READERS[layout]
+        sequences = [item for folder in sequence_folders(root) for item in read(folder)]
+    for pattern in patterns:
+        if not any(fnmatch.fnmatchcase(item.name, pattern) for item in sequences):
+            known = ", ".join(item.name for item in sequences)
+            raise DatasetError(f"{root}: no sequence matches {pattern!r}; there are: {known}")
+    if patterns:
+        sequences = [s for s in sequences if any(fnmatch.fnmatchcase(s.name, p) for p in patterns)]
+    if not sequences:
+        raise DatasetError(f"{root}: no sequence in format {layout}")
+    return sequences

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
+from siamla_ros.evaluation.cells import Cells, alignment
 from siamla_ros.evaluation.metrics import Scores, judged_frames, overlap, sequence_scores
 from siamla_ros.evaluation.sequence import Sequence
 from siamla_ros.evaluation.trackers.base import EvalTracker
@@ -48,13 +49,20 @@ class Run:
 
 
 def run_sequence(
-    tracker: EvalTracker, sequence: Sequence, on_frame: Callable[[], None] = lambda: None
+    tracker: EvalTracker,
+    sequence: Sequence,
+    on_frame: Callable[[], None] = lambda: None,
+    look_at_cells: bool = False,
 ) -> Run:
-    """Initialise on the first box, update on every other frame; only these calls are timed."""
+    """Initialise on the first box, update on every other frame; only these calls are timed.
+
+    look_at_cells: also judge the alignment of scores and boxes, where the tracker shows its cells.
+    """
     boxes = np.full((len(sequence), 4), np.nan)
     confidence = np.full(len(sequence), np.nan)
     seconds = np.full(len(sequence), np.nan)
     extra: dict[str, np.ndarray] = {}
+    cells = getattr(tracker, "last_cells", None) if look_at_cells else None
     for index, image in enumerate(sequence.frames()):
         start = time.perf_counter()
         if index == 0:
@@ -65,7 +73,8 @@ def run_sequence(
             estimate = tracker.update(image)
             seconds[index] = time.perf_counter() - start
             boxes[index], confidence[index] = estimate.box_xywh, estimate.confidence
-            for key, value in estimate.extra.items():
+            values = {**estimate.extra, **_aligned(cells, sequence.boxes_xywh[index])}
+            for key, value in values.items():
                 extra.setdefault(key, np.full(len(sequence), np.nan))[index] = value
         on_frame()
     return Run(
@@ -80,8 +89,6 @@ def run_sequence(
     )
 
 
-def run_all(
-    tracker: EvalTracker, sequences: Iterable[Sequence], on_frame: Callable[[], None] = lambda: None
-) -> list[Run]:
-    """One Run a sequence, in order."""
-    return [run_sequence(tracker, sequence, on_frame) for sequence in sequences]
+def _aligned(cells: Callable[[], Cells | None] | None, truth_xywh: np.ndarray) -> dict[str, float]:
+    found = cells() if cells is not None and np.isfinite(truth_xywh).all() else None
+    return {} if found is None else alignment(found, truth_xywh)

@@ -13,7 +13,7 @@ import numpy as np
 Box = tuple[float, float, float, float]
 
 
-class TrackerUnavailable(RuntimeError):
+class TrackerUnavailable(ValueError):
     """A tracker cannot be made here; the message says what is missing and where it comes from."""
 
 
@@ -27,7 +27,11 @@ class Estimate:
 
 
 class EvalTracker(Protocol):
-    """One target at a time; `init` forgets whatever was tracked before."""
+    """One target at a time; `init` forgets whatever was tracked before.
+
+    A tracker may also have `last_cells() -> Cells | None`: the response map of the last update, for
+    the alignment of scores and boxes.
+    """
 
     name: str
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from siamla_ros.evaluation.cells import Cells
 from siamla_ros.evaluation.trackers.base import Box, Estimate
 from siamla_ros.evaluation.trackers.ort import describe_files, open_session
 from siamla_ros.evaluation.trackers.sampling import sample, to_input
@@ -50,7 +51,9 @@ class FearTracker:
         self._files = {"init": init_model, "track": track_model}
         self._init_session = open_session(init_model)
         self._track_session = open_session(track_model)
-        self._centres = (np.arange(SCORE_SIZE) - SCORE_SIZE // 2) * STRIDE + SEARCH_SIZE // 2
+        axis = (np.arange(SCORE_SIZE) - SCORE_SIZE // 2) * STRIDE + SEARCH_SIZE / 2
+        self._cells_xy = np.stack(np.meshgrid(axis, axis), -1).reshape(-1, 2)
+        self._last: tuple[np.ndarray, np.ndarray, np.ndarray] | None = None
         self._box = np.zeros(4)
         self._fill = np.zeros(3)
         self._template = np.zeros(0, np.float32)
@@ -58,6 +61,7 @@ class FearTracker:
     def init(self, image_bgr: np.ndarray, box_xywh: Box) -> None:
         """Take the template and the mean colour of the first image."""
         box = np.array(box_xywh, np.float64)
+        self._last = None
         self._box = clip_box(np.trunc(box) if self.whole_pixels else box, image_bgr.shape)
         self._fill = image_bgr.mean(axis=(0, 1))
         crop = sample(image_bgr, self._window(TEMPLATE_MARGIN), TEMPLATE_SIZE, self._fill)
@@ -70,16 +74,28 @@ class FearTracker:
         crop = sample(image_bgr, window, SEARCH_SIZE, self._fill)
         feed = {"image": to_input(crop, rgb=True), "template_features": self._template}
         distances, logits = self._track_session.run(["bbox", "cls"], feed)
-        row, col = np.unravel_index(int(np.argmax(logits[0, 0])), logits.shape[2:])
-        left, top, right, bottom = (float(v) for v in distances[0, :, row, col])
-        corner = np.array([self._centres[col] - left, self._centres[row] - top])
-        scale = window[2:] / SEARCH_SIZE
-        found = np.concatenate(
-            [corner * scale + window[:2], np.array([left + right, top + bottom]) * scale]
-        )
+        self._last = distances[0].reshape(4, -1).astype(np.float64), logits[0, 0].ravel(), window
+        best = int(np.argmax(self._last[1]))
+        found = self._image_boxes()[best]
         self._box = clip_box(np.round(found) if self.whole_pixels else found, image_bgr.shape)
-        confidence = 1.0 / (1.0 + np.exp(-float(logits[0, 0, row, col])))
+        confidence = 1.0 / (1.0 + np.exp(-float(self._last[1][best])))
         return Estimate(tuple(float(v) for v in self._box), float(confidence))
+
+    def _image_boxes(self) -> np.ndarray:
+        """The box of every cell of the last map, M x 4 in image pixels."""
+        (left, top, right, bottom), _, window = self._last
+        corner = self._cells_xy.T - np.stack([left, top])
+        scale = window[2:, None] / SEARCH_SIZE
+        size = np.stack([left + right, top + bottom]) * scale
+        return np.concatenate([corner * scale + window[:2, None], size]).T
+
+    def last_cells(self) -> Cells | None:
+        """Boxes, places and logits of the last map."""
+        if self._last is None:
+            return None
+        _, logits, window = self._last
+        centres = self._cells_xy * window[2:] / SEARCH_SIZE + window[:2]
+        return Cells(self._image_boxes(), centres, logits)
 
     def _window(self, margin: float) -> np.ndarray:
         window = grow(self._box, margin)
