@@ -17,7 +17,7 @@ setup:
 	@tools/setup
 
 demo: setup
-	@tools/with_env tools/demo $(if $(VIDEO),--video '$(VIDEO)') $(if $(INIT),--init '$(INIT)')
+	@tools/with_env python tools/demo $(if $(VIDEO),--video '$(VIDEO)') $(if $(INIT),--init '$(INIT)')
 
 test: setup lint
 	@tools/with_env pytest

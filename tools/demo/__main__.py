@@ -1,0 +1,172 @@
+"""`make demo`: camera and tracker as separate processes over DDS, a box in, detections out.
+
+Runs in the environment of `tools/with_env`. Leaves demo_output/annotated.mp4 and the logs of the
+processes beside it; exits with 1 where no detection came.
+"""
+import argparse
+import json
+import re
+import shutil
+import signal
+import sys
+import time
+from pathlib import Path
+
+import rclpy
+from ament_index_python.packages import PackageNotFoundError, get_package_prefix
+from clip import Clip, ClipError, fetch_clip
+from processes import Processes
+from rclpy.executors import SingleThreadedExecutor
+from watch import Watcher
+
+ROOT = Path(__file__).resolve().parents[2]
+NAMESPACE = '/siamla_demo'
+VIEWERS = 3               # of the images: tracker, recorder, and the demo itself
+START_LIMIT_S = 90.0      # until all of them are there: loading torch takes long on a cold disk
+DRAIN_S = 2.5             # after the last image: diagnostics come once a second
+
+
+class DemoError(RuntimeError):
+    """The demo cannot go on; the message says why."""
+
+
+def parse_arguments() -> argparse.Namespace:
+    """Reads the command line; `make demo` passes VIDEO and INIT on."""
+    parser = argparse.ArgumentParser(prog='make demo', description=__doc__)
+    parser.add_argument('--video', help='video file, folder of images or number of a camera')
+    parser.add_argument('--init', help='x,y,w,h of the target in its first image, in pixels')
+    parser.add_argument('--rate', type=float, default=30.0, help='images a second')
+    parser.add_argument('--seconds', type=float, help='stop after so long')
+    parser.add_argument('--device', default='auto', help='auto, cpu or cuda:N')
+    parser.add_argument('--output', type=Path, default=ROOT / 'demo_output')
+    return parser.parse_args()
+
+
+def choose_clip(args: argparse.Namespace) -> Clip:
+    """The user's own video and box, or the default ones."""
+    if args.video is None:
+        if args.init is not None:
+            raise DemoError('INIT=x,y,w,h needs VIDEO=... to go with it')
+        return fetch_clip(ROOT / '.cache')
+    if not args.video.isdigit() and not Path(args.video).exists():
+        raise DemoError(f'VIDEO={args.video}: no such file or folder')
+    try:
+        x, y, w, h = (float(part) for part in (args.init or '').split(','))
+    except ValueError as error:
+        raise DemoError(f'INIT={args.init}: must be x,y,w,h in pixels of the first image, '
+                        'four numbers') from error
+    source = args.video if args.video.isdigit() else Path(args.video).resolve()
+    return Clip(Path(source), (x, y, w, h), 0, 'target')
+
+
+def node(executable: str, **parameters: object) -> list[str]:
+    """The command that starts a node of the package in the demo's namespace."""
+    path = Path(get_package_prefix('siamla_ros'), 'lib', 'siamla_ros', executable)
+    command = [str(path), '--ros-args', '-r', f'__ns:={NAMESPACE}']
+    for name, value in parameters.items():
+        command += ['-p', f'{name}:={value}']
+    return command
+
+
+def play(args: argparse.Namespace, clip: Clip, video: Path, processes: Processes,
+         executor: SingleThreadedExecutor, watcher: Watcher) -> None:
+    """Starts the nodes and follows them until the video is over or the user stops it."""
+    processes.start('tracker', node('tracker_node', device=args.device))
+    processes.start('recorder', node('recorder', output=video, rate=args.rate, print_every=0,
+                                     summary=args.output / 'summary.json'))
+    limit_s = time.monotonic() + START_LIMIT_S
+    # Not counting the camera: it is started when everybody is ready, so that nobody misses image 0.
+    while not watcher.graph_is_complete(VIEWERS):
+        executor.spin_once(timeout_sec=0.1)
+        raise_on_failure(processes)
+        if reason := re.search(r'cannot be configured: .*', processes.log('tracker')):
+            raise DemoError(f'the tracker {reason.group()}')
+        if time.monotonic() > limit_s:
+            raise DemoError(f'the tracker did not become active within {START_LIMIT_S:.0f} s:\n'
+                            + processes.log('tracker'))
+    print('tracker is active:', *re.findall(r'runs on .*', processes.log('tracker')), flush=True)
+    processes.start('camera', node('camera_node', source=clip.path, rate=args.rate, loop=False,
+                                   wait_for_subscribers=VIEWERS))
+    limit_s = time.monotonic() + (args.seconds or float('inf'))
+    while not processes.ended('camera') and time.monotonic() < limit_s:
+        executor.spin_once(timeout_sec=0.1)
+        raise_on_failure(processes)
+    limit_s = time.monotonic() + DRAIN_S
+    while time.monotonic() < limit_s:
+        executor.spin_once(timeout_sec=0.1)
+    raise_on_failure(processes)
+
+
+def raise_on_failure(processes: Processes) -> None:
+    """DemoError with the log of the process that failed, if one has."""
+    for name in processes.failures():
+        raise DemoError(f'the {name} failed:\n{processes.log(name)}')
+
+
+def run(args: argparse.Namespace) -> int:
+    """Runs the whole demo; returns the exit status."""
+    clip = choose_clip(args)
+    shutil.rmtree(args.output, ignore_errors=True)
+    video = args.output / 'annotated.mp4'
+    print(f'following the {clip.label} at {clip.init_box_xywh} in {clip.path}; '
+          'Ctrl-C stops', flush=True)
+    rclpy.init(args=[], signal_handler_options=rclpy.SignalHandlerOptions.NO)
+    watcher = Watcher(NAMESPACE, clip.init_box_xywh, clip.init_frame, clip.label)
+    executor = SingleThreadedExecutor()
+    executor.add_node(watcher)
+    interrupted = False
+    try:
+        with Processes(args.output / 'log') as processes:
+            try:
+                play(args, clip, video, processes, executor, watcher)
+            except KeyboardInterrupt:
+                interrupted = True
+                print('\nstopping ...', flush=True)
+    finally:
+        executor.shutdown()
+        watcher.destroy_node()
+        rclpy.shutdown()
+    detections = report(args.output, processes, watcher.tracker_values)
+    if detections == 0 and not interrupted:
+        raise DemoError(f'no detection came; see {args.output}/log')
+    return 130 if interrupted else 0
+
+
+def report(output: Path, processes: Processes, tracker: dict[str, str]) -> int:
+    """Prints the figures and where to look; returns the number of detections.
+
+    :param tracker: what the tracker's last diagnostics said
+    """
+    camera = processes.log('camera') if processes.log_path('camera').exists() else ''
+    published = re.findall(r'published (\d+)', camera)
+    summary = output / 'summary.json'
+    seen = json.loads(summary.read_text('utf-8')) if summary.exists() else {}
+    latency = [seen.get(f'latency_p{percent}_ms', '?') for percent in (50, 95)]
+    print(f"""
+images published by the camera    {published[-1] if published else '?'}
+       received by the tracker    {tracker.get('received', '?')}
+       processed                  {tracker.get('processed', '?')}
+       dropped for newer ones     {tracker.get('dropped', '?')}
+detections published              {seen.get('detections', 0)}
+stamp to detection, received      p50 {latency[0]} ms, p95 {latency[1]} ms
+annotated video                   {seen.get('video', 'none')}, {seen.get('video_frames', 0)} frames
+logs                              {output / 'log'}""", flush=True)
+    return seen.get('detections', 0)
+
+
+def main() -> int:
+    """Runs the demo; what a user can mend is one line."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)    # stop the nodes then too
+    try:
+        return run(parse_arguments())
+    except (ClipError, DemoError) as error:
+        print(f'demo: {error}', file=sys.stderr)
+    except PackageNotFoundError:
+        print("demo: the package is not built; run 'make setup'", file=sys.stderr)
+    except KeyboardInterrupt:
+        return 130
+    return 1
+
+
+if __name__ == '__main__':
+    sys.exit(main())
