@@ -10,12 +10,14 @@ from typing import Protocol
 import cv2
 import numpy as np
 
+from siamla_ros.video import FrameSource
+
 
 class DatasetError(ValueError):
     """A dataset file is missing or damaged; the message names the file, and the line if any."""
 
 
-class FrameSource(Protocol):
+class Frames(Protocol):
     """Anything that can be read from its first frame again and again."""
 
     def __iter__(self) -> Iterator[np.ndarray]:
@@ -30,17 +32,8 @@ class VideoFrames:
     path: Path
 
     def __iter__(self) -> Iterator[np.ndarray]:
-        capture = cv2.VideoCapture(str(self.path))
-        try:
-            if not capture.isOpened():
-                raise DatasetError(f"{self.path}: not a video that OpenCV can open")
-            while True:
-                ok, image = capture.read()
-                if not ok:
-                    return
-                yield image
-        finally:
-            capture.release()
+        with FrameSource(self.path) as source:
+            yield from source
 
 
 @dataclass(frozen=True)
@@ -67,7 +60,7 @@ class Sequence:
     """
 
     name: str
-    source: FrameSource
+    source: Frames
     boxes_xywh: np.ndarray
     absent: np.ndarray = field(default=None)  # type: ignore[assignment]
 

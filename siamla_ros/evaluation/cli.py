@@ -1,0 +1,155 @@
+"""`siamla eval`: one-pass evaluation, confidence and the lost target, for several trackers."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from siamla_ros.evaluation import report, splice, suites
+from siamla_ros.evaluation.datasets import FORMATS, load_dataset
+from siamla_ros.evaluation.metrics import mean_scores
+from siamla_ros.evaluation.sequence import Sequence
+from siamla_ros.evaluation.trackers.base import EvalTracker
+from siamla_ros.evaluation.trackers.registry import HELP, make_trackers
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of `siamla eval`."""
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.epilog = HELP
+    parser.add_argument("--dataset", type=Path, required=True, metavar="DIR", help="its folder")
+    parser.add_argument("--format", choices=FORMATS, default="auto", help="its layout")
+    parser.add_argument(
+        "--sequences", nargs="+", default=[], metavar="PATTERN", help="only these (with * and ?)"
+    )
+    parser.add_argument(
+        "--trackers", nargs="+", default=["siamla"], metavar="TRACKER", help="see below"
+    )
+    parser.add_argument("--device", default="auto", help="of siamla: auto, cpu or cuda:N")
+    parser.add_argument(
+        "--option", action="append", default=[], type=option, metavar="KEY=VALUE",
+        help="an option of siamla's load_tracker, value as JSON or text; may be repeated",
+    )  # fmt: skip
+    parser.add_argument("--output", type=Path, metavar="DIR", help="where files go; none without")
+    parser.add_argument("--no-plots", action="store_true", help="no PNG files")
+    parser.add_argument(
+        "--confidence", action="store_true",
+        help="also what the confidence is worth, on sequences whose target vanishes",
+    )  # fmt: skip
+    parser.add_argument(
+        "--lost", action="store_true",
+        help="instead: time to LOST, false alarms, recovery and wrong re-acquisition",
+    )  # fmt: skip
+    parser.add_argument(
+        "--search", nargs="+", choices=("off", "local", "global"), metavar="MODE",
+        default=["off", "local", "global"], help="self-recovery of siamla with --lost",
+    )  # fmt: skip
+    parser.add_argument("--seed", type=int, default=0, help="of the spliced sequences")
+    parser.add_argument("--quiet", action="store_true", help="no progress bar")
+
+
+def option(text: str) -> tuple[str, Any]:
+    """KEY=VALUE, the value as JSON if it is any; ArgumentTypeError without a key."""
+    key, given, value = text.partition("=")
+    if not given or not key.isidentifier():
+        raise argparse.ArgumentTypeError(f"{text!r} is not KEY=VALUE")
+    try:
+        return key, json.loads(value)
+    except json.JSONDecodeError:
+        return key, value
+
+
+def run(args: argparse.Namespace) -> int:
+    """Evaluate, print the tables, write the files; 0. ValueError or OSError say what is wrong."""
+    sequences = load_dataset(args.dataset, args.format, args.sequences)
+    trackers = make_trackers(args.trackers, args.device, dict(args.option))
+    if args.lost:
+        from siamla_ros.evaluation import lost_bench
+
+        text, content = lost_bench.evaluate(trackers, sequences, args.search, args.seed, args.quiet)
+        return _finish(args, trackers, sequences, text, {"lost": content})
+    return _one_pass(args, trackers, sequences)
+
+
+def _one_pass(
+    args: argparse.Namespace, trackers: list[EvalTracker], sequences: list[Sequence]
+) -> int:
+    runs = suites.one_pass(trackers, sequences, args.confidence, args.quiet)
+    text = f"{report.summary_table(runs)}\n\nSuccess AUC\n\n{report.sequence_table(runs)}"
+    content: dict[str, Any] = {
+        "scores": {
+            name: {
+                "mean": mean_scores(run.scores for run in items).as_dict(),
+                "pooled": mean_scores((run.scores for run in items), pooled=True).as_dict(),
+                "sequences": [report.run_as_dict(run) for run in items],
+                "median_ms": report.median_ms(items),
+            }
+            for name, items in runs.items()
+        }
+    }
+    gone: dict[str, suites.Runs] = {}
+    if args.confidence:
+        scenes, refused = suites.scenes_of(sequences)
+        gone = suites.spliced(trackers, scenes, splice.KINDS, args.seed, args.quiet)
+        figures = suites.confidence_figures(runs, gone)
+        text += f"\n\nConfidence\n\n{suites.confidence_tables(figures, splice.KINDS)}"
+        text += "".join(f"\nnot spliced: {reason}" for reason in refused)
+        content["confidence"] = {
+            name: {k: v.as_dict() if hasattr(v, "as_dict") else v for k, v in row.items()}
+            for name, row in figures.items()
+        }
+    if args.output:
+        _write_runs(args, runs, gone)
+    return _finish(args, trackers, sequences, text, content)
+
+
+def _write_runs(args: argparse.Namespace, runs: suites.Runs, gone: dict[str, suites.Runs]) -> None:
+    records = args.output / "records"
+    records.mkdir(parents=True, exist_ok=True)
+    for name, items in runs.items():
+        report.write_got10k(args.output / "got10k", items)
+        spliced_items = [run for by_tracker in gone.values() for run in by_tracker[name]]
+        report.write_records(records / f"{name}.csv", [*items, *spliced_items])
+    if args.no_plots:
+        return
+    try:
+        from siamla_ros.evaluation import plots
+
+        plots.plot_all(args.output / "plots", runs)
+    except ModuleNotFoundError as error:
+        raise ValueError(
+            f"plots need {error.name} (pip install {error.name}); --no-plots does without"
+        ) from error
+    for kind, by_tracker in gone.items():
+        for items in by_tracker.values():
+            for item in items:
+                name = item.sequence.replace("/", "_")
+                path = args.output / "plots" / kind / item.tracker / f"{name}.png"
+                plots.timeline_plot(path, item)
+
+
+def _finish(
+    args: argparse.Namespace,
+    trackers: list[EvalTracker],
+    sequences: list[Sequence],
+    text: str,
+    content: dict[str, Any],
+) -> int:
+    print(text)
+    if args.output:
+        args.output.mkdir(parents=True, exist_ok=True)
+        (args.output / "tables.md").write_text(text + "\n", encoding="utf-8")
+        content["setup"] = {
+            "dataset": args.dataset.name,
+            "format": args.format,
+            "sequences": {sequence.name: len(sequence) for sequence in sequences},
+            "seed": args.seed,
+            "trackers": {tracker.name: tracker.describe() for tracker in trackers},
+            "versions": report.versions(),
+        }
+        report.write_json(args.output / "results.json", content)
+        print(f"written to {args.output}", file=sys.stderr)
+    return 0
