@@ -43,9 +43,11 @@ def _run(module: ModuleType, prog: str, words: str, arguments: list[str]) -> int
     args = parser.parse_args(arguments)
     try:
         return module.run(args)
-    except (OSError, ValueError) as error:
-        # What a user can mend: a missing file, a bad value. Anything else is a fault of ours and
-        # keeps its traceback.
+    except (OSError, ValueError, RuntimeError) as error:
+        # What a user can mend: a missing file, a bad value, unusable weights. A RuntimeError that is
+        # not raised by this package on purpose is a fault of ours and keeps its traceback.
+        if isinstance(error, RuntimeError) and not type(error).__module__.startswith('siamla_ros.'):
+            raise
         print(f'{prog}: {error}', file=sys.stderr)
         return 1
     except KeyboardInterrupt:

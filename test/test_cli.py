@@ -111,6 +111,24 @@ def test_missing_extra_says_what_to_install(monkeypatch: pytest.MonkeyPatch,
     assert 'siamla-ros[train]' in message
 
 
+def test_unusable_weights_are_one_line_and_our_own_faults_are_not(
+        monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:
+    unusable = type('WeightsError', (RuntimeError,), {'__module__': 'siamla_ros.weights'})
+    fake = ModuleType('fake')
+    fake.add_arguments = lambda parser: None
+    monkeypatch.setitem(sys.modules, 'siamla_ros.training.cli', fake)
+    for error in (unusable('no such weights file'), RuntimeError('shapes do not match')):
+        def run(args: object, error: RuntimeError = error) -> int:
+            raise error
+        fake.run = run
+        if isinstance(error, unusable):
+            assert cli.main(['train']) == 1
+            assert capsys.readouterr().err == 'siamla train: no such weights file\n'
+        else:
+            with pytest.raises(RuntimeError, match='shapes'):
+                cli.main(['train'])
+
+
 def test_commands_options_reach_the_subcommand(monkeypatch: pytest.MonkeyPatch) -> None:
     fake = ModuleType('fake')
     fake.add_arguments = lambda parser: parser.add_argument('--steps', type=int)

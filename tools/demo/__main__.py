@@ -37,6 +37,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument('--init', help='x,y,w,h of the target in its first image, in pixels')
     parser.add_argument('--rate', type=float, default=30.0, help='images a second')
     parser.add_argument('--seconds', type=float, help='stop after so long')
+    parser.add_argument('--model', default='default', help='name of a model or a checkpoint file')
     parser.add_argument('--device', default='auto', help='auto, cpu or cuda:N')
     parser.add_argument('--output', type=Path, default=ROOT / 'demo_output')
     return parser.parse_args()
@@ -71,7 +72,7 @@ def node(executable: str, **parameters: object) -> list[str]:
 def play(args: argparse.Namespace, clip: Clip, video: Path, processes: Processes,
          executor: SingleThreadedExecutor, watcher: Watcher) -> None:
     """Starts the nodes and follows them until the video is over or the user stops it."""
-    processes.start('tracker', node('tracker_node', device=args.device))
+    processes.start('tracker', node('tracker_node', model=args.model, device=args.device))
     processes.start('recorder', node('recorder', output=video, rate=args.rate, print_every=0,
                                      summary=args.output / 'summary.json'))
     limit_s = time.monotonic() + START_LIMIT_S
