@@ -1,0 +1,32 @@
+"""siamla_ros: a visual object tracker with a confidence that can be believed. Importable without
+ROS.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+__all__ = ["BoxError", "TargetState", "TrackResult", "Tracker", "load_tracker"]
+
+if TYPE_CHECKING:
+    from siamla_ros.boxes import BoxError
+    from siamla_ros.results import TargetState, TrackResult
+    from siamla_ros.tracker import Tracker, load_tracker
+
+_HOMES = {
+    "BoxError": "boxes",
+    "TargetState": "results",
+    "TrackResult": "results",
+    "Tracker": "tracker",
+    "load_tracker": "tracker",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import public names on first use, so that ``import siamla_ros`` costs nothing."""
+    if name in _HOMES:
+        import importlib
+
+        return getattr(importlib.import_module(f"siamla_ros.{_HOMES[name]}"), name)
+    raise AttributeError(f"module 'siamla_ros' has no attribute {name!r}")
