@@ -1,0 +1,85 @@
+"""Typed configuration of the network: everything the factory needs, and nothing else."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+BACKBONES = ("fbnet", "efficientnet_lite0", "resnet50")
+CORRELATIONS = ("pixelwise", "depthwise")
+QUALITIES = ("none", "centerness", "laqp", "laqp_lafa")
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """One network.
+
+    :param backbone: see ``BACKBONES``
+    :param channels: width C of features, towers and heads
+    :param correlation: how the template meets the search region
+    :param tower_depth: separable convolutions in the classification and in the regression tower
+    :param quality: third branch: none, a centre-ness control, LAQP alone, or LAQP over LAFA
+    :param quality_channels: width of the LAFA samples
+    :param fusion_exponent: a in the fused confidence ``c = p^(1-a) Q^a``; 0 when there is no third
+        branch
+    :param template_size_px: side of the square template crop
+    :param template_context: template side over box side (anisotropic) or over the context size
+        (isotropic)
+    :param search_size_px: side of the square search crop
+    :param search_context: search side over box side, as for the template
+    :param isotropic: 0: the crop has the aspect of the box (both become squares); 1: the crop is
+        square in the image; between: the geometric mix
+    """
+
+    backbone: str = "fbnet"
+    channels: int = 256
+    correlation: str = "pixelwise"
+    tower_depth: int = 2
+    quality: str = "laqp_lafa"
+    quality_channels: int = 32
+    fusion_exponent: float = 0.5
+    template_size_px: int = 128
+    template_context: float = 1.4
+    search_size_px: int = 256
+    search_context: float = 5.0
+    isotropic: float = 0.0
+
+    def __post_init__(self) -> None:
+        _one_of("backbone", self.backbone, BACKBONES)
+        _one_of("correlation", self.correlation, CORRELATIONS)
+        _one_of("quality", self.quality, QUALITIES)
+        for name, low, high in (
+            ("channels", 8, 1024),
+            ("tower_depth", 0, 8),
+            ("quality_channels", 4, 512),
+            ("fusion_exponent", 0.0, 1.0),
+            ("template_size_px", 64, 512),
+            ("template_context", 1.0, 4.0),
+            ("search_size_px", 64, 1024),
+            ("search_context", 1.5, 16.0),
+            ("isotropic", 0.0, 1.0),
+        ):
+            value = getattr(self, name)
+            if not low <= value <= high:
+                raise ValueError(f"{name} = {value}: must lie in [{low}, {high}]")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, for a checkpoint."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> ModelConfig:
+        """From a checkpoint or a YAML file.
+
+        :raises ValueError: an unknown key, or a value out of range
+        """
+        known = {f.name for f in fields(cls)}
+        unknown = sorted(set(values) - known)
+        if unknown:
+            raise ValueError(f"model configuration: unknown {unknown}; known are {sorted(known)}")
+        return cls(**values)
+
+
+def _one_of(name: str, value: str, choices: tuple[str, ...]) -> None:
+    if value not in choices:
+        raise ValueError(f"{name} = {value!r}: must be one of {', '.join(choices)}")

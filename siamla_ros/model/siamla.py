@@ -1,0 +1,102 @@
+"""The SiamLA network: a Siamese host with classification, regression and localization-quality
+branches.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from siamla_ros.model.config import ModelConfig
+from siamla_ros.model.correlation import depthwise_correlation, pixelwise_correlation
+from siamla_ros.model.layers import SeparableConv, separable_tower
+from siamla_ros.model.quality import QualityBranch
+
+
+class Response(NamedTuple):
+    """Response maps of one forward pass over search regions.
+
+    :param classification: logits (B, 1, H, W); ``p = sigmoid``
+    :param ltrb: distances (B, 4, H, W) from the cell's centre to the box's sides, in search pixels
+    :param quality: logits (B, 1, H, W); ``Q = sigmoid``; None when the configuration has no third
+        branch
+    """
+
+    classification: Tensor
+    ltrb: Tensor
+    quality: Tensor | None
+
+
+class Branch(nn.Module):
+    """Adjust the search features for one task, correlate with the template, and refine by a
+    tower.
+    """
+
+    def __init__(self, config: ModelConfig, stride: int) -> None:
+        super().__init__()
+        channels = config.channels
+        self.pixelwise = config.correlation == "pixelwise"
+        cells = (config.template_size_px // stride) ** 2
+        self.adjust = SeparableConv(channels, channels)
+        self.encode = SeparableConv(channels + (cells if self.pixelwise else channels), channels)
+        self.tower = separable_tower(channels, config.tower_depth)
+
+    def forward(self, search: Tensor, template: Tensor) -> Tensor:
+        x = self.adjust(search)
+        correlate = pixelwise_correlation if self.pixelwise else depthwise_correlation
+        return self.tower(self.encode(torch.cat([x, correlate(x, template)], 1)))
+
+
+class SiamLA(nn.Module):
+    """Template and search region in, response maps out. Holds weights only, no target.
+
+    :param config: shapes and branches
+    :param backbone: pixels (B, 3, H, W) to features; must have ``channels`` and ``stride``
+    """
+
+    def __init__(self, config: ModelConfig, backbone: nn.Module) -> None:
+        super().__init__()
+        self.config, self.stride = config, int(backbone.stride)
+        self.backbone = backbone
+        self.neck = nn.Conv2d(backbone.channels, config.channels, 1)
+        self.cls_branch = Branch(config, self.stride)
+        self.reg_branch = Branch(config, self.stride)
+        self.cls_head = SeparableConv(config.channels, 1, activate=False)
+        self.reg_head = SeparableConv(config.channels, 4, activate=False)
+        self.quality = None
+        if config.quality != "none":
+            self.quality = QualityBranch(
+                2 * config.channels,
+                config.quality_channels,
+                self.stride,
+                use_lafa=config.quality == "laqp_lafa",
+            )
+
+    def features(self, pixels: Tensor) -> Tensor:
+        """Features (B, C, H/stride, W/stride) of crops (B, 3, H, W), RGB in [0, 255]."""
+        return self.neck(self.backbone(pixels))
+
+    def respond(self, search: Tensor, template: Tensor) -> Response:
+        """Response maps from the features of both crops, equal in batch."""
+        cls_tower = self.cls_branch(search, template)
+        reg_tower = self.reg_branch(search, template)
+        # Distances are exp(s) so that they are positive; the clamp keeps half precision finite
+        # (e^7 = 1097 px).
+        ltrb = torch.exp(self.reg_head(reg_tower).clamp(max=7.0))
+        quality = None
+        if self.quality is not None:
+            quality = self.quality(torch.cat([cls_tower, reg_tower], 1), ltrb)
+        return Response(self.cls_head(cls_tower), ltrb, quality)
+
+    def forward(self, search_pixels: Tensor, template: Tensor) -> Response:
+        """Response maps of search crops (B, 3, S, S) for template features (B, C, h, w)."""
+        return self.respond(self.features(search_pixels), template)
+
+
+def fuse(p: Tensor, q: Tensor | None, exponent: float) -> Tensor:
+    """Fused confidence ``c = p^(1-a) Q^a``; both factors in [0, 1], any shape. Without Q it is
+    p.
+    """
+    return p if q is None else p.pow(1.0 - exponent) * q.pow(exponent)
