@@ -1,0 +1,159 @@
+"""From response maps to one box: penalties, the fused confidence, and score-weighted box voting."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from siamla_ros import boxes
+from siamla_ros.crops import Window
+from siamla_ros.runtime.base import Maps
+
+
+@dataclass(frozen=True)
+class DecodeConfig:
+    """How a box is chosen. Tuned on the validation split of the training data, see
+    docs/training.md.
+
+    :param fusion_exponent: a in ``c = p^(1-a) Q^a``
+    :param scale_penalty: k in ``exp(-k (r s - 1))``, r and s the change of aspect and of size; 0:
+        none
+    :param window_weight: share of the cosine window in the ranking; 0: none
+    :param size_rate: rate at which the size follows, 1: at once; scaled by the confidence
+    :param vote_iou: cells whose box overlaps the best one at least so far vote on the box; 1: no
+        vote
+    """
+
+    fusion_exponent: float = 0.5
+    scale_penalty: float = 0.05
+    window_weight: float = 0.2
+    size_rate: float = 0.7
+    vote_iou: float = 0.6
+
+    def __post_init__(self) -> None:
+        for f in fields(self):
+            value = getattr(self, f.name)
+            if not 0.0 <= value <= 1.0:
+                raise ValueError(f"{f.name} = {value}: must lie in [0, 1]")
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> DecodeConfig:
+        """From a checkpoint; unknown keys are refused by the constructor."""
+        return cls(**values)
+
+
+class Choice(NamedTuple):
+    """The box chosen from one map, in pixels of the image, not clipped, and its scores in [0,
+    1].
+    """
+
+    box_xywh: tuple[float, float, float, float]
+    confidence: float
+    classification: float
+    localization: float
+    second_peak: float
+
+
+def cell_boxes(
+    ltrb: NDArray[np.float32], window: Window, size_px: int, stride: int
+) -> NDArray[np.float64]:
+    """Boxes (H, W, 4), xywh in image pixels, of all cells of one map (4, H, W).
+
+    The centre of cell ``i`` lies at crop pixel ``i * stride``.
+    """
+    _, height, width = ltrb.shape
+    sx, sy = window.scale(size_px)
+    x = (np.arange(width) * stride / sx + window.cx - window.width / 2.0)[None, :]
+    y = (np.arange(height) * stride / sy + window.cy - window.height / 2.0)[:, None]
+    left, top, right, bottom = ltrb.astype(np.float64)
+    return np.stack([x - left / sx, y - top / sy, (left + right) / sx, (top + bottom) / sy], -1)
+
+
+def choose(
+    maps: Maps,
+    index: int,
+    window: Window,
+    size_px: int,
+    stride: int,
+    last_box_xywh: tuple[float, float, float, float],
+    config: DecodeConfig,
+) -> Choice:
+    """The target's box in map ``index`` of a batch."""
+    p = maps.classification[index].astype(np.float64)
+    q = maps.quality[index].astype(np.float64)
+    confidence = p ** (1.0 - config.fusion_exponent) * q**config.fusion_exponent
+    candidates = cell_boxes(maps.ltrb[index], window, size_px, stride)
+    ranking = confidence * _change_penalty(candidates, last_box_xywh, config.scale_penalty)
+    ranking = (1 - config.window_weight) * ranking + config.window_weight * _cosine_window(*p.shape)
+    best = np.unravel_index(int(ranking.argmax()), ranking.shape)
+    overlap = boxes.iou(candidates, candidates[best])
+    box = (
+        _vote(candidates, confidence, overlap, config.vote_iou)
+        if config.vote_iou < 1
+        else candidates[best]
+    )
+    elsewhere = np.where(overlap < 0.2, confidence, 0.0)
+    score = float(confidence[best])
+    box = _smooth_size(box, last_box_xywh, config.size_rate, score)
+    return Choice(
+        box,
+        min(score, 1.0),
+        float(min(p[best], 1.0)),
+        float(min(q[best], 1.0)),
+        float(min(elsewhere.max(), 1.0)),
+    )
+
+
+def _vote(candidates: NDArray, confidence: NDArray, overlap: NDArray, vote_iou: float) -> NDArray:
+    """Mean of the boxes that agree with the best one, weighted by the square of their confidence.
+
+    Neighbouring cells see the same target; with a score that follows localization their mean is
+    better than the box of any one of them (measured in docs/training.md).
+    """
+    weight = np.where(overlap >= vote_iou, np.maximum(confidence, 1e-6) ** 2, 0.0)
+    return (candidates * weight[..., None]).sum((0, 1)) / weight.sum()
+
+
+def _change_penalty(
+    candidates: NDArray, last: tuple[float, float, float, float], k: float
+) -> NDArray | float:
+    if k == 0:
+        return 1.0
+    w, h = np.maximum(candidates[..., 2], 1e-6), np.maximum(candidates[..., 3], 1e-6)
+    size = _at_least_one(_context_size(w, h) / _context_size(last[2], last[3]))
+    aspect = _at_least_one((w / h) / (last[2] / last[3]))
+    return np.exp(-k * (size * aspect - 1.0))
+
+
+def _context_size(w: Any, h: Any) -> Any:
+    padding = (w + h) / 2.0
+    return np.sqrt((w + padding) * (h + padding))
+
+
+def _at_least_one(ratio: NDArray) -> NDArray:
+    return np.maximum(ratio, 1.0 / ratio)
+
+
+def _cosine_window(height: int, width: int) -> NDArray[np.float64]:
+    """1 on the cell at the crop's centre, which is cell n/2 of an even n."""
+
+    def axis(n: int) -> NDArray[np.float64]:
+        return 0.5 + 0.5 * np.cos(np.pi * (np.arange(n) - n / 2.0) / (n / 2.0 + 1.0))
+
+    return np.outer(axis(height), axis(width))
+
+
+def _smooth_size(
+    box: NDArray, last: tuple[float, float, float, float], rate: float, confidence: float
+) -> tuple[float, float, float, float]:
+    """The centre follows at once, the size at ``rate`` while the box is trusted, more slowly while
+    it is not.
+    """
+    cx, cy = boxes.center(box)
+    step = rate if rate >= 1.0 else rate * min(1.0, 0.4 + confidence)
+    w = last[2] + step * (box[2] - last[2])
+    h = last[3] + step * (box[3] - last[3])
+    return tuple(float(v) for v in boxes.from_center(cx, cy, w, h))

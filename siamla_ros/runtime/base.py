@@ -1,0 +1,54 @@
+"""How a forward pass is run: one small interface, so that the tracker does not know what
+computes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from siamla_ros.crops import ImageArray, Window
+
+
+class Maps(NamedTuple):
+    """Response maps on the host, float32.
+
+    :param classification: p (B, H, W) in [0, 1]
+    :param ltrb: (B, 4, H, W) distances from the cell to the box's sides, in search pixels
+    :param quality: Q (B, H, W) in [0, 1]; p itself when the network has no third branch
+    """
+
+    classification: NDArray[np.float32]
+    ltrb: NDArray[np.float32]
+    quality: NDArray[np.float32]
+
+
+class Runtime(Protocol):
+    """Crops and network on one device.
+
+    :ivar device: ``cpu`` or ``cuda:N``
+    :ivar name: what computes, for reports (``torch``, ``onnxruntime``)
+    """
+
+    device: str
+    name: str
+
+    def template(self, image_bgr: ImageArray, window: Window, border_bgr: Sequence[float]) -> Any:
+        """Features of one template, in whatever form :meth:`respond` and :meth:`similarity` take
+        them.
+        """
+
+    def respond(
+        self,
+        image_bgr: ImageArray,
+        windows: Sequence[Window],
+        borders_bgr: Sequence[Sequence[float]],
+        templates: Sequence[Any],
+    ) -> Maps:
+        """One batched forward pass: window ``i`` is searched for template ``i``."""
+
+    def similarity(self, first: Any, second: Any) -> float:
+        """Cosine of two templates, cell by cell, averaged: in [-1, 1]."""

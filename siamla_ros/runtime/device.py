@@ -1,0 +1,58 @@
+"""Which device runs the network, and why: said aloud, never a silent fallback."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+
+class DeviceError(RuntimeError):
+    """The device that was asked for cannot be used."""
+
+
+class DeviceChoice(NamedTuple):
+    """A device and the reason for it, in words for a log."""
+
+    device: str
+    reason: str
+
+
+def choose_device(request: str) -> DeviceChoice:
+    """Resolve ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+
+    ``auto`` takes CUDA where torch sees a GPU and the CPU elsewhere; CUDA that is asked for by
+    name and is not there is an error.
+
+    :raises DeviceError: CUDA is asked for and absent, or there is no GPU of that number
+    :raises ValueError: another word
+    """
+    if request == "cpu":
+        return DeviceChoice("cpu", "the CPU was asked for")
+    if request != "auto" and not re.fullmatch(r"cuda(:\d+)?", request):
+        raise ValueError(f"device = {request!r}: must be auto, cpu, cuda or cuda:N")
+    count, absent = _cuda_devices()
+    if request == "auto":
+        if count:
+            return DeviceChoice("cuda:0", f"auto: torch sees {count} CUDA device(s)")
+        return DeviceChoice("cpu", f"auto: {absent}")
+    index = int(request.partition(":")[2] or 0)
+    if not count:
+        raise DeviceError(
+            f"device = {request!r}: {absent}; use device 'auto' or 'cpu', or install torch with CUDA"
+        )
+    if index >= count:
+        raise DeviceError(
+            f"device = {request!r}: the highest of {count} device(s) is cuda:{count - 1}"
+        )
+    return DeviceChoice(f"cuda:{index}", "CUDA was asked for")
+
+
+def _cuda_devices() -> tuple[int, str]:
+    """Number of usable GPUs, and why there is none."""
+    import torch
+
+    if torch.version.cuda is None:
+        return 0, f"torch {torch.__version__} is built without CUDA"
+    if not torch.cuda.is_available():
+        return 0, f"torch {torch.__version__} finds no usable CUDA device or driver"
+    return torch.cuda.device_count(), ""

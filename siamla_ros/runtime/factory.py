@@ -1,0 +1,64 @@
+"""From a checkpoint and a request to a runtime, with the reason said aloud."""
+
+from __future__ import annotations
+
+import importlib.util
+
+from siamla_ros.runtime.base import Runtime
+from siamla_ros.runtime.device import choose_device
+from siamla_ros.weights import Checkpoint, WeightsError, graph_paths, load_model
+
+RUNTIMES = ("auto", "torch", "onnxruntime")
+
+
+def build_runtime(
+    checkpoint: Checkpoint, device: str, runtime: str, threads: int, half: bool
+) -> tuple[Runtime, str]:
+    """A runtime for these weights, and why this one.
+
+    :raises ValueError: an unknown runtime, or options that exclude each other
+    :raises DeviceError: the device is absent
+    :raises WeightsError: ONNX Runtime is asked for and the exported graphs or the library are
+        missing
+    """
+    if runtime not in RUNTIMES:
+        raise ValueError(f"runtime = {runtime!r}: must be one of {', '.join(RUNTIMES)}")
+    if threads < 0:
+        raise ValueError(f"threads = {threads}: must be >= 0")
+    choice = choose_device(device)
+    if runtime == "onnxruntime" and choice.device != "cpu":
+        raise ValueError(
+            f"runtime = 'onnxruntime': runs on the CPU, not on {choice.device}; use device 'cpu'"
+        )
+    if choice.device == "cpu" and runtime != "torch":
+        missing = _missing_for_onnx(checkpoint)
+        if not missing:
+            from siamla_ros.runtime.onnx_runtime import OnnxRuntime
+
+            return OnnxRuntime(
+                checkpoint, threads
+            ), f"{choice.reason}; ONNX Runtime on the exported graphs"
+        if runtime == "onnxruntime":
+            raise WeightsError(f"runtime = 'onnxruntime': {missing}")
+        return _torch(
+            checkpoint, choice.device, threads, half
+        ), f"{choice.reason}; torch because {missing}"
+    return _torch(checkpoint, choice.device, threads, half), f"{choice.reason}; torch"
+
+
+def _torch(checkpoint: Checkpoint, device: str, threads: int, half: bool) -> Runtime:
+    import torch
+
+    from siamla_ros.runtime.torch_runtime import TorchRuntime
+
+    if threads and device == "cpu":
+        torch.set_num_threads(threads)
+    return TorchRuntime(load_model(checkpoint), device, half)
+
+
+def _missing_for_onnx(checkpoint: Checkpoint) -> str:
+    """What ONNX Runtime lacks, in words; empty when nothing."""
+    if importlib.util.find_spec("onnxruntime") is None:
+        return "onnxruntime is not installed"
+    absent = [path.name for path in graph_paths(checkpoint.path) if not path.is_file()]
+    return f"{', '.join(absent)} not beside the weights (see 'siamla export')" if absent else ""
