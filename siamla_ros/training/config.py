@@ -1,0 +1,165 @@
+"""Typed training configuration: one YAML file is one run. Every part of the method is a switch
+here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field, fields, is_dataclass
+from pathlib import Path
+from typing import Any
+
+from siamla_ros.model import ModelConfig
+
+SAMPLING = {
+    "voc": 5.0,
+    "bsds": 4.0,
+    "coco": 3.0,
+    "coco128": 4.0,
+    "caltech": 3.0,
+    "uav123+otb+vot+lasot": 4.0,
+    "fod": 2.0,
+    "ccp": 2.0,
+    "*": 1.0,
+}
+
+
+@dataclass(frozen=True)
+class DataConfig:
+    """What pairs are drawn. Probabilities of a pair unless said otherwise.
+
+    :param other: the search region shows another object (negative)
+    :param erased: the target is covered in its own scene (negative)
+    :param synthetic: cut-outs on photographs instead of the pack's pictures
+    :param far: the target is anywhere in the search region, not near its middle
+    :param occlude: a positive's target is hidden in part
+    :param decoy: a patch is pasted beside a positive's target
+    :param degrade: strength of blur, noise and compression
+    :param border_photo: beyond the picture's border a photograph fills the crop, not the mean
+        colour
+    """
+
+    sampling: dict[str, float] = field(default_factory=lambda: dict(SAMPLING))
+    other: float = 0.12
+    erased: float = 0.13
+    synthetic: float = 0.3
+    far: float = 0.3
+    occlude: float = 0.2
+    decoy: float = 0.3
+    degrade: float = 1.0
+    border_photo: float = 0.4
+
+
+@dataclass(frozen=True)
+class LossConfig:
+    """The method's switches.
+
+    :param dynamic_labels: LADL: positive targets follow the IoU of the predicted box; off: hard
+        labels
+    :param smoothing: LALS: eps in ``y = (1-eps) q + eps s``; with hard labels it is plain
+        smoothing ``1 - eps/2``
+    :param ramp: part of the steps over which q replaces 1 in the label
+    :param modulator: none, quality_focal or varifocal
+    :param weighted_regression: regression weighted by the label; off: plain mean over positives
+    :param regression_weight: weight of the regression loss
+    :param quality_weight: weight of the quality loss
+    :param negative_quality: the quality branch learns 0 on hard negatives (another object, erased
+        target)
+    :param anchor_weight: weight of staying near the initial network's maps inside the target
+        (self-distillation)
+    """
+
+    dynamic_labels: bool = True
+    smoothing: float = 0.2
+    ramp: float = 0.05
+    modulator: str = "none"
+    weighted_regression: bool = True
+    regression_weight: float = 2.0
+    quality_weight: float = 1.0
+    negative_quality: bool = True
+    anchor_weight: float = 0.0
+
+
+@dataclass(frozen=True)
+class ScheduleConfig:
+    """Optimisation.
+
+    :param pairs: pairs seen in all
+    :param batch: pairs in a step
+    :param lr_heads: learning rate of layers that start from random weights
+    :param lr_init: learning rate of heads that start from published weights
+    :param lr_backbone: learning rate of the last ``backbone_blocks`` blocks and the neck; 0
+        freezes the backbone
+    """
+
+    pairs: int = 100_000
+    batch: int = 32
+    lr_heads: float = 1.5e-3
+    lr_init: float = 1e-4
+    lr_backbone: float = 0.0
+    backbone_blocks: int = 4
+    weight_decay: float = 1e-4
+    warmup: float = 0.02
+    ema: float = 0.998
+    clip_norm: float = 5.0
+    bf16: bool = False
+    checkpoint_every: int = 200
+    validate_every: int = 800
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """One training run. ``init``: what the weights start from (none, backbone, tracker)."""
+
+    model: ModelConfig = field(default_factory=ModelConfig)
+    data: DataConfig = field(default_factory=DataConfig)
+    loss: LossConfig = field(default_factory=LossConfig)
+    schedule: ScheduleConfig = field(default_factory=ScheduleConfig)
+    init: str = "tracker"
+    seed: int = 0
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, for a checkpoint or a YAML file."""
+        return asdict(self)
+
+
+def from_dict(cls: type, values: dict[str, Any], where: str = "") -> Any:
+    """A configuration from nested plain values.
+
+    :raises ValueError: an unknown key (with its path) or a value of another type
+    """
+    known = {f.name: f for f in fields(cls)}
+    arguments = {}
+    for key, value in values.items():
+        path = f"{where}{key}"
+        if key not in known:
+            raise ValueError(
+                f"training configuration: unknown key {path!r}; known are {', '.join(known)}"
+            )
+        default = getattr(cls(), key)
+        if is_dataclass(default):
+            arguments[key] = from_dict(type(default), value or {}, f"{path}.")
+        else:
+            arguments[key] = _typed(path, value, default)
+    return cls(**arguments)
+
+
+def _typed(path: str, value: Any, default: Any) -> Any:
+    if isinstance(default, float) and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if not isinstance(value, type(default)) or (
+        isinstance(value, bool) != isinstance(default, bool)
+    ):
+        raise ValueError(
+            f"training configuration: {path} = {value!r}: expected {type(default).__name__}"
+        )
+    return value
+
+
+def load_config(path: Path) -> TrainConfig:
+    """Read a YAML file; keys that it lacks keep their defaults.
+
+    :raises ValueError: unknown key or wrong type
+    """
+    import yaml
+
+    return from_dict(TrainConfig, yaml.safe_load(path.read_text()) or {})

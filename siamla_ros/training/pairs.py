@@ -1,0 +1,263 @@
+"""Template and search pairs: what the network is trained on. Pair ``i`` is a pure function of
+(seed, i).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from siamla_ros import boxes
+from siamla_ros.crops import Window, border_color, context_window, crop
+from siamla_ros.model import ModelConfig
+from siamla_ros.training import composite
+from siamla_ros.training.augment import Image, Light, cover, degrade, paste, soft_shape
+from siamla_ros.training.config import DataConfig
+from siamla_ros.training.records import Pack, Record
+
+
+class Kind(IntEnum):
+    """What the search region shows of the template's object."""
+
+    POSITIVE = 0
+    OTHER = 1  # another object
+    ERASED = 2  # its own scene, without it
+
+
+@dataclass(frozen=True)
+class Pair:
+    """One training sample: RGB crops (3, S, S) uint8 and the target's xyxy box in search pixels
+    (NaN if absent).
+    """
+
+    template: NDArray[np.uint8]
+    search: NDArray[np.uint8]
+    box_xyxy: NDArray[np.float32]
+    kind: Kind
+
+
+def read_image(path: Path) -> Image:
+    """:raises OSError: not an image"""
+    image = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    if image is None:
+        raise OSError(f"{path}: cannot be read as an image")
+    return image
+
+
+def to_crop(
+    box_xywh: tuple[float, ...], window: Window, size_px: int
+) -> tuple[float, float, float, float]:
+    """An xywh box of the image as xyxy in the pixels of a crop of ``window``."""
+    sx, sy = window.scale(size_px)
+    left, top = window.cx - window.width / 2, window.cy - window.height / 2
+    x, y, w, h = box_xywh
+    return (x - left) * sx, (y - top) * sy, (x + w - left) * sx, (y + h - top) * sy
+
+
+class PairSource:
+    """Draws pairs from a pack.
+
+    :param model: crop sizes and contexts, so that training sees what tracking sees
+    """
+
+    def __init__(self, pack: Pack, model: ModelConfig, data: DataConfig, seed: int) -> None:
+        self.pack, self.model, self.data, self.seed = pack, model, data, seed
+
+    def pair(self, index: int) -> Pair:
+        """The pair of this index, always the same for the same seed."""
+        rng = np.random.default_rng((self.seed, index))
+        light = Light.draw(rng)
+        draw = rng.random()
+        kind = (
+            Kind.OTHER
+            if draw < self.data.other
+            else Kind.ERASED
+            if draw < self.data.other + self.data.erased
+            else Kind.POSITIVE
+        )
+        if self.pack.cutouts and self.pack.photos and rng.random() < self.data.synthetic:
+            template, search, box = self._synthetic(rng, kind)
+        else:
+            template, search, box = self._natural(rng, kind)
+        if kind is Kind.ERASED:
+            cover(search, box, self._photo_crop(rng), rng)
+        elif kind is Kind.POSITIVE:
+            self._disturb(search, box, rng)
+        template = degrade(light.apply(template), rng, 0.3 * self.data.degrade)
+        search = degrade(light.varied(rng).apply(search), rng, self.data.degrade)
+        if rng.random() < 0.5:
+            template, search = template[:, ::-1], search[:, ::-1]
+            box = (search.shape[1] - box[2], box[1], search.shape[1] - box[0], box[3])
+        target = np.array(box if kind is Kind.POSITIVE else [np.nan] * 4, np.float32)
+        return Pair(_rgb(template), _rgb(search), target, kind)
+
+    def _natural(self, rng: np.random.Generator, kind: Kind) -> tuple[Image, Image, tuple]:
+        """Both crops from the pack's pictures: two frames of a track, or one picture twice."""
+        track = self.pack.choose(rng)
+        first = track[int(rng.integers(len(track)))]
+        second = (
+            self._another(first, rng)
+            if kind is Kind.OTHER
+            else track[int(rng.integers(len(track)))]
+        )
+        image = read_image(first.path)
+        exact = self._jitter(first.box_xywh, rng, 0.03, 0.04, 0.03)
+        window = context_window(exact, self.model.template_context, self.model.isotropic)
+        template = crop(image, window, self.model.template_size_px, border_color(image))
+        if second is not first:
+            image = read_image(second.path)
+        window = context_window(
+            self._reference(second.box_xywh, rng), self.model.search_context, self.model.isotropic
+        )
+        size = self.model.search_size_px
+        search = self._filled_crop(image, window, size, rng)
+        return template, search, to_crop(second.box_xywh, window, size)
+
+    def _filled_crop(
+        self, image: Image, window: Window, size: int, rng: np.random.Generator
+    ) -> Image:
+        """The search crop; beyond the picture its mean colour, or for some a photograph, so that a
+        border is no cue.
+        """
+        search = crop(image, window, size, border_color(image))
+        if self.pack.photos and rng.random() < self.data.border_photo:
+            inside = np.full(image.shape, 255, np.uint8)
+            alpha = crop(inside, window, size, (0.0, 0.0, 0.0))[..., 0].astype(np.float32) / 255
+            filled = self._photo_crop(rng)[:size, :size].copy()
+            paste(filled, search, alpha, 0, 0)
+            return filled
+        return search
+
+    def _another(self, first: Record, rng: np.random.Generator) -> Record:
+        """An object of another picture; half of the time of the same data set, so that it looks
+        alike.
+        """
+        want_same = rng.random() < 0.5
+        candidate = first
+        for _ in range(40):
+            track = self.pack.choose(rng)
+            candidate = track[int(rng.integers(len(track)))]
+            if (
+                candidate.source != first.source
+                and candidate.track != first.track
+                and (not want_same or candidate.dataset == first.dataset)
+            ):
+                return candidate
+        return candidate
+
+    def _reference(self, box_xywh: tuple, rng: np.random.Generator) -> tuple:
+        """Where the target is believed to have been: near, or for some anywhere that keeps its
+        centre in sight.
+        """
+        if rng.random() < self.data.far:
+            reach = max(self.model.search_context / 2 - 0.5, 0.3)
+            box = self._jitter(box_xywh, rng, 0.0, 0.16, 0.10)
+            dx, dy = rng.uniform(-reach, reach, 2)
+            return (box[0] + dx * box[2], box[1] + dy * box[3], box[2], box[3])
+        return self._jitter(box_xywh, rng, 0.30, 0.16, 0.10)
+
+    @staticmethod
+    def _jitter(
+        box_xywh: tuple, rng: np.random.Generator, shift: float, scale: float, aspect: float
+    ) -> tuple:
+        """A box moved by ``shift`` of its sides, scaled and stretched by log-normal factors."""
+        cx, cy = boxes.center(box_xywh)
+        size, stretch = np.exp(rng.normal(0, scale)), np.exp(rng.normal(0, aspect))
+        w, h = box_xywh[2] * size * stretch, box_xywh[3] * size / stretch
+        return boxes.from_center(cx + rng.normal(0, shift) * w, cy + rng.normal(0, shift) * h, w, h)
+
+    def _photo_crop(self, rng: np.random.Generator) -> Image:
+        photo = read_image(self.pack.photos[int(rng.integers(len(self.pack.photos)))])
+        size = max(self.model.search_size_px, self.model.template_size_px)
+        return composite.background(photo, size, float(rng.uniform(0.5, 1.2)), rng)
+
+    def _synthetic(self, rng: np.random.Generator, kind: Kind) -> tuple[Image, Image, tuple]:
+        """A cut-out moving over a photograph; distractors of the same data set beside it."""
+        records = self.pack.cutouts
+        record = records[int(rng.integers(len(records)))]
+        cutout = composite.load_cutout(record)
+        if cutout is None:
+            return self._natural(rng, kind)
+        photo = read_image(self.pack.photos[int(rng.integers(len(self.pack.photos)))])
+        t, s = self.model.template_size_px, self.model.search_size_px
+        template = composite.background(
+            photo, t, t / s * self.model.search_context / self.model.template_context, rng
+        )
+        side = t / self.model.template_context
+        angle = rng.normal(0, 12)
+        composite.place(template, cutout, t / 2, t / 2, side, side, angle)
+        search = composite.background(photo, s, 1.0, rng)
+        box = self._draw_search(search, cutout if kind is not Kind.OTHER else None, angle, rng)
+        return template, search, box
+
+    def _draw_search(
+        self, search: Image, cutout: tuple | None, angle: float, rng: np.random.Generator
+    ) -> tuple:
+        size = search.shape[0]
+        side = size / self.model.search_context
+        for _ in range(int(rng.integers(0, 3)) + (cutout is None)):
+            self._draw_cutout(search, rng, side, angle)
+        near = rng.random() >= self.data.far
+        offset = rng.normal(0, 0.3, 2) * side if near else rng.uniform(-0.5, 0.5, 2) * (size - side)
+        center = size / 2 + offset
+        w, h = (side * np.exp(rng.normal(0, 0.16) + sign * rng.normal(0, 0.08)) for sign in (1, -1))
+        if cutout is None:
+            return (center[0] - w / 2, center[1] - h / 2, center[0] + w / 2, center[1] + h / 2)
+        return composite.place(search, cutout, center[0], center[1], w, h, angle + rng.normal(0, 9))
+
+    def _draw_cutout(
+        self, search: Image, rng: np.random.Generator, side: float, angle: float
+    ) -> None:
+        record = self.pack.cutouts[int(rng.integers(len(self.pack.cutouts)))]
+        other = composite.load_cutout(record)
+        if other is not None:
+            x, y = rng.uniform(0, search.shape[0], 2)
+            w, h = side * np.exp(rng.normal(0, 0.25, 2))
+            composite.place(search, other, x, y, w, h, angle + rng.normal(0, 10))
+
+    def _disturb(self, search: Image, box: tuple, rng: np.random.Generator) -> None:
+        """Partial occlusion of the target, and erasing marks elsewhere, so that a mark is no sign
+        of absence.
+        """
+        w, h = box[2] - box[0], box[3] - box[1]
+        if rng.random() < self.data.occlude:
+            part = rng.uniform(0.2, 0.5)
+            along_x = rng.random() < 0.5
+            size = (w * part, h * 1.1) if along_x else (w * 1.1, h * part)
+            low = rng.random() < 0.5
+            left = box[0] - 0.05 * w if (low or not along_x) else box[2] + 0.05 * w - size[0]
+            top = box[1] - 0.05 * h if (low or along_x) else box[3] + 0.05 * h - size[1]
+            self._patch(search, left, top, size, rng)
+        if rng.random() < self.data.decoy:
+            size = (w * rng.uniform(0.6, 1.6), h * rng.uniform(0.6, 1.6))
+            left, top = rng.uniform(0, search.shape[1] - 8), rng.uniform(0, search.shape[0] - 8)
+            apart = (
+                left + size[0] < box[0] or left > box[2] or top + size[1] < box[1] or top > box[3]
+            )
+            if apart:
+                self._patch(search, left, top, size, rng)
+
+    def _patch(
+        self,
+        search: Image,
+        left: float,
+        top: float,
+        size: tuple[float, float],
+        rng: np.random.Generator,
+    ) -> None:
+        w, h = (int(np.clip(v, 4, search.shape[0])) for v in size)
+        source = search.copy() if rng.random() < 0.5 else self._photo_crop(rng)
+        px, py = (
+            int(rng.integers(0, source.shape[1] - w + 1)),
+            int(rng.integers(0, source.shape[0] - h + 1)),
+        )
+        paste(search, source[py : py + h, px : px + w], soft_shape(w, h, rng), int(left), int(top))
+
+
+def _rgb(image_bgr: Image) -> NDArray[np.uint8]:
+    return np.ascontiguousarray(image_bgr[..., ::-1].transpose(2, 0, 1))

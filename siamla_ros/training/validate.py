@@ -1,0 +1,109 @@
+"""Validation on the held-out objects of the training pack: one tracking step at a time, through
+the product's tracker.
+
+For every frame of a held-out track the template is the track's first frame, and the search window
+lies round the true box moved, scaled and stretched at random (seeded). The same windows with the
+target erased tell whether the confidence falls. Never on an evaluation sequence: this is what
+parameters are tuned and checkpoints selected by.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from siamla_ros import boxes
+from siamla_ros.tracker import Tracker
+from siamla_ros.training.augment import cover
+from siamla_ros.training.pairs import read_image
+from siamla_ros.training.records import Record, load_pack
+
+MIN_TRACK = 9
+SHIFT, SCALE, ASPECT = 0.30, 0.15, 0.08
+
+
+@dataclass(frozen=True)
+class Report:
+    """Scores of one validation; arrays hold one entry a probe."""
+
+    iou: NDArray[np.float64]
+    confidence: NDArray[np.float64]
+    confidence_erased: NDArray[np.float64]
+
+    @property
+    def auc(self) -> float:
+        """Success AUC over 21 thresholds."""
+        return float(np.mean([(self.iou > t).mean() for t in np.linspace(0, 1, 21)]))
+
+    @property
+    def spearman(self) -> float:
+        """Rank correlation of confidence and IoU over the probes with the target present."""
+        return float(np.corrcoef(_ranks(self.confidence), _ranks(self.iou))[0, 1])
+
+    @property
+    def auroc(self) -> float:
+        """Confidence of hits (IoU > 0.5) against confidence with the target erased."""
+        hits = self.confidence[self.iou > 0.5]
+        ranks = _ranks(np.concatenate([hits, self.confidence_erased]))
+        n, m = len(hits), len(self.confidence_erased)
+        return float((ranks[:n].sum() - n * (n - 1) / 2) / (n * m))
+
+    def summary(self) -> dict[str, float]:
+        """The figures, rounded for a log."""
+        return {
+            "auc": round(self.auc, 4),
+            "sr50": round(float((self.iou > 0.5).mean()), 4),
+            "sr75": round(float((self.iou > 0.75).mean()), 4),
+            "spearman": round(self.spearman, 4),
+            "auroc_erased": round(self.auroc, 4),
+            "median_confidence": round(float(np.median(self.confidence)), 3),
+            "median_confidence_erased": round(float(np.median(self.confidence_erased)), 3),
+        }
+
+
+def _ranks(values: NDArray) -> NDArray:
+    """Ranks from 0, ties averaged."""
+    _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
+    return (np.cumsum(counts) - (counts + 1) / 2)[inverse]
+
+
+def validation_tracks(folder: Path) -> list[list[Record]]:
+    """Held-out objects that were seen in many frames of real video."""
+    return [t for t in load_pack(folder, "val", {}).tracks if len(t) >= MIN_TRACK]
+
+
+def validate(
+    tracker: Tracker, tracks: list[list[Record]], probes: int = 3, seed: int = 0
+) -> Report:
+    """Probe every frame of every track ``probes`` times, and as often with the target erased."""
+    ious: list[float] = []
+    present: list[float] = []
+    erased: list[float] = []
+    for number, track in enumerate(tracks):
+        rng = np.random.default_rng((seed, number))
+        state = tracker.init(read_image(track[0].path), track[0].box_xywh)
+        for record in track[1:]:
+            image = read_image(record.path)
+            places = [_moved(record.box_xywh, rng) for _ in range(probes)]
+            results = tracker.probe(image, state, places)
+            ious += [float(boxes.iou(r.box_xywh, record.box_xywh)) for r in results]
+            present += [r.confidence for r in results]
+            _erase(image, record, rng)
+            erased += [r.confidence for r in tracker.probe(image, state, places)]
+    return Report(np.array(ious), np.array(present), np.array(erased))
+
+
+def _moved(box_xywh: tuple, rng: np.random.Generator) -> tuple[float, float, float, float]:
+    cx, cy = boxes.center(box_xywh)
+    size, stretch = np.exp(rng.normal(0, SCALE)), np.exp(rng.normal(0, ASPECT))
+    w, h = box_xywh[2] * size * stretch, box_xywh[3] * size / stretch
+    return boxes.from_center(cx + rng.normal(0, SHIFT) * w, cy + rng.normal(0, SHIFT) * h, w, h)
+
+
+def _erase(image: NDArray[np.uint8], record: Record, rng: np.random.Generator) -> None:
+    x, y, w, h = record.box_xywh
+    other = image[::-1, ::-1].copy()
+    cover(image, (x, y, x + w, y + h), other, rng)
