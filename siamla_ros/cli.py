@@ -44,8 +44,8 @@ def _run(module: ModuleType, prog: str, words: str, arguments: list[str]) -> int
     try:
         return module.run(args)
     except (OSError, ValueError, RuntimeError) as error:
-        # What a user can mend: a missing file, a bad value, unusable weights. A RuntimeError that is
-        # not raised by this package on purpose is a fault of ours and keeps its traceback.
+        # What a user can mend: a missing file, a bad value, unusable weights. A RuntimeError
+        # that this package has not raised on purpose is a fault of ours and keeps its traceback.
         if isinstance(error, RuntimeError) and not type(error).__module__.startswith('siamla_ros.'):
             raise
         print(f'{prog}: {error}', file=sys.stderr)

@@ -82,7 +82,7 @@ class Watcher(Node):
     def _on_diagnostics(self, array: DiagnosticArray) -> None:
         for status in array.status:
             values = {pair.key: pair.value for pair in status.values}
-            if self.get_namespace() in status.name and 'processed' in values:
+            if status.name.startswith(self.get_namespace().lstrip('/')) and 'processed' in values:
                 self.tracker_values = values
 
 
