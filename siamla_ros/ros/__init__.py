@@ -1,0 +1,3 @@
+"""The ROS 2 side: nodes, parameters, quality of service, conversions. Nothing outside of this
+folder imports it.
+"""

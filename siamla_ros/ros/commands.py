@@ -1,0 +1,126 @@
+"""What can be asked of the tracker node: init on the topic and as a service, clear of one or all.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Protocol
+
+from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
+from rclpy.node import Node
+from std_srvs.srv import Trigger
+from vision_msgs.msg import Detection2D
+
+from siamla_ros.ros import qos
+from siamla_ros.ros.inits import InitCode, InitError, InitOutcome, InitRequest, check_id
+from siamla_ros.ros.messages import box_of, label_of, stamp_ns_of
+from siamla_ros.ros.qos_events import subscription_events
+from siamla_ros.srv import ClearTarget, InitTarget
+
+ANSWER_MARGIN_S = 30.0  # for the first forward pass on a slow device, on top of init_wait_s
+
+
+class Tracking(Protocol):
+    """What the commands act on."""
+
+    def submit(self, request: InitRequest) -> None:
+        """Pass on an init box, or answer it if the node is not active."""
+
+    def clear(self, target_id: str | None) -> list[str] | None:
+        """Forget targets; None if the node has none to forget because it is not configured."""
+
+    @property
+    def init_wait_s(self) -> float:
+        """How long an init box may wait for its image."""
+
+
+class Commands:
+    """Exists as long as the node does: a node that is not active says so."""
+
+    def __init__(self, node: Node, tracking: Tracking, report: Callable[[str], None]) -> None:
+        """report: told about QoS problems in plain words."""
+        self._node, self._tracking = node, tracking
+        init_group, clear_group = (MutuallyExclusiveCallbackGroup() for _ in range(2))
+        node.create_subscription(
+            Detection2D, 'init', self._on_init, qos.command(), callback_group=clear_group,
+            event_callbacks=subscription_events(node.resolve_topic_name('init'), report),
+            qos_overriding_options=qos.overridable(),
+        )
+        node.create_service(
+            InitTarget, '~/init_target', self._on_init_target, callback_group=init_group
+        )
+        node.create_service(Trigger, '~/clear', self._on_clear, callback_group=clear_group)
+        node.create_service(
+            ClearTarget, '~/clear_target', self._on_clear_target, callback_group=clear_group
+        )
+
+    def _submit(
+        self, detection: Detection2D, answer: Callable[[InitOutcome], None], patient: bool
+    ) -> None:
+        try:
+            target_id = check_id(detection.id)
+        except InitError as error:
+            answer(InitOutcome(error.code, str(error), detection.id))
+            return
+        self._tracking.submit(InitRequest(
+            id=target_id, label=label_of(detection), box_xywh=box_of(detection.bbox),
+            stamp_ns=stamp_ns_of(detection.header.stamp), answer=answer, patient=patient,
+        ))
+
+    def _on_init(self, detection: Detection2D) -> None:
+        self._submit(detection, self._log_outcome, patient=True)
+
+    def _log_outcome(self, outcome: InitOutcome) -> None:
+        logger = self._node.get_logger()
+        if outcome.accepted:
+            logger.info(f'init of {outcome.id!r} accepted: {outcome.message}')
+        else:
+            logger.error(
+                f'init of {outcome.id!r} refused, {outcome.code.name}: {outcome.message}'
+            )
+
+    def _on_init_target(
+        self, request: InitTarget.Request, response: InitTarget.Response
+    ) -> InitTarget.Response:
+        done, answers = threading.Event(), []
+
+        def answer(outcome: InitOutcome) -> None:
+            answers.append(outcome)
+            done.set()
+
+        self._submit(request.detection, answer, patient=False)
+        done.wait(self._tracking.init_wait_s + ANSWER_MARGIN_S)
+        outcome = answers[0] if answers else InitOutcome(
+            InitCode.INTERNAL, 'the tracker did not answer in time', request.detection.id
+        )
+        self._log_outcome(outcome)
+        response.accepted = outcome.accepted
+        response.code = int(outcome.code)
+        response.message = outcome.message
+        response.id = outcome.id if outcome.accepted else ''
+        return response
+
+    def _on_clear(
+        self, _request: Trigger.Request, response: Trigger.Response
+    ) -> Trigger.Response:
+        gone = self._tracking.clear(None)
+        response.success = gone is not None
+        response.message = _cleared_text(gone, None)
+        return response
+
+    def _on_clear_target(
+        self, request: ClearTarget.Request, response: ClearTarget.Response
+    ) -> ClearTarget.Response:
+        gone = self._tracking.clear(request.id or None)
+        response.success = bool(gone) or (gone is not None and not request.id)
+        response.message = _cleared_text(gone, request.id or None)
+        return response
+
+
+def _cleared_text(gone: list[str] | None, target_id: str | None) -> str:
+    if gone is None:
+        return 'the node is not configured, so there is no target'
+    if gone:
+        return f'forgotten: {", ".join(gone)}'
+    return 'there was no target' if target_id is None else f'there is no target {target_id!r}'

@@ -1,0 +1,140 @@
+"""What /diagnostics says about the tracker node, in words that tell what to do."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+from builtin_interfaces.msg import Time
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
+from std_msgs.msg import Header
+
+from siamla_ros.ros.stats import Latency, Snapshot
+
+OK, WARN, ERROR = DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.ERROR
+ODD_LATENCY_MS = 60_000.0
+
+
+@dataclass(frozen=True)
+class Health:
+    """Everything that a diagnostics message is made of.
+
+    :param failure: why the node could not be configured; empty if it could
+    :param silent_s: seconds since the last image, infinite before the first
+    :param received_hz: over the last period
+    """
+
+    name: str
+    lifecycle: str
+    failure: str = ''
+    device: str = ''
+    device_reason: str = ''
+    snapshot: Snapshot = field(default_factory=Snapshot)
+    targets: dict[str, int] = field(default_factory=dict)
+    last_error: str = ''
+    new_errors: int = 0
+    image_topic: str = ''
+    publishers: int = 0
+    silent_s: float = math.inf
+    source_timeout_s: float = 2.0
+    received_hz: float = 0.0
+    processed_hz: float = 0.0
+    new_bad_images: int = 0
+    qos_problems: tuple[str, ...] = ()
+    buffer: str = ''
+
+
+def diagnostic_array(stamp: Time, health: Health) -> DiagnosticArray:
+    """Two statuses: the image source and the tracker."""
+    return DiagnosticArray(
+        header=Header(stamp=stamp), status=[_source(health), _tracker(health)]
+    )
+
+
+def _source(health: Health) -> DiagnosticStatus:
+    level, text = _source_verdict(health)
+    counts = health.snapshot.counts
+    return _status(f'{health.name}: image source', health.name, level, text, {
+        'topic': health.image_topic,
+        'publishers': health.publishers,
+        'received': counts.get('received', 0),
+        'received Hz': f'{health.received_hz:.1f}',
+        'bad images': counts.get('bad_image', 0),
+        'time jumps': counts.get('time_jump', 0),
+        'seconds since last image': f'{health.silent_s:.1f}',
+        'recent images kept': health.buffer,
+    })
+
+
+def _source_verdict(health: Health) -> tuple[bytes, str]:
+    if health.lifecycle != 'active':
+        return OK, f'not subscribed: the node is {health.lifecycle}'
+    if health.qos_problems:
+        return ERROR, '; '.join(health.qos_problems)
+    if health.publishers == 0:
+        return WARN, f'nobody publishes {health.image_topic}: start the camera or remap "image"'
+    if math.isinf(health.silent_s):
+        return WARN, (
+            f'no image yet on {health.image_topic} though it has a publisher: if its images are '
+            'large, set FASTDDS_DEFAULT_PROFILES_FILE to the shipped profile on both sides'
+        )
+    if health.silent_s > health.source_timeout_s:
+        return WARN, f'no image on {health.image_topic} for {health.silent_s:.1f} s'
+    if health.new_bad_images:
+        return ERROR, f'{health.new_bad_images} images could not be used, the log says why'
+    return OK, f'{health.received_hz:.1f} images a second'
+
+
+def _tracker(health: Health) -> DiagnosticStatus:
+    level, text = _tracker_verdict(health)
+    counts, snapshot = health.snapshot.counts, health.snapshot
+    values = {
+        'lifecycle state': health.lifecycle,
+        'device': health.device,
+        'device reason': health.device_reason,
+        'received': counts.get('received', 0),
+        'processed': counts.get('processed', 0),
+        'processed Hz': f'{health.processed_hz:.1f}',
+        'dropped': counts.get('dropped', 0),
+        'errors': counts.get('error', 0),
+        'last error': health.last_error,
+        **_latency('latency from stamp', snapshot.stamp),
+        **_latency('latency from arrival', snapshot.arrival),
+        **{f'targets {name}': number for name, number in health.targets.items()},
+    }
+    return _status(f'{health.name}: tracker', health.name, level, text, values)
+
+
+def _tracker_verdict(health: Health) -> tuple[bytes, str]:
+    if health.failure:
+        return ERROR, f'not configured: {health.failure}'
+    if health.lifecycle != 'active':
+        return WARN, f'lifecycle state {health.lifecycle}: nothing is tracked'
+    if health.new_errors:
+        return ERROR, f'{health.new_errors} errors, last: {health.last_error}'
+    if abs(health.snapshot.stamp.p50_ms) > ODD_LATENCY_MS:
+        return WARN, (
+            'image stamps are far from the clock: a replayed bag wants use_sim_time, a camera the '
+            'same clock as this machine'
+        )
+    if not health.targets:
+        return OK, 'no target: publish a box on "init"'
+    states = ', '.join(f'{number} {name}' for name, number in health.targets.items())
+    return OK, f'targets: {states}'
+
+
+def _latency(name: str, latency: Latency) -> dict[str, str]:
+    return {
+        f'{name} p50 ms': f'{latency.p50_ms:.1f}',
+        f'{name} p95 ms': f'{latency.p95_ms:.1f}',
+        f'{name} p99 ms': f'{latency.p99_ms:.1f}',
+    }
+
+
+def _status(
+    name: str, hardware_id: str, level: bytes, text: str, values: dict[str, object]
+) -> DiagnosticStatus:
+    pairs = [KeyValue(key=key, value=str(value)) for key, value in values.items()]
+    return DiagnosticStatus(
+        name=name, hardware_id=hardware_id, level=level, message=text, values=pairs
+    )

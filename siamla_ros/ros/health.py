@@ -1,0 +1,86 @@
+"""Collects what /diagnostics reports about the tracker node, and publishes it."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from diagnostic_msgs.msg import DiagnosticArray
+
+from siamla_ros.ros import qos
+from siamla_ros.ros.diagnostics import Health, diagnostic_array
+from siamla_ros.ros.frame import Frame
+from siamla_ros.ros.stats import Snapshot
+from siamla_ros.ros.targets import TargetOutput
+
+if TYPE_CHECKING:
+    from siamla_ros.ros.tracker_node import TrackerNode
+
+
+class HealthMonitor:
+    """Figures since the last message, and problems that were reported by callbacks."""
+
+    def __init__(self, node: TrackerNode) -> None:
+        self._node = node
+        self._publisher = node.create_publisher(
+            DiagnosticArray, '/diagnostics', qos.diagnostics()
+        )
+        self._qos_problems: dict[str, None] = {}
+        self._targets: dict[str, int] = {}
+        self._last_image_s = -math.inf
+        self._before = (time.monotonic(), Snapshot(), 0)
+
+    def report_qos(self, text: str) -> None:
+        """A QoS incompatibility, in plain words; logged once."""
+        if text not in self._qos_problems:
+            self._qos_problems[text] = None
+            self._node.get_logger().error(text)
+
+    def note(
+        self, frame: Frame, outputs: Sequence[TargetOutput], stamp_latency_s: float
+    ) -> None:
+        """One processed image."""
+        now_s = time.monotonic()
+        self._last_image_s = now_s
+        self._node.stats.processed(stamp_latency_s, now_s - frame.received_s)
+        counts: dict[str, int] = {}
+        for output in outputs:
+            counts[output.state.name] = counts.get(output.state.name, 0) + 1
+        self._targets = counts
+
+    def publish(self) -> None:
+        """Send one message."""
+        if self._node.context.ok():
+            stamp = self._node.get_clock().now().to_msg()
+            self._publisher.publish(diagnostic_array(stamp, self.collect()))
+
+    def collect(self) -> Health:
+        """The state of things."""
+        node, now_s = self._node, time.monotonic()
+        snapshot = node.stats.snapshot()
+        engine, worker, source = node.engine, node.worker, node.source
+        errors = (engine.errors if engine else 0) + snapshot.counts.get('error', 0)
+        before_s, before, errors_before = self._before
+        self._before = (now_s, snapshot, errors)
+        period_s = max(now_s - before_s, 1e-3)
+
+        def new(name: str) -> int:
+            return snapshot.counts.get(name, 0) - before.counts.get(name, 0)
+
+        return Health(
+            name=node.get_fully_qualified_name().lstrip('/'), lifecycle=node.state_label,
+            failure=node.failure, snapshot=snapshot, targets=self._targets if engine else {},
+            device=str(engine.tracker.device) if engine else '',
+            device_reason=engine.tracker.device_reason if engine else '',
+            last_error=engine.last_error if engine else '',
+            new_errors=max(errors - errors_before, 0),
+            image_topic=source.topic if source else node.resolve_topic_name('image'),
+            publishers=source.publishers() if source else 0,
+            silent_s=now_s - self._last_image_s,
+            source_timeout_s=node.settings.node.source_timeout_s,
+            received_hz=new('received') / period_s, processed_hz=new('processed') / period_s,
+            new_bad_images=new('bad_image'), qos_problems=tuple(self._qos_problems),
+            buffer=f'{len(worker.buffer)} ({worker.buffer.nbytes / 1e6:.0f} MB)' if worker else '0',
+        )

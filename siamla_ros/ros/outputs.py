@@ -1,0 +1,124 @@
+"""The publishers of the tracker node, and what goes out for each processed image."""
+
+from __future__ import annotations
+
+import time
+from array import array
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from rclpy.lifecycle import LifecycleNode
+from sensor_msgs.msg import Image
+from std_msgs.msg import Header
+from vision_msgs.msg import Detection2D, Detection2DArray
+
+from siamla_ros.msg import ReinitRequest, TrackStatus
+from siamla_ros.ros import messages, overlay, qos
+from siamla_ros.ros.frame import Frame
+from siamla_ros.ros.qos_events import publisher_events
+from siamla_ros.ros.reinit import ReinitRequests
+from siamla_ros.ros.settings import NodeSettings
+from siamla_ros.ros.targets import TargetOutput
+from siamla_ros.supervisor import Reason
+
+
+class Outputs:
+    """Publishes detection, detections, status, reinit_request and ~/debug_image."""
+
+    def __init__(
+        self, node: LifecycleNode, settings: NodeSettings, report: Callable[[str], None]
+    ) -> None:
+        """report: told about QoS problems in plain words."""
+        self._node, self._report = node, report
+        self.settings = settings
+        self._detection = self._publisher(Detection2D, 'detection', qos.result())
+        self._detections = self._publisher(Detection2DArray, 'detections', qos.result())
+        self._status = self._publisher(TrackStatus, 'status', qos.result())
+        self._request = self._publisher(ReinitRequest, 'reinit_request', qos.request())
+        self._debug = self._publisher(Image, '~/debug_image', qos.image_out())
+        self.requests = ReinitRequests()
+        self._debug_due_s = 0.0
+
+    def _publisher(self, kind: type, topic: str, profile: object) -> object:
+        resolved = self._node.resolve_topic_name(topic)
+        return self._node.create_lifecycle_publisher(
+            kind, topic, profile, event_callbacks=publisher_events(resolved, self._report),
+            qos_overriding_options=qos.overridable(),
+        )
+
+    def destroy(self) -> None:
+        """Remove the publishers from the node."""
+        for publisher in (
+            self._detection, self._detections, self._status, self._request, self._debug
+        ):
+            destroy_lifecycle_publisher(self._node, publisher)
+
+    def publish(self, frame: Frame, outputs: Sequence[TargetOutput]) -> float:
+        """Everything about one processed image; returns seconds from its stamp to now."""
+        header = messages.header_of(frame)
+        believed = [
+            messages.detection_message(
+                header, output.box_xywh, output.confidence, output.id, output.label
+            )
+            for output in outputs if output.believed
+        ]
+        self._detections.publish(Detection2DArray(header=header, detections=believed))
+        for detection in believed:
+            self._detection.publish(detection)
+        latency_s = (self._node.get_clock().now().nanoseconds - frame.stamp_ns) / 1e9
+        for output in outputs or (None,):
+            self._status.publish(messages.status_message(
+                header, output, latency_s, self.settings.publish_predicted
+            ))
+        self.requests.observe(outputs, header, time.monotonic())
+        self.repeat_requests()
+        self._publish_debug(frame, header, outputs, latency_s)
+        return latency_s
+
+    def repeat_requests(self) -> None:
+        """Publish the requests for new boxes that are due."""
+        period_s = self.settings.reinit_request_period_s
+        for request in self.requests.due(time.monotonic(), period_s):
+            self._request.publish(
+                messages.request_message(request.header, request.output, request.attempt)
+            )
+
+    def publish_cleared(self, ids: Sequence[str]) -> None:
+        """Say that targets were forgotten; there is no image to speak of."""
+        for target_id in ids:
+            self.requests.close(target_id)
+            self._status.publish(TrackStatus(id=target_id, reason=int(Reason.CLEARED)))
+
+    def _publish_debug(
+        self, frame: Frame, header: Header, outputs: Sequence[TargetOutput], latency_s: float
+    ) -> None:
+        now_s = time.monotonic()
+        if now_s < self._debug_due_s or self._debug.get_subscription_count() == 0:
+            return
+        self._debug_due_s = now_s + 1.0 / self.settings.debug_max_rate_hz
+        caption = f'{latency_s * 1e3:.0f} ms' if abs(latency_s) < 100.0 else ''
+        canvas = overlay.draw(
+            frame.to_bgr(), overlay.marks_of(outputs), caption, self.settings.debug_max_width
+        )
+        self._debug.publish(image_message(header, canvas))
+
+
+def image_message(header: Header, image_bgr: np.ndarray, encoding: str = 'bgr8') -> Image:
+    """An Image from an array of 8-bit channels."""
+    rows = np.ascontiguousarray(image_bgr)
+    # an array('B') is taken over as it is; bytes would be checked one by one
+    return Image(
+        header=header, height=rows.shape[0], width=rows.shape[1], encoding=encoding,
+        step=rows.strides[0], data=array('B', rows.tobytes()),
+    )
+
+
+def destroy_lifecycle_publisher(node: LifecycleNode, publisher: object) -> None:
+    """Humble has no such method on the node and would keep the publisher among its managed
+    entities.
+    """
+    if hasattr(node, 'destroy_lifecycle_publisher'):
+        node.destroy_lifecycle_publisher(publisher)
+    else:
+        node._managed_entities.discard(publisher)
+        node.destroy_publisher(publisher)

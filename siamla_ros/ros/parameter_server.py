@@ -1,0 +1,99 @@
+"""Declares the table of parameters on a node and keeps the typed settings in step with it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from rcl_interfaces.msg import (
+    FloatingPointRange,
+    IntegerRange,
+    ParameterDescriptor,
+    SetParametersResult,
+)
+from rclpy.exceptions import InvalidParameterTypeException, InvalidParameterValueException
+from rclpy.node import Node
+
+from siamla_ros.ros.parameters import BY_NAME, TABLE, Parameter, Settings, build, check_change
+
+
+def descriptor(row: Parameter) -> ParameterDescriptor:
+    """What `ros2 param describe` shows."""
+    result = ParameterDescriptor(description=row.description)
+    notes = [f'one of {row.range_text}'] if row.choices else []
+    if row.unit:
+        notes.append(f'in {row.unit}')
+    if not row.live:
+        notes.append('read when the node is configured')
+    result.additional_constraints = '; '.join(notes)
+    if row.minimum is not None and isinstance(row.default, int):
+        result.integer_range = [
+            IntegerRange(from_value=int(row.minimum), to_value=int(row.maximum), step=0)
+        ]
+    elif row.minimum is not None:
+        result.floating_point_range = [
+            FloatingPointRange(
+                from_value=float(row.minimum), to_value=float(row.maximum), step=0.0
+            )
+        ]
+    return result
+
+
+class ParameterServer:
+    """Declares every parameter, refuses bad changes with a reason and hands out typed settings."""
+
+    def __init__(
+        self, node: Node, is_configured: Callable[[], bool],
+        on_change: Callable[[Settings], None],
+    ) -> None:
+        """Declare and validate.
+
+        :raises ValueError: a value from the command line or a file is bad; the message names it
+            and its limit
+        """
+        self._is_configured = is_configured
+        self._on_change = on_change
+        self._values = {row.name: _declare(node, row) for row in TABLE}
+        self.settings: Settings = build(self._values)
+        node.add_on_set_parameters_callback(self._check)
+        if hasattr(node, 'add_post_set_parameters_callback'):
+            node.add_post_set_parameters_callback(self._apply)
+        else:  # Humble: there is no later moment than the check
+            self._apply_at_check = True
+
+    _apply_at_check = False
+
+    def _check(self, parameters: list[Any]) -> SetParametersResult:
+        try:
+            check_change(self._values, _known(parameters), self._is_configured())
+        except ValueError as error:
+            return SetParametersResult(successful=False, reason=str(error))
+        if self._apply_at_check:
+            self._apply(parameters)
+        return SetParametersResult(successful=True)
+
+    def _apply(self, parameters: list[Any]) -> None:
+        changes = _known(parameters)
+        if changes:
+            self._values = {**self._values, **changes}
+            self.settings = build(self._values)
+            self._on_change(self.settings)
+
+
+def _known(parameters: list[Any]) -> dict[str, Any]:
+    """Those of our table; qos_overrides, use_sim_time and others belong to rclpy."""
+    return {item.name: item.value for item in parameters if item.name in BY_NAME}
+
+
+def _declare(node: Node, row: Parameter) -> Any:
+    try:
+        return node.declare_parameter(row.name, row.default, descriptor(row)).value
+    except InvalidParameterTypeException as error:
+        raise ValueError(
+            f'{row.name} is of another type, must be {row.type_name} (default {row.default!r}): '
+            f'{error}'
+        ) from error
+    except InvalidParameterValueException as error:
+        raise ValueError(
+            f'{row.name} must lie within {row.range_text or row.type_name}: {error}'
+        ) from error

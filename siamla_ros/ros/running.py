@@ -1,0 +1,66 @@
+"""Running a node until SIGINT or SIGTERM: no traceback, exit code 0."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import rclpy
+from rclpy.executors import ExternalShutdownException, MultiThreadedExecutor, SingleThreadedExecutor
+from rclpy.impl.implementation_singleton import rclpy_implementation
+from rclpy.node import Node
+
+RCLError = rclpy_implementation.RCLError
+POLL_S = 0.2  # how often to look whether the node has finished
+
+
+@contextmanager
+def ros_session(args: list[str] | None = None) -> Iterator[None]:
+    """rclpy initialised within the block; `with rclpy.init()` exists only since Jazzy."""
+    rclpy.init(args=args)
+    try:
+        yield
+    finally:
+        rclpy.try_shutdown()
+
+
+def run(
+    make_node: Callable[[], Node], args: list[str] | None = None, threads: int = 1
+) -> int:
+    """Make a node and spin it; its `close` method, if any, is called at the end.
+
+    :param threads: of the executor that runs callbacks
+    :return: exit code: that of the node (attribute `exit_code`) or 0; 1 if it refused its
+        parameters
+    """
+    try:
+        with ros_session(args):
+            try:
+                node = make_node()
+            except ValueError as error:
+                print(f'error: {error}', file=sys.stderr)
+                return 1
+            spin(node, threads)
+            return getattr(node, 'exit_code', 0)
+    except (KeyboardInterrupt, ExternalShutdownException):
+        return 0
+
+
+def spin(node: Node, threads: int) -> None:
+    """Run callbacks until the context is shut down or the node's attribute `finished` is true."""
+    executor = SingleThreadedExecutor() if threads == 1 else MultiThreadedExecutor(threads)
+    executor.add_node(node)
+    try:
+        while node.context.ok() and not getattr(node, 'finished', False):
+            executor.spin_once(timeout_sec=POLL_S)
+    except (KeyboardInterrupt, ExternalShutdownException):
+        pass
+    except RCLError:
+        if node.context.ok():  # else: a signal ended the context while rclpy was using it
+            raise
+    finally:
+        if hasattr(node, 'close'):
+            node.close()
+        executor.shutdown(timeout_sec=2.0)
+        node.destroy_node()

@@ -1,0 +1,227 @@
+"""The tracker node: images and one box in, believed boxes out. A lifecycle node that starts by
+itself.
+
+Callbacks only hand things over; a worker thread does the work, so that services and parameters stay
+responsive.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
+from rclpy.clock import Clock, ClockType
+from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+
+from siamla_ros.ros import log_bridge
+from siamla_ros.ros.commands import Commands
+from siamla_ros.ros.engine import Engine, TrackerLike
+from siamla_ros.ros.frame import Frame
+from siamla_ros.ros.health import HealthMonitor
+from siamla_ros.ros.image_source import ImageSource
+from siamla_ros.ros.inits import InitCode, InitOutcome, InitRequest
+from siamla_ros.ros.outputs import Outputs
+from siamla_ros.ros.parameter_server import ParameterServer
+from siamla_ros.ros.parameters import Settings
+from siamla_ros.ros.running import run
+from siamla_ros.ros.settings import NodeSettings
+from siamla_ros.ros.stats import Stats
+from siamla_ros.ros.targets import TargetOutput
+from siamla_ros.ros.worker import Worker
+
+SUCCESS, FAILURE = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FAILURE
+THREADS = 5  # images, init service, clear, lifecycle and parameters, diagnostics
+CLEAR_WAIT_S = 30.0
+
+TrackerFactory = Callable[[NodeSettings], TrackerLike]
+
+
+def default_factory(settings: NodeSettings) -> TrackerLike:
+    """The real tracker. Imported late: a missing torch is a reason not to configure, not a crash.
+    """
+    from siamla_ros.tracker import load_tracker
+    return load_tracker(
+        model=settings.model, device=settings.device, runtime=settings.runtime,
+        threads=settings.threads, half=settings.half,
+    )
+
+
+class TrackerNode(LifecycleNode):
+    """See docs/interface.md."""
+
+    def __init__(self, factory: TrackerFactory = default_factory, **options: Any) -> None:
+        """factory: makes the tracker, on configure.
+
+        :raises ValueError: a parameter is bad
+        """
+        super().__init__('tracker', **options)
+        self._factory = factory
+        self._bridge = log_bridge.connect(self.get_logger())
+        self.engine: Engine | None = None
+        self.worker: Worker | None = None
+        self.outputs: Outputs | None = None
+        self.source: ImageSource | None = None
+        self.stats = Stats()
+        self.failure = ''
+        self.parameters = ParameterServer(self, lambda: self.engine is not None, self._apply)
+        self.health = HealthMonitor(self)
+        self._image_group = MutuallyExclusiveCallbackGroup()
+        self.commands = Commands(self, self, self.health.report_qos)
+        steady = Clock(clock_type=ClockType.STEADY_TIME)  # sim time may stand still
+        self.create_timer(
+            self.settings.node.diagnostics_period_s, self.health.publish,
+            callback_group=MutuallyExclusiveCallbackGroup(), clock=steady,
+        )
+        self._autostart_timer = self.create_timer(0.0, self._autostart, clock=steady)
+
+    @property
+    def settings(self) -> Settings:
+        """The parameters, typed."""
+        return self.parameters.settings
+
+    @property
+    def init_wait_s(self) -> float:
+        """How long an init box may wait for its image."""
+        return self.settings.node.init_wait_s
+
+    @property
+    def state_label(self) -> str:
+        """unconfigured, inactive, active or finalized, or a transition between them."""
+        return self._state_machine.current_state[1]
+
+    def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Load the tracker."""
+        node = self.settings.node
+        try:
+            tracker = self._factory(node)
+        except Exception as error:  # noqa: BLE001 - whatever is wrong with weights or device, the node must live
+            self.failure = f'model {node.model!r} on device {node.device!r}: {error}'
+            self.get_logger().error(f'cannot be configured: {self.failure}')
+            return FAILURE
+        self.failure = ''
+        self.engine = Engine(tracker, self.settings)
+        self.outputs = Outputs(self, node, self.health.report_qos)
+        self.get_logger().info(
+            f'model {node.model!r} runs on {tracker.device}: {tracker.device_reason}'
+        )
+        return super().on_configure(state)
+
+    def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Subscribe to images and start to work."""
+        result = super().on_activate(state)
+        if result is not SUCCESS:
+            return result
+        self.worker = Worker(self.engine, self.stats, self._publish, self._idle)
+        self.worker.start()
+        self.source = ImageSource(
+            self, self.settings.node.image_transport, self.worker.offer, self.health.report_qos,
+            self._image_group,
+        )
+        self.get_logger().info(f'active: waiting for images on {self.source.topic}')
+        return result
+
+    def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Pause: targets are kept, images are not received."""
+        self._stop()
+        return super().on_deactivate(state)
+
+    def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Forget targets and free the tracker."""
+        self._release()
+        return super().on_cleanup(state)
+
+    def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """End for good."""
+        self._release()
+        return super().on_shutdown(state)
+
+    def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Fall back to unconfigured."""
+        self.get_logger().error(f'a transition from {state.label} failed; back to unconfigured')
+        self._release()
+        return SUCCESS
+
+    def close(self) -> None:
+        """Stop the work before the process ends."""
+        self._stop()
+        log_bridge.disconnect(self._bridge)
+
+    def submit(self, request: InitRequest) -> None:
+        """Pass on an init box, or say that the node is not active."""
+        worker = self.worker
+        if worker is None:
+            text = f'the node is {self.state_label}, must be active'
+            request.answer(InitOutcome(InitCode.NOT_ACTIVE, text, request.id))
+        else:
+            worker.submit(request)
+
+    def clear(self, target_id: str | None) -> list[str] | None:
+        """Forget targets; None if the node is not configured."""
+        engine, worker, outputs = self.engine, self.worker, self.outputs
+        if engine is None:
+            return None
+        if worker is None:
+            return engine.clear(target_id)
+        gone: list[str] = []
+        done = threading.Event()
+
+        def forget() -> None:
+            gone.extend(engine.clear(target_id))
+            outputs.publish_cleared(gone)
+            done.set()
+
+        worker.call(forget)
+        done.wait(CLEAR_WAIT_S)
+        return gone
+
+    def _autostart(self) -> None:
+        self._autostart_timer.cancel()
+        if not self.settings.node.autostart:
+            self.get_logger().info('autostart is false: waiting for a lifecycle transition')
+        elif self.trigger_configure() is SUCCESS:
+            self.trigger_activate()
+
+    def _apply(self, settings: Settings) -> None:
+        """Changed parameters."""
+        if self.outputs is not None:
+            self.outputs.settings = settings.node
+        if self.worker is not None:
+            self.worker.configure(settings)
+        elif self.engine is not None:
+            self.engine.configure(settings)
+
+    def _publish(self, frame: Frame, outputs: Sequence[TargetOutput]) -> None:
+        """On the worker's thread."""
+        if self.context.ok():
+            self.health.note(frame, outputs, self.outputs.publish(frame, outputs))
+
+    def _idle(self) -> None:
+        """On the worker's thread, several times a second."""
+        if self.context.ok():
+            self.outputs.repeat_requests()
+
+    def _stop(self) -> None:
+        if self.source is not None:
+            self.source.destroy()
+            self.source = None
+        if self.worker is not None:
+            self.worker.stop()
+            self.worker = None
+
+    def _release(self) -> None:
+        self._stop()
+        if self.outputs is not None:
+            self.outputs.destroy()
+        self.outputs = self.engine = None
+
+
+def main(args: list[str] | None = None, factory: TrackerFactory = default_factory) -> int:
+    """Run the node until it is interrupted."""
+    return run(lambda: TrackerNode(factory), args, THREADS)
+
+
+if __name__ == '__main__':
+    sys.exit(main())
