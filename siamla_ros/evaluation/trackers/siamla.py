@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 
+from siamla_ros.crops import context_window
+from siamla_ros.decode import cell_boxes
 from siamla_ros.evaluation.cells import Cells
-from siamla_ros.evaluation.trackers.base import Box, Estimate
+from siamla_ros.evaluation.trackers.base import Box, Estimate, TrackerUnavailable
+from siamla_ros.evaluation.trackers.ort import THREADS
 
 
 class SiamlaTracker:
@@ -16,23 +20,28 @@ class SiamlaTracker:
     def __init__(
         self, model: str = "default", device: str = "auto", name: str = "siamla", **options: Any
     ) -> None:
-        from siamla_ros import load_tracker
+        from siamla_ros.runtime.device import DeviceError
+        from siamla_ros.tracker import load_tracker
+        from siamla_ros.weights import WeightsError
 
         self.name = name
-        self.tracker = load_tracker(model, device=device, **options)
+        options = {"threads": THREADS, **options}
+        try:
+            self.tracker = load_tracker(model, device=device, **options)
+        except (DeviceError, WeightsError) as error:
+            raise TrackerUnavailable(f"tracker {name!r}: {error}") from error
         self._given = {"model": model, "device": device, "options": options}
         self._state: Any = None
-        self._before: Any = None
-        self._image: np.ndarray | None = None
+        self._last: tuple[np.ndarray, Any] | None = None
 
     def init(self, image_bgr: np.ndarray, box_xywh: Box) -> None:
         """Take the template."""
-        self._state = self.tracker.init(image_bgr, box_xywh)
+        self._state, self._last = self.tracker.init(image_bgr, box_xywh), None
 
     def update(self, image_bgr: np.ndarray) -> Estimate:
         """Box and fused confidence; classification, localization, second_peak as extra."""
         result = self.tracker.update(image_bgr, [self._state])[0]
-        self._before, self._image, self._state = self._state, image_bgr, result.state
+        self._last, self._state = (image_bgr, self._state), result.state
         extra = {
             "classification": result.classification,
             "localization": result.localization,
@@ -41,25 +50,29 @@ class SiamlaTracker:
         return Estimate(result.box_xywh, result.confidence, extra)
 
     def last_cells(self) -> Cells | None:
-        """Every cell of the last update, where the tracker can tell (it runs a second time)."""
-        look = getattr(self.tracker, "cells", None)
-        if look is None or self._before is None:
+        """Every cell of the last update with its fused confidence; the network runs once more."""
+        if self._last is None:
             return None
-        boxes_xywh, centres_xy, confidence = look(self._image, self._before)
-        return Cells(boxes_xywh, centres_xy, confidence)
+        image, state = self._last
+        model, decode = self.tracker.model, self.tracker.decode
+        window = context_window(state.box_xywh, model.search_context, model.isotropic)
+        maps = self.tracker.runtime.respond(image, [window], [state.border_bgr], [state.template])
+        stride = model.search_size_px // maps.classification.shape[-1]
+        found = cell_boxes(maps.ltrb[0], window, model.search_size_px, stride).reshape(-1, 4)
+        # A box that reaches nowhere from its cell has its corner there.
+        points = cell_boxes(np.zeros_like(maps.ltrb[0]), window, model.search_size_px, stride)
+        a = decode.fusion_exponent
+        score = maps.classification[0] ** (1 - a) * maps.quality[0] ** a
+        return Cells(found, points.reshape(-1, 4)[:, :2], score.ravel())
 
     def describe(self) -> dict[str, Any]:
-        """What was asked for, what was chosen, and the checkpoint's own account of itself."""
-        chosen = {
-            key: _plain(getattr(self.tracker, key))
-            for key in ("device", "device_reason", "provenance", "sha256", "config")
-            if hasattr(self.tracker, key)
+        """What was asked for, what was chosen, and which weights they are."""
+        return {
+            "name": self.name,
+            **self._given,
+            "device": self.tracker.device,
+            "device_reason": self.tracker.device_reason,
+            "decode": asdict(self.tracker.decode),
+            "network": asdict(self.tracker.model),
+            **self.tracker.description,
         }
-        return {"name": self.name, **self._given, **chosen}
-
-
-def _plain(value: Any) -> Any:
-    """Something that JSON takes."""
-    if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in value.items()}
-    return value if isinstance(value, (str, int, float, bool, type(None))) else str(value)

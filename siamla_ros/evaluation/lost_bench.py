@@ -1,0 +1,152 @@
+"""The benchmark of the lost target: every follower through the same episodes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from siamla_ros.evaluation import splice, suites
+from siamla_ros.evaluation.followers import Trace, by_threshold, supervised
+from siamla_ros.evaluation.lost_metrics import Figures, Story, favour, figures, judge
+from siamla_ros.evaluation.report import markdown_table
+from siamla_ros.evaluation.runner import Run, run_sequence
+from siamla_ros.evaluation.scenarios import Episode, episodes
+from siamla_ros.evaluation.sequence import Sequence
+from siamla_ros.evaluation.splice import FrameList
+from siamla_ros.evaluation.trackers.base import EvalTracker
+from siamla_ros.evaluation.trackers.siamla import SiamlaTracker
+
+THRESHOLDS = 40  # tried, at even shares of the peer's own scores
+PATIENCE = (1, 2, 3, 5, 8)  # frames in a row below the threshold
+
+COLUMNS = {
+    "lost_median": "frames to LOST: median",
+    "lost_worst": "worst",
+    "lost_in_time": "LOST in 10",
+    "false_lost_per_1000": "false LOST /1000",
+    "believed_away": "believed while away",
+    "found_in_time": "found in 30",
+    "found_median": "frames to find",
+    "found_ever": "found ever",
+    "wrong_found": "wrong finds",
+    "switched": "switched",
+}
+
+
+@dataclass(frozen=True)
+class Told:
+    """One follower in one episode, without the frames."""
+
+    episode: Episode
+    story: Story
+
+
+def evaluate(
+    trackers: list[EvalTracker],
+    sequences: list[Sequence],
+    modes: list[str],
+    seed: int,
+    quiet: bool = False,
+) -> tuple[str, dict[str, Any]]:
+    """The tables as text, and everything for JSON.
+
+    modes: of siamla's recovery, each a row of its own. Peers keep tracking and judge by their
+    score; threshold and patience are tuned on these very episodes, which is in their favour.
+    """
+    scenes, refused = suites.scenes_of(sequences)
+    own = {
+        f"{tracker.name}, search {mode}": supervised(tracker.tracker, mode).follow
+        for tracker in trackers
+        if isinstance(tracker, SiamlaTracker)
+        for mode in modes
+    }
+    peers = [tracker for tracker in trackers if not isinstance(tracker, SiamlaTracker)]
+    told, recorded = _play(scenes, own, peers, seed, quiet)
+    notes = [f"not spliced: {reason}" for reason in refused]
+    for name, runs in recorded.items():
+        if not all(np.isfinite(run.confidence).all() for _, run in runs):
+            notes.append(f"{name}: no score, so it cannot say that the target is lost")
+            continue
+        label, rows = _tuned(name, runs)
+        told[label] = rows
+    text, content = _tables(told)
+    return "\n".join([text, "", *notes]).rstrip(), {**content, "notes": notes}
+
+
+def _play(
+    scenes: list[splice.Scene],
+    own: dict[str, Callable[[Sequence], Trace]],
+    peers: list[EvalTracker],
+    seed: int,
+    quiet: bool,
+) -> tuple[dict[str, list[Told]], dict[str, list[tuple[Episode, Run]]]]:
+    """Every follower through every episode; the frames are made once and then dropped."""
+    told: dict[str, list[Told]] = {name: [] for name in own}
+    recorded: dict[str, list[tuple[Episode, Run]]] = {peer.name: [] for peer in peers}
+    with suites.progress("scenes", len(scenes), quiet) as bar:
+        for scene in scenes:
+            donor = splice.donor_of(scene, scenes, seed)
+            for episode in episodes(scene, donor, seed):
+                bar.set_description(episode.sequence.name)
+                light = _without_frames(episode)
+                for name, follow in own.items():
+                    told[name].append(Told(light, judge(episode, follow(episode.sequence))))
+                for peer in peers:
+                    recorded[peer.name].append((light, run_sequence(peer, episode.sequence)))
+            bar.update()
+    return told, recorded
+
+
+def _without_frames(episode: Episode) -> Episode:
+    whole = episode.sequence
+    bare = Sequence(whole.name, FrameList([]), whole.boxes_xywh, whole.absent)
+    return Episode(episode.scenario, bare, episode.gone, episode.back, episode.rival_xywh)
+
+
+def _tuned(name: str, runs: list[tuple[Episode, Run]]) -> tuple[str, list[Told]]:
+    """The threshold and patience under which the peer does best on these episodes."""
+    best: tuple[float, str, list[Told]] | None = None
+    scores = np.concatenate([run.confidence[1:] for _, run in runs])
+    for threshold in np.unique(np.quantile(scores, np.linspace(0.01, 0.9, THRESHOLDS))):
+        for patience in PATIENCE:
+            rows = [
+                Told(episode, judge(episode, by_threshold(run, threshold, patience)))
+                for episode, run in runs
+            ]
+            value = favour(_figures(rows))
+            if best is None or value > best[0]:
+                best = value, f"{name}, score < {threshold:.4g} for {patience}", rows
+    return best[1], best[2]
+
+
+def _figures(rows: list[Told]) -> Figures:
+    crossings = sum(row.episode.scenario == "crossing" for row in rows)
+    return figures([row.story for row in rows], crossings)
+
+
+def _tables(told: dict[str, list[Told]]) -> tuple[str, dict[str, Any]]:
+    parts, content = [], {}
+    scenarios = list(dict.fromkeys(row.episode.scenario for rows in told.values() for row in rows))
+    for scenario in ("all", *scenarios):
+        table = []
+        for name, rows in told.items():
+            chosen = [row for row in rows if scenario in ("all", row.episode.scenario)]
+            result = _figures(chosen)
+            content.setdefault(name, {})[scenario] = asdict(result)
+            cells = [_cell(key, getattr(result, key)) for key in COLUMNS]
+            table.append([name, *cells])
+        count = len(chosen) if told else 0
+        header = ["follower", *COLUMNS.values()]
+        parts.append(f"{scenario} ({count} episodes)\n\n{markdown_table(header, table)}")
+    return "\n\n".join(parts), content
+
+
+def _cell(key: str, value: float) -> str | float:
+    if not np.isfinite(value):
+        return value
+    if key in ("lost_median", "lost_worst", "found_median"):
+        return f"{value:.0f}"
+    return f"{value:.2f}" if key == "false_lost_per_1000" else f"{100 * value:.1f} %"
