@@ -73,8 +73,10 @@ def play(args: argparse.Namespace, clip: Clip, video: Path, processes: Processes
          executor: SingleThreadedExecutor, watcher: Watcher) -> None:
     """Starts the nodes and follows them until the video is over or the user stops it."""
     processes.start('tracker', node('tracker_node', model=args.model, device=args.device))
-    processes.start('recorder', node('recorder', output=video, rate=args.rate, print_every=0,
-                                     summary=args.output / 'summary.json'))
+    # Encoding a video must not take the processor from what is shown.
+    processes.start('recorder', ['nice', '-n', '5'] + node(
+        'recorder', output=video, rate=args.rate, print_every=0,
+        summary=args.output / 'summary.json'))
     limit_s = time.monotonic() + START_LIMIT_S
     # Not counting the camera: it is started when everybody is ready, so that nobody misses image 0.
     while not watcher.graph_is_complete(VIEWERS):
