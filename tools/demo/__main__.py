@@ -10,6 +10,7 @@ import shutil
 import signal
 import sys
 import time
+from importlib.util import find_spec
 from pathlib import Path
 
 import rclpy
@@ -69,10 +70,18 @@ def node(executable: str, **parameters: object) -> list[str]:
     return command
 
 
+def tracker(args: argparse.Namespace) -> list[str]:
+    """The command that starts the tracker: by the launch file where this ROS can launch."""
+    if shutil.which('ros2') and find_spec('launch_ros'):
+        return ['ros2', 'launch', 'siamla_ros', 'tracker.launch.py', f'namespace:={NAMESPACE}',
+                f'model:={args.model}', f'device:={args.device}']
+    return node('tracker_node', model=args.model, device=args.device)
+
+
 def play(args: argparse.Namespace, clip: Clip, video: Path, processes: Processes,
          executor: SingleThreadedExecutor, watcher: Watcher) -> None:
     """Starts the nodes and follows them until the video is over or the user stops it."""
-    processes.start('tracker', node('tracker_node', model=args.model, device=args.device))
+    processes.start('tracker', tracker(args))
     # Encoding a video must not take the processor from what is shown.
     processes.start('recorder', ['nice', '-n', '5'] + node(
         'recorder', output=video, rate=args.rate, print_every=0,
