@@ -76,7 +76,8 @@ class CameraNode(Node):
             return
         self.destroy_timer(self._timer)
         self.get_logger().info(
-            f'publishing {self._values["source"]} at {self.rate_hz:g} Hz on {self._publisher.topic}'
+            f'publishing {self._values["source"]} at {self.rate_hz:g} Hz on '
+            f'{self._publisher.topic_name}'
         )
         self._timer = self.create_timer(1.0 / self.rate_hz, self._tick, clock=self._steady)
 

@@ -11,9 +11,12 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+from collections.abc import Callable
 
 import rclpy
 from builtin_interfaces.msg import Time
+from rclpy.client import Client
+from rclpy.executors import ExternalShutdownException
 from rclpy.node import Node
 from rclpy.utilities import remove_ros_args
 from sensor_msgs.msg import Image
@@ -50,13 +53,15 @@ class InitBox(Node):
         super().__init__('init_box')
         self._stamps: list[Time] = []
 
-    def wait_for(self, what: str, ready: object, timeout_s: float) -> None:
+    def wait_for(self, what: str, ready: Callable[[], object], timeout_s: float) -> None:
         """Spin until `ready()` is true.
 
         :raises TimeoutError: it was not, for that long
         """
         end_s = time.monotonic() + timeout_s
         while not ready():
+            if not self.context.ok():
+                raise KeyboardInterrupt
             if time.monotonic() > end_s:
                 raise TimeoutError(f'{what} within {timeout_s:g} s')
             rclpy.spin_once(self, timeout_sec=0.05)
@@ -78,11 +83,11 @@ class InitBox(Node):
         self.wait_for('no image arrived', lambda: self._stamps, timeout_s)
         return self._stamps[0]
 
-    def publish(self, detection: Detection2D, stamp: object, timeout_s: float) -> None:
+    def publish(self, detection: Detection2D, stamp: Callable[[], Time], timeout_s: float) -> None:
         """Once on `init`, when somebody listens."""
         publisher = self.create_publisher(Detection2D, 'init', qos.command())
         self.wait_for(
-            f'nobody subscribed to {publisher.topic}',
+            f'nobody subscribed to {publisher.topic_name}',
             lambda: publisher.get_subscription_count() > 0, timeout_s,
         )
         detection.header.stamp = stamp()
@@ -92,17 +97,25 @@ class InitBox(Node):
             rclpy.spin_once(self, timeout_sec=0.05)
 
     def call(
-        self, name: str, detection: Detection2D, stamp: object, timeout_s: float
+        self, name: str, detection: Detection2D, stamp: Callable[[], Time], timeout_s: float
     ) -> InitTarget.Response:
-        """Through the service; waits for the answer."""
+        """Through the service; waits for the answer, and for a node that is not active yet."""
         client = self.create_client(InitTarget, name)
-        if not client.wait_for_service(timeout_sec=timeout_s):
-            raise TimeoutError(f'no service {name} within {timeout_s:g} s')
+        self.wait_for(f'no service {name}', client.service_is_ready, timeout_s)
+        end_s = time.monotonic() + timeout_s
+        while True:
+            answer = self._ask(client, detection, stamp)
+            if answer.code != InitCode.NOT_ACTIVE or time.monotonic() > end_s:
+                return answer
+            time.sleep(SETTLE_S)
+            self._stamps.clear()
+
+    def _ask(
+        self, client: Client, detection: Detection2D, stamp: Callable[[], Time]
+    ) -> InitTarget.Response:
         detection.header.stamp = stamp()
         future = client.call_async(InitTarget.Request(detection=detection))
-        rclpy.spin_until_future_complete(self, future, timeout_sec=SERVICE_WAIT_S)
-        if not future.done():
-            raise TimeoutError(f'{name} did not answer within {SERVICE_WAIT_S:g} s')
+        self.wait_for(f'no answer from {client.srv_name}', future.done, SERVICE_WAIT_S)
         return future.result()
 
 
@@ -148,7 +161,7 @@ def main(args: list[str] | None = None) -> int:
     except TimeoutError as error:
         print(f'error: {error}', file=sys.stderr)
         return 1
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, ExternalShutdownException):
         return 130
 
 

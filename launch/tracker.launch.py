@@ -1,0 +1,127 @@
+"""Starts the tracker, and with `video:=...` a camera that plays it.
+
+    ros2 launch siamla_ros tracker.launch.py image:=/camera/image_raw
+    ros2 launch siamla_ros tracker.launch.py video:=clip.mp4 device:=cpu namespace:=front
+    ros2 launch siamla_ros tracker.launch.py --show-args
+"""
+
+import os
+from pathlib import Path
+
+from ament_index_python.packages import get_package_share_directory
+from launch.actions import DeclareLaunchArgument, OpaqueFunction, SetEnvironmentVariable
+from launch.substitutions import LaunchConfiguration
+from launch_ros.actions import Node
+
+from launch import LaunchContext, LaunchDescription
+
+PACKAGE = 'siamla_ros'
+CONFIG = Path(get_package_share_directory(PACKAGE)) / 'config'
+# Fast DDS renamed its variable after Humble; where both are set it reads the file twice.
+HUMBLE = os.environ.get('ROS_DISTRO') == 'humble'
+PROFILE_VARIABLE = f'{"FASTRTPS" if HUMBLE else "FASTDDS"}_DEFAULT_PROFILES_FILE'
+
+
+def _default_profile() -> str:
+    """The profile that the user has set already, or the shipped one."""
+    return os.environ.get(PROFILE_VARIABLE) or str(CONFIG / 'fastdds_profile.xml')
+
+
+ARGUMENTS = (
+    DeclareLaunchArgument('namespace', default_value='', description='namespace of all nodes'),
+    DeclareLaunchArgument('name', default_value='tracker', description='name of the tracker node'),
+    DeclareLaunchArgument(
+        'params_file', default_value=str(CONFIG / 'tracker.yaml'),
+        description='YAML file with parameters of the tracker',
+    ),
+    DeclareLaunchArgument(
+        'model', default_value='',
+        description='"default" or path of a checkpoint; empty: what params_file says',
+    ),
+    DeclareLaunchArgument(
+        'device', default_value='',
+        description='auto, cpu, cuda or cuda:N; empty: what params_file says',
+    ),
+    DeclareLaunchArgument(
+        'image', default_value='image', description='topic of the images to track in'
+    ),
+    DeclareLaunchArgument(
+        'use_sim_time', default_value='false', choices=['true', 'false'],
+        description='take the time from /clock (bags, simulation)',
+    ),
+    DeclareLaunchArgument(
+        'log_level', default_value='info', choices=['debug', 'info', 'warn', 'error', 'fatal'],
+        description='of the tracker',
+    ),
+    DeclareLaunchArgument(
+        'autostart', default_value='true', choices=['true', 'false'],
+        description='configure and activate at start',
+    ),
+    DeclareLaunchArgument(
+        'dds_profile', default_value=_default_profile(),
+        description='Fast DDS profile for large images; empty: none',
+    ),
+    DeclareLaunchArgument(
+        'video', default_value='',
+        description='video file, folder of images or webcam number to play as a camera',
+    ),
+    DeclareLaunchArgument(
+        'video_rate', default_value='0.0', description="images a second; 0.0: the video's own"
+    ),
+    DeclareLaunchArgument(
+        'loop', default_value='true', choices=['true', 'false'],
+        description='play it again and again',
+    ),
+)
+
+
+def _environment(profile: str) -> list:
+    """The profile for all nodes started from here; other cameras must set it themselves."""
+    if not profile:
+        return []
+    if not Path(profile).is_file():
+        raise RuntimeError(f'dds_profile is {profile!r}, must be an existing file or empty')
+    return [SetEnvironmentVariable(PROFILE_VARIABLE, profile)]
+
+
+def _tracker(value: dict) -> Node:
+    parameters = {
+        'use_sim_time': value['use_sim_time'] == 'true',
+        'autostart': value['autostart'] == 'true',
+    }
+    parameters.update({name: value[name] for name in ('model', 'device') if value[name]})
+    image = value['image']
+    return Node(
+        package=PACKAGE, executable='tracker_node', name=value['name'],
+        namespace=value['namespace'], output='screen', emulate_tty=True,
+        parameters=[value['params_file'], parameters],
+        remappings=[('image', image), ('image/compressed', f'{image}/compressed')],
+        ros_arguments=['--log-level', value['log_level']],
+    )
+
+
+def _camera(value: dict) -> Node:
+    return Node(
+        package=PACKAGE, executable='camera_node', name='camera',
+        namespace=value['namespace'], output='screen', emulate_tty=True,
+        parameters=[{
+            'source': value['video'], 'rate': float(value['video_rate']),
+            'loop': value['loop'] == 'true', 'wait_for_subscribers': 1,
+        }],
+        remappings=[('image', value['image'])],
+    )
+
+
+def _start(context: LaunchContext) -> list:
+    """Everything that depends on the values of the arguments."""
+    value = {
+        argument.name: LaunchConfiguration(argument.name).perform(context)
+        for argument in ARGUMENTS
+    }
+    nodes = [_tracker(value)] + ([_camera(value)] if value['video'] else [])
+    return [*_environment(value['dds_profile']), *nodes]
+
+
+def generate_launch_description() -> LaunchDescription:
+    """What `ros2 launch` asks for."""
+    return LaunchDescription([*ARGUMENTS, OpaqueFunction(function=_start)])
