@@ -38,7 +38,7 @@ from siamla_ros.limits import bounded, check_fields, choice
 from siamla_ros.motion import BoxMotion
 from siamla_ros.search_windows import grid, inside, ring
 
-GRID_SIZES = (1.0, 1.8, 0.6)  # rounds of the global search take these sizes in turn
+GRID_SIZES = (1.6, 1.0, 0.6)  # rounds of the global search take these sizes, coarse first
 LONGEST_STEP_S = 1.0  # a longer pause says nothing about the target's motion
 ASSUMED_INTERVAL_S = 1.0 / 30.0  # where stamps do not advance
 
@@ -73,7 +73,7 @@ class RecoveryConfig:
         48, 1, 1000, 'most windows of the global grid; a coarser one is taken above that'
     )
     window: float = bounded(
-        4.0, 1.6, 20.0, "side of the tracker's search window, in box sides"
+        3.75, 2.0, 20.0, "side of the tracker's search window, in box sides"
     )
 
     def __post_init__(self) -> None:
@@ -164,8 +164,8 @@ class Recovery:
         memory = replace(memory, candidates=memory.candidates[:max(crops - 1, 1)])
         chosen = [candidate.box_xywh for candidate in memory.candidates]
         far = (crops - len(chosen)) // 2 if self.config.mode == 'global' else 0
-        memory, near_boxes = self._near(memory, crops - len(chosen) - far)
         memory, far_boxes = self._far(memory, far)
+        memory, near_boxes = self._near(memory, crops - len(chosen) - len(far_boxes))
         return Plan((*chosen, *near_boxes, *far_boxes), memory)
 
     def affordable(self, ms_per_crop: float) -> int:

@@ -11,11 +11,11 @@ import math
 from siamla_ros import boxes
 from siamla_ros.evidence import Box
 
-# Neighbouring windows overlap by the target's own side and a margin, so that wherever its centre
-# lies one window holds it whole.
-MARGIN = 1.5
-SCALES_NEAR = (1.0, 1.6, 0.65)  # a target that stays in place may come nearer or go away
-COARSEST = 3.0  # a target smaller than this in its window is not recognised
+# By how much a window's side exceeds the distance between neighbours, in box sides: wherever the
+# target's centre lies, one window then has it a side or less from its own, where trackers find it.
+MARGIN = 1.75
+SCALES_NEAR = (1.0, 1.7, 0.6)  # a target that stays in place may come nearer or go away
+COARSEST = 2.5  # a target smaller than this in its window is not recognised
 
 
 def inside(center: tuple[float, float], image_size: tuple[int, int]) -> tuple[float, float]:
@@ -52,15 +52,14 @@ def grid(
 ) -> list[Box]:
     """Boxes whose windows cover the image, nearest to the box first.
 
-    They have the box's aspect and `size_factor` times its size, more where that would take over
-    `most` windows, but never more than `COARSEST` times: at a very small target the grid may still
-    be larger than `most`.
+    They have the box's aspect and `size_factor` times its size, up to `COARSEST` times where that
+    would take over `most` windows: at a very small target the grid may still be larger than `most`.
     """
-    w, h = box_xywh[2] * size_factor, box_xywh[3] * size_factor
-    coarse = 1.0
-    while _covering(w * coarse, h * coarse, image_size, window) > most and coarse < COARSEST:
-        coarse = min(coarse * 1.1, COARSEST)
-    w, h = w * coarse, h * coarse
+    scale = size_factor
+    w, h = box_xywh[2] * scale, box_xywh[3] * scale
+    while _covering(w, h, image_size, window) > most and scale < COARSEST:
+        scale = min(scale * 1.1, COARSEST)
+        w, h = box_xywh[2] * scale, box_xywh[3] * scale
     columns, rows = _counts(w, h, image_size, window)
     centers = [
         ((column + 0.5) * image_size[0] / columns, (row + 0.5) * image_size[1] / rows)

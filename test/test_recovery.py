@@ -102,7 +102,7 @@ def test_a_target_that_comes_back_is_found(box, within):
 def test_nothing_there_is_never_found_and_the_cost_is_bounded():
     frame, verdict, spent = search([], frames=200)
     assert frame is None and verdict.outcome is Outcome.NOTHING
-    assert set(spent) == {CONFIG.crops_per_frame}
+    assert max(spent) == CONFIG.crops_per_frame and sum(spent) > 3.5 * 200
 
 
 def test_local_mode_stays_near_and_off_asks_nothing():
@@ -261,13 +261,15 @@ def test_grid_grows_coarser_before_it_grows_longer():
     fine, coarse = (grid((0.0, 0.0, 20.0, 20.0), IMAGE, 4.0, most) for most in (1000, 40))
     assert len(fine) > 100 and len(coarse) <= 40
     assert coarse[0][2] > fine[0][2] == 20.0
-    assert coarse[0][2] <= 60.0
+    assert coarse[0][2] <= 50.0
+    tiny = grid((0.0, 0.0, 5.0, 5.0), IMAGE, 4.0, most=40)
+    assert len(tiny) > 40 and tiny[0][2] == 12.5, 'never too coarse to recognise'
     nearest = [math.dist(boxes.center(box), (10.0, 10.0)) for box in fine]
     assert nearest == sorted(nearest)
 
 
 def test_rings_grow_and_stay_in_the_image():
-    assert [box[2] for box in ring(LAST, 0, 4.0, IMAGE)] == pytest.approx([40.0, 64.0, 26.0])
+    assert [box[2] for box in ring(LAST, 0, 4.0, IMAGE)] == pytest.approx([40.0, 68.0, 24.0])
     first, second = (ring(LAST, number, 4.0, IMAGE) for number in (1, 2))
     assert len(first) == 8 and len(second) > 8
     corner = ring((0.0, 0.0, 40.0, 40.0), 1, 4.0, IMAGE)
