@@ -5,7 +5,7 @@ verdicts.
 
 * GOOD: confidence at or above `high_threshold`, box plausible, no rival.
 * FAIR: confidence between the thresholds, or high with a rival nearly as strong elsewhere.
-* BAD:  confidence below `low_threshold`, or a box that cannot be the target's: it jumped, changed
+* BAD: confidence below `low_threshold`, or a box that cannot be the target's: it jumped, changed
   its size or left the image.
 """
 
@@ -21,6 +21,7 @@ from siamla_ros.limits import bounded, check_fields, switch
 Box = tuple[float, float, float, float]
 BORDER_PX = 1.0  # a box this near to the border counts as cut by it
 TINY_PX2 = 1e-6  # a box of less area is none
+RIVAL_CAUTION = 0.5  # of the motion limits is left while a rival is in sight: a jump may be to it
 FARTHEST_PX = 1e7  # a coordinate beyond is a defect of the sender
 
 
@@ -89,7 +90,7 @@ class SupervisorConfig:
         0.1, 0.0, 1.0, 'share of the box within the image below which the target has left'
     )
     rival_ratio: float = bounded(
-        0.9, 0.0, 10.0, 'second peak / confidence from which a rival makes a frame only fair'
+        0.7, 0.0, 10.0, 'second peak / confidence from which a rival is suspected'
     )
     stale_after_s: float = bounded(
         1.0, 0.001, 3600.0, 'gap between stamps that suspends belief; must exceed the interval'
@@ -188,11 +189,12 @@ def assess(config: SupervisorConfig, reference: Reference, seen: Observation) ->
     if seen.confidence < config.low_threshold:
         leaving = _half_out(reference, seen.image_size)
         return Evidence(Quality.BAD, Reason.LEFT_IMAGE if leaving else Reason.LOW_CONFIDENCE)
-    if not _plausible_motion(config, reference, seen.box_xywh):
-        return Evidence(Quality.BAD, Reason.IMPLAUSIBLE_MOTION)
+    rival = seen.second_peak > 0.0 and seen.second_peak >= config.rival_ratio * seen.confidence
+    if not _plausible_motion(config, reference, seen.box_xywh, RIVAL_CAUTION if rival else 1.0):
+        return Evidence(Quality.BAD, Reason.DISTRACTOR if rival else Reason.IMPLAUSIBLE_MOTION)
     if not _plausible_scale(config, reference, seen):
         return Evidence(Quality.BAD, Reason.IMPLAUSIBLE_SCALE)
-    if seen.second_peak > 0.0 and seen.second_peak >= config.rival_ratio * seen.confidence:
+    if rival:
         return Evidence(Quality.FAIR, Reason.DISTRACTOR)
     if seen.confidence < config.high_threshold:
         return Evidence(Quality.FAIR, Reason.LOW_CONFIDENCE)
@@ -239,14 +241,17 @@ def _half_out(reference: Reference, image_size: tuple[int, int]) -> bool:
     return hidden and touches_border(reference.box_xywh, image_size)
 
 
-def _plausible_motion(config: SupervisorConfig, reference: Reference, box_xywh: Box) -> bool:
+def _plausible_motion(
+    config: SupervisorConfig, reference: Reference, box_xywh: Box, share: float
+) -> bool:
     if config.max_speed == 0.0:
         return True
     old_x, old_y, old_w, old_h = reference.box_xywh
     x, y, w, h = box_xywh
     moved = math.hypot(x + w / 2 - old_x - old_w / 2, y + h / 2 - old_y - old_h / 2)
     size = max(box_size(reference.box_xywh), box_size(box_xywh))
-    return moved <= size * (config.motion_slack + config.max_speed * reference.age_s)
+    limit = config.motion_slack + config.max_speed * reference.age_s
+    return moved <= size * limit * share
 
 
 def _plausible_scale(config: SupervisorConfig, reference: Reference, seen: Observation) -> bool:

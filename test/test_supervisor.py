@@ -30,6 +30,8 @@ SIGHTS = {  # what one letter of a scene stands for: confidence, second peak, bo
     'f': (0.45, 0.1, BOX),
     'r': (0.9, 0.88, BOX),  # a rival elsewhere is nearly as strong
     'b': (0.1, 0.0, BOX),
+    'd': (0.9, 0.8, (345.0, 200.0, 40.0, 40.0)),  # it moves by its own width, towards a rival
+    'm': (0.9, 0.1, (345.0, 200.0, 40.0, 40.0)),  # the same without a rival
     'j': (0.9, 0.1, (10.0, 10.0, 40.0, 40.0)),  # a jump across the image
     's': (0.9, 0.1, (280.0, 180.0, 160.0, 160.0)),  # four times the size
     'o': (0.9, 0.1, (639.5, 200.0, 0.5, 40.0)),  # a sliver at the border
@@ -78,6 +80,9 @@ SCENES = [
     ('gs', 'TU', Reason.IMPLAUSIBLE_SCALE),
     ('go', 'TU', Reason.LEFT_IMAGE),
     ('gooooo', 'TUUUUL', Reason.LEFT_IMAGE),
+    ('gm', 'TT', Reason.INIT),
+    ('gd', 'TU', Reason.DISTRACTOR),
+    ('gdgg', 'TUUT', Reason.CONFIDENT),
     ('gjg', 'TUU', Reason.IMPLAUSIBLE_MOTION),
     ('gjgg', 'TUUT', Reason.CONFIDENT),
 ]
@@ -89,7 +94,7 @@ def test_scene(scene, states, reason):
     assert [d.state for d in decisions] == [SHORT[letter] for letter in states]
     assert decisions[-1].reason is reason
     for letter, decision in zip(scene, decisions):
-        assert decision.believed == (decision.state is State.TRACKING and letter not in 'bjso')
+        assert decision.believed == (decision.state is State.TRACKING and letter not in 'bjsod')
         assert decision.memory.state is decision.state
         assert decision.memory.reason is decision.reason
 
