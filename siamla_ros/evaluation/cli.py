@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import json
 import sys
 from pathlib import Path
@@ -64,6 +65,8 @@ def option(text: str) -> tuple[str, Any]:
 
 def run(args: argparse.Namespace) -> int:
     """Evaluate, print the tables, write the files; 0. ValueError or OSError say what is wrong."""
+    if args.output and not args.no_plots and importlib.util.find_spec("matplotlib") is None:
+        raise ValueError("plots need matplotlib (pip install matplotlib); --no-plots does without")
     sequences = load_dataset(args.dataset, args.format, args.sequences)
     trackers = make_trackers(args.trackers, args.device, dict(args.option))
     if args.lost:
@@ -115,14 +118,9 @@ def _write_runs(args: argparse.Namespace, runs: suites.Runs, gone: dict[str, sui
         report.write_records(records / f"{name}.csv", [*items, *spliced_items])
     if args.no_plots:
         return
-    try:
-        from siamla_ros.evaluation import plots
+    from siamla_ros.evaluation import plots
 
-        plots.plot_all(args.output / "plots", runs)
-    except ModuleNotFoundError as error:
-        raise ValueError(
-            f"plots need {error.name} (pip install {error.name}); --no-plots does without"
-        ) from error
+    plots.plot_all(args.output / "plots", runs)
     for kind, by_tracker in gone.items():
         for items in by_tracker.values():
             for item in items:

@@ -57,10 +57,9 @@ class SiamlaTracker:
         model, decode = self.tracker.model, self.tracker.decode
         window = context_window(state.box_xywh, model.search_context, model.isotropic)
         maps = self.tracker.runtime.respond(image, [window], [state.border_bgr], [state.template])
-        stride = model.search_size_px // maps.classification.shape[-1]
-        found = cell_boxes(maps.ltrb[0], window, model.search_size_px, stride).reshape(-1, 4)
+        found = cell_boxes(maps.ltrb[0], window, model.search_size_px, model.grid).reshape(-1, 4)
         # A box that reaches nowhere from its cell has its corner there.
-        points = cell_boxes(np.zeros_like(maps.ltrb[0]), window, model.search_size_px, stride)
+        points = cell_boxes(np.zeros_like(maps.ltrb[0]), window, model.search_size_px, model.grid)
         a = decode.fusion_exponent
         score = maps.classification[0] ** (1 - a) * maps.quality[0] ** a
         return Cells(found, points.reshape(-1, 4)[:, :2], score.ravel())
