@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from siamla_ros import boxes
 from siamla_ros.crops import Window
+from siamla_ros.model.grid import CellGrid
 from siamla_ros.runtime.base import Maps
 
 
@@ -58,16 +59,14 @@ class Choice(NamedTuple):
 
 
 def cell_boxes(
-    ltrb: NDArray[np.float32], window: Window, size_px: int, stride: int
+    ltrb: NDArray[np.float32], window: Window, size_px: int, grid: CellGrid
 ) -> NDArray[np.float64]:
-    """Boxes (H, W, 4), xywh in image pixels, of all cells of one map (4, H, W).
-
-    The centre of cell ``i`` lies at crop pixel ``i * stride``.
-    """
+    """Boxes (H, W, 4), xywh in image pixels, of all cells of one map (4, H, W)."""
     _, height, width = ltrb.shape
     sx, sy = window.scale(size_px)
-    x = (np.arange(width) * stride / sx + window.cx - window.width / 2.0)[None, :]
-    y = (np.arange(height) * stride / sy + window.cy - window.height / 2.0)[:, None]
+    x = (np.arange(width) * grid.stride + grid.offset) / sx + window.cx - window.width / 2.0
+    y = (np.arange(height) * grid.stride + grid.offset) / sy + window.cy - window.height / 2.0
+    x, y = x[None, :], y[:, None]
     left, top, right, bottom = ltrb.astype(np.float64)
     return np.stack([x - left / sx, y - top / sy, (left + right) / sx, (top + bottom) / sy], -1)
 
@@ -77,7 +76,7 @@ def choose(
     index: int,
     window: Window,
     size_px: int,
-    stride: int,
+    grid: CellGrid,
     last_box_xywh: tuple[float, float, float, float],
     config: DecodeConfig,
 ) -> Choice:
@@ -85,9 +84,10 @@ def choose(
     p = maps.classification[index].astype(np.float64)
     q = maps.quality[index].astype(np.float64)
     confidence = p ** (1.0 - config.fusion_exponent) * q**config.fusion_exponent
-    candidates = cell_boxes(maps.ltrb[index], window, size_px, stride)
+    candidates = cell_boxes(maps.ltrb[index], window, size_px, grid)
     ranking = confidence * _change_penalty(candidates, last_box_xywh, config.scale_penalty)
-    ranking = (1 - config.window_weight) * ranking + config.window_weight * _cosine_window(*p.shape)
+    near = _cosine_window(p.shape, grid.middle(size_px))
+    ranking = (1 - config.window_weight) * ranking + config.window_weight * near
     best = np.unravel_index(int(ranking.argmax()), ranking.shape)
     overlap = boxes.iou(candidates, candidates[best])
     box = (
@@ -137,13 +137,13 @@ def _at_least_one(ratio: NDArray) -> NDArray:
     return np.maximum(ratio, 1.0 / ratio)
 
 
-def _cosine_window(height: int, width: int) -> NDArray[np.float64]:
-    """1 on the cell at the crop's centre, which is cell n/2 of an even n."""
+def _cosine_window(shape: tuple[int, int], middle: float) -> NDArray[np.float64]:
+    """1 at the crop's centre, which lies ``middle`` cells from cell 0."""
 
     def axis(n: int) -> NDArray[np.float64]:
-        return 0.5 + 0.5 * np.cos(np.pi * (np.arange(n) - n / 2.0) / (n / 2.0 + 1.0))
+        return 0.5 + 0.5 * np.cos(np.pi * (np.arange(n) - middle) / (n / 2.0 + 1.0))
 
-    return np.outer(axis(height), axis(width))
+    return np.outer(axis(shape[0]), axis(shape[1]))
 
 
 def _smooth_size(

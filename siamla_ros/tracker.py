@@ -21,8 +21,6 @@ from siamla_ros.model.config import ModelConfig
 from siamla_ros.results import BoxXYWH, TargetState, TrackResult
 from siamla_ros.runtime.base import Runtime
 
-NETWORK_STRIDE = 16
-
 
 class Tracker:
     """Follows any number of targets with one network; holds no target itself.
@@ -124,7 +122,7 @@ class Tracker:
 
     def _choose(self, maps: Any, index: int, window: Window, place: BoxXYWH) -> Choice:
         return choose(
-            maps, index, window, self.model.search_size_px, NETWORK_STRIDE, place, self.decode
+            maps, index, window, self.model.search_size_px, self.model.grid, place, self.decode
         )
 
     @staticmethod

@@ -3,7 +3,8 @@ configuration.
 """
 
 from siamla_ros.model.config import ModelConfig
-from siamla_ros.model.factory import build_model
+from siamla_ros.model.factory import build_model, preset
+from siamla_ros.model.grid import CellGrid
 from siamla_ros.model.siamla import Response, SiamLA, fuse
 
-__all__ = ["ModelConfig", "Response", "SiamLA", "build_model", "fuse"]
+__all__ = ["CellGrid", "ModelConfig", "Response", "SiamLA", "build_model", "fuse", "preset"]

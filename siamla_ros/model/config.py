@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-BACKBONES = ("fbnet", "efficientnet_lite0", "resnet50")
+from siamla_ros.model.grid import GRIDS, CellGrid
+
+BACKBONES = tuple(GRIDS)
 CORRELATIONS = ("pixelwise", "depthwise")
 QUALITIES = ("none", "centerness", "laqp", "laqp_lafa")
 
@@ -17,6 +19,8 @@ class ModelConfig:
     :param backbone: see ``BACKBONES``
     :param channels: width C of features, towers and heads
     :param correlation: how the template meets the search region
+    :param template_cells: side of the template's middle, in cells (odd), that is correlated; 0: all
+        of it, or as much as lies symmetrically about the centre where correlation is depth-wise
     :param tower_depth: separable convolutions in the classification and in the regression tower
     :param quality: third branch: none, a centre-ness control, LAQP alone, or LAQP over LAFA
     :param quality_channels: width of the LAFA samples
@@ -43,6 +47,7 @@ class ModelConfig:
     search_size_px: int = 256
     search_context: float = 5.0
     isotropic: float = 0.0
+    template_cells: int = 0
 
     def __post_init__(self) -> None:
         _one_of("backbone", self.backbone, BACKBONES)
@@ -58,10 +63,42 @@ class ModelConfig:
             ("search_size_px", 64, 1024),
             ("search_context", 1.5, 16.0),
             ("isotropic", 0.0, 1.0),
+            ("template_cells", 0, 63),
         ):
             value = getattr(self, name)
             if not low <= value <= high:
                 raise ValueError(f"{name} = {value}: must lie in [{low}, {high}]")
+        self._check_template()
+
+    @property
+    def grid(self) -> CellGrid:
+        """Where the cells of the backbone lie in a crop."""
+        return GRIDS[self.backbone]
+
+    @property
+    def correlated_cells(self) -> slice:
+        """Rows, and columns, of the template's features that are correlated."""
+        cells = self.template_cells
+        if cells == 0 and self.correlation == "depthwise":
+            cells = self.grid.widest_centred(self.template_size_px)
+        return self.grid.template_slice(self.template_size_px, cells)
+
+    def _check_template(self) -> None:
+        """A middle that is off the crop's centre would shift every response by as much."""
+        size, cells = self.template_size_px, self.template_cells
+        widest = self.grid.widest_centred(size)
+        if cells and (cells % 2 == 0 or cells > widest):
+            raise ValueError(
+                f"template_cells = {cells}: must be 0, or odd and at most {widest} "
+                f"for a template of {size} px"
+            )
+        middle = self.grid.middle(size)
+        off = abs(middle - round(middle)) * self.grid.stride
+        if self.correlation == "depthwise" and off > 1.0:
+            raise ValueError(
+                f"template_size_px = {size}: its centre lies {off:g} px off the nearest cell; "
+                "depth-wise correlation needs it within 1 px"
+            )
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for a checkpoint."""

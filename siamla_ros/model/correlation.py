@@ -23,19 +23,19 @@ def depthwise_correlation(search: Tensor, template: Tensor) -> Tensor:
     """Each channel of the template slid over its channel of the search region (SiamRPN++, CVPR
     2019).
 
-    The template is cut to odd height and width, so that the response stays centred on its cell.
+    Height and width of the template are odd, so that the response stays centred on its cell.
 
     :param search: (B, C, H, W)
     :param template: (B, C, h, w)
     :returns: (B, C, H, W), zero-padded at the border and divided by the number of template cells
+    :raises ValueError: the template has an even side
     """
     batch, channels, height, width = search.shape
-    template = template[
-        ...,
-        : template.shape[-2] - 1 + template.shape[-2] % 2,
-        : template.shape[-1] - 1 + template.shape[-1] % 2,
-    ]
     h, w = template.shape[-2:]
+    if h % 2 == 0 or w % 2 == 0:
+        raise ValueError(f"template: {h} x {w} cells, both must be odd")
+    if torch.onnx.is_in_onnx_export():  # groups of a convolution would fix the batch
+        return _shifted_sum(search, template)
     kernels = template.reshape(batch * channels, 1, h, w) / (h * w)
     response = F.conv2d(
         search.reshape(1, batch * channels, height, width),
@@ -44,3 +44,16 @@ def depthwise_correlation(search: Tensor, template: Tensor) -> Tensor:
         groups=batch * channels,
     )
     return response.view(batch, channels, height, width)
+
+
+def _shifted_sum(search: Tensor, template: Tensor) -> Tensor:
+    """Depth-wise correlation as a sum over template cells, for a batch of any size."""
+    height, width = search.shape[-2:]
+    h, w = template.shape[-2:]
+    padded = F.pad(search, (w // 2, w // 2, h // 2, h // 2))
+    total = torch.zeros_like(search)
+    for i in range(h):
+        for j in range(w):
+            cell = template[..., i : i + 1, j : j + 1]
+            total = total + padded[..., i : i + height, j : j + width] * cell
+    return total / (h * w)

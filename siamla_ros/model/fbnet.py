@@ -76,7 +76,6 @@ class InvertedResidual(nn.Module):
 class FBNetBackbone(nn.Module):
     """Pixels (B, 3, H, W), RGB in [0, 255], to features (B, 112, H/16, W/16)."""
 
-    stride = 16
     channels = BLOCKS[-1].out
 
     def __init__(self) -> None:

@@ -15,18 +15,10 @@ from torch import Tensor, nn
 LAFA_POINTS = 9
 
 
-def cell_centers(cells: int, stride: int, like: Tensor) -> Tensor:
-    """Positions (cells,) of the cells' centres along one axis, in crop pixels from the crop's left
-    or top edge.
-
-    Cell ``i`` lies at ``i * stride``: strided convolutions that are padded on the left put it
-    there, and the published host's weights (FEAR: ``(col - 8) * 16 + 128``) are trained so.
-    """
-    return torch.arange(cells, device=like.device, dtype=like.dtype) * stride
-
-
 def lafa_points(ltrb: Tensor, stride: int) -> Tensor:
     """The nine points of every predicted box, as ``grid_sample`` coordinates.
+
+    They are counted in cells, so that it does not matter where cell 0 lies in the crop.
 
     :param ltrb: distances (B, 4, H, W) from the cell to left, top, right, bottom, in crop pixels
     :returns: (B, 9*H, W, 2), x before y, in [-1, 1] over the feature map (``align_corners=True``)

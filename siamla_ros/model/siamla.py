@@ -34,11 +34,12 @@ class Branch(nn.Module):
     tower.
     """
 
-    def __init__(self, config: ModelConfig, stride: int) -> None:
+    def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         channels = config.channels
         self.pixelwise = config.correlation == "pixelwise"
-        cells = (config.template_size_px // stride) ** 2
+        middle = config.correlated_cells
+        cells = (middle.stop - middle.start) ** 2
         self.adjust = SeparableConv(channels, channels)
         self.encode = SeparableConv(channels + (cells if self.pixelwise else channels), channels)
         self.tower = separable_tower(channels, config.tower_depth)
@@ -53,16 +54,17 @@ class SiamLA(nn.Module):
     """Template and search region in, response maps out. Holds weights only, no target.
 
     :param config: shapes and branches
-    :param backbone: pixels (B, 3, H, W) to features; must have ``channels`` and ``stride``
+    :param backbone: pixels (B, 3, H, W) to features; must have ``channels``, and cells where
+        ``config.grid`` says
     """
 
     def __init__(self, config: ModelConfig, backbone: nn.Module) -> None:
         super().__init__()
-        self.config, self.stride = config, int(backbone.stride)
+        self.config, self.grid = config, config.grid
         self.backbone = backbone
         self.neck = nn.Conv2d(backbone.channels, config.channels, 1)
-        self.cls_branch = Branch(config, self.stride)
-        self.reg_branch = Branch(config, self.stride)
+        self.cls_branch = Branch(config)
+        self.reg_branch = Branch(config)
         self.cls_head = SeparableConv(config.channels, 1, activate=False)
         self.reg_head = SeparableConv(config.channels, 4, activate=False)
         self.quality = None
@@ -70,7 +72,7 @@ class SiamLA(nn.Module):
             self.quality = QualityBranch(
                 2 * config.channels,
                 config.quality_channels,
-                self.stride,
+                self.grid.stride,
                 use_lafa=config.quality == "laqp_lafa",
             )
 
@@ -80,6 +82,8 @@ class SiamLA(nn.Module):
 
     def respond(self, search: Tensor, template: Tensor) -> Response:
         """Response maps from the features of both crops, equal in batch."""
+        middle = self.config.correlated_cells
+        template = template[..., middle, middle]
         cls_tower = self.cls_branch(search, template)
         reg_tower = self.reg_branch(search, template)
         # Distances are exp(s) so that they are positive; the clamp keeps half precision finite

@@ -9,6 +9,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from siamla_ros.model.grid import CellGrid
+
 LOCATION_SIGMA = 0.5
 """Width of the static location prior, in half-extents of the box."""
 
@@ -27,7 +29,16 @@ class Assignment(NamedTuple):
     prior: Tensor
 
 
-def assign(box_xyxy: Tensor, height: int, width: int, stride: int) -> Assignment:
+def cell_centers(height: int, width: int, grid: CellGrid, like: Tensor) -> tuple[Tensor, Tensor]:
+    """Centres of the cells in crop pixels: x (1, 1, width) and y (1, height, 1)."""
+    x, y = (
+        torch.arange(n, device=like.device) * float(grid.stride) + grid.offset
+        for n in (width, height)
+    )
+    return x.view(1, 1, width), y.view(1, height, 1)
+
+
+def assign(box_xyxy: Tensor, height: int, width: int, grid: CellGrid) -> Assignment:
     """Cells of a (height, width) map for boxes (B, 4) in crop pixels; NaN boxes have no positive
     and none inside.
     """
@@ -35,8 +46,7 @@ def assign(box_xyxy: Tensor, height: int, width: int, stride: int) -> Assignment
     box = torch.nan_to_num(box_xyxy)
     cx, cy = (box[:, 0] + box[:, 2]) / 2, (box[:, 1] + box[:, 3]) / 2
     w, h = (box[:, 2] - box[:, 0]).clamp(min=1.0), (box[:, 3] - box[:, 1]).clamp(min=1.0)
-    x = torch.arange(width, device=box.device).view(1, 1, width) * float(stride)
-    y = torch.arange(height, device=box.device).view(1, height, 1) * float(stride)
+    x, y = cell_centers(height, width, grid, box)
     d2_squared = ((x - cx.view(-1, 1, 1)) / (w / 2).view(-1, 1, 1)) ** 2 + (
         (y - cy.view(-1, 1, 1)) / (h / 2).view(-1, 1, 1)
     ) ** 2

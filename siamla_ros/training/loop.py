@@ -140,7 +140,7 @@ class Trainer:
             response,
             box,
             config.loss,
-            self.model.stride,
+            self.model.grid,
             ramp,
             config.model.quality == "centerness",
             teacher,

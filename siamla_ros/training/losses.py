@@ -12,9 +12,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from siamla_ros.model.grid import CellGrid
 from siamla_ros.model.siamla import Response
 from siamla_ros.training.config import LossConfig
-from siamla_ros.training.labels import Assignment, assign, classification_target
+from siamla_ros.training.labels import Assignment, assign, cell_centers, classification_target
 
 EPS = 1e-6
 
@@ -29,15 +30,14 @@ class Losses(NamedTuple):
     mean_iou: Tensor
 
 
-def box_overlap(ltrb: Tensor, box_xyxy: Tensor, stride: int) -> tuple[Tensor, Tensor]:
+def box_overlap(ltrb: Tensor, box_xyxy: Tensor, grid: CellGrid) -> tuple[Tensor, Tensor]:
     """IoU and GIoU of every cell's predicted box with the ground truth.
 
     :param ltrb: (B, 4, H, W) distances in crop pixels
     :param box_xyxy: (B, 4); NaN boxes give 0
     """
     _, _, height, width = ltrb.shape
-    x = (torch.arange(width, device=ltrb.device) * float(stride)).view(1, 1, width)
-    y = (torch.arange(height, device=ltrb.device) * float(stride)).view(1, height, 1)
+    x, y = cell_centers(height, width, grid, ltrb)
     left, top, right, bottom = ltrb.unbind(1)
     x0, y0, x1, y1 = x - left, y - top, x + right, y + bottom
     gx0, gy0, gx1, gy1 = (v.view(-1, 1, 1) for v in torch.nan_to_num(box_xyxy).unbind(1))
@@ -115,12 +115,11 @@ def centerness(ltrb_truth: Tensor) -> Tensor:
     return ratio.sqrt()
 
 
-def true_distances(box_xyxy: Tensor, height: int, width: int, stride: int) -> Tensor:
+def true_distances(box_xyxy: Tensor, height: int, width: int, grid: CellGrid) -> Tensor:
     """Distances (B, 4, H, W) from every cell to the sides of the true box (B, 4); negative
     outside.
     """
-    x = (torch.arange(width, device=box_xyxy.device) * float(stride)).view(1, 1, width)
-    y = (torch.arange(height, device=box_xyxy.device) * float(stride)).view(1, height, 1)
+    x, y = cell_centers(height, width, grid, box_xyxy)
     x0, y0, x1, y1 = (v.view(-1, 1, 1) for v in torch.nan_to_num(box_xyxy).unbind(1))
     return torch.stack([(x - x0) + 0 * y, (y - y0) + 0 * x, (x1 - x) + 0 * y, (y1 - y) + 0 * x], 1)
 
@@ -140,7 +139,7 @@ def compute(
     response: Response,
     box_xyxy: Tensor,
     config: LossConfig,
-    stride: int,
+    grid: CellGrid,
     ramp: float,
     use_centerness: bool = False,
     teacher: Response | None = None,
@@ -148,8 +147,8 @@ def compute(
     """All losses of a batch; ``box_xyxy`` (B, 4) in search pixels is NaN for negative pairs."""
     logits, ltrb = response.classification[:, 0].float(), response.ltrb.float()
     height, width = logits.shape[1:]
-    cells = assign(box_xyxy, height, width, stride)
-    iou, giou = box_overlap(ltrb, box_xyxy, stride)
+    cells = assign(box_xyxy, height, width, grid)
+    iou, giou = box_overlap(ltrb, box_xyxy, grid)
     iou = iou.detach()
     y = classification_target(cells, iou, config.dynamic_labels, config.smoothing, ramp)
     classification = classification_loss(logits, y, cells, config.modulator)
@@ -157,7 +156,7 @@ def compute(
     quality = logits.new_zeros(())
     if response.quality is not None:
         target = (
-            centerness(true_distances(box_xyxy, height, width, stride)) if use_centerness else iou
+            centerness(true_distances(box_xyxy, height, width, grid)) if use_centerness else iou
         )
         hard = _hard_negatives(torch.sigmoid(logits), cells) if config.negative_quality else None
         quality = quality_loss(response.quality[:, 0].float(), target, cells, hard)
