@@ -42,7 +42,7 @@ def choose_device(request: str) -> DeviceChoice:
         )
     if index >= count:
         raise DeviceError(
-            f"device = {request!r}: the highest of {count} device(s) is cuda:{count - 1}"
+            f"device = {request!r}: of {count} the last is cuda:{count - 1}"
         )
     return DeviceChoice(f"cuda:{index}", "CUDA was asked for")
 

@@ -181,3 +181,39 @@ def _smooth_fill(
     corners = np.array([[image[y0, x0], image[y0, x1]], [image[y1, x0], image[y1, x1]]], np.float32)
     fill = cv2.resize(corners, (w, h), interpolation=cv2.INTER_LINEAR)
     return np.clip(fill + rng.normal(0, 4, fill.shape), 0, 255).astype(np.uint8)
+
+
+def deform(
+    image: Image,
+    box_xyxy: BoxXYXY,
+    rng: np.random.Generator,
+    angle_deg: float = 8.0,
+    bend: float = 0.03,
+) -> tuple[Image, BoxXYXY]:
+    """Turn a crop about the box's centre and bend it smoothly; returns it and the object's new box.
+
+    The object is taken as the ellipse inside its box, so that the new box is tight for round things
+    and a little small for the corners of a rectangle, as annotators draw turned objects.
+
+    :param bend: standard deviation of the displacement, in shares of the box's shorter side
+    """
+    height, width = image.shape[:2]
+    x0, y0, x1, y1 = box_xyxy
+    center = np.array([(x0 + x1) / 2, (y0 + y1) / 2])
+    turn = np.deg2rad(rng.normal(0, angle_deg))
+    rotation = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
+    amplitude = bend * min(x1 - x0, y1 - y0)
+    field = cv2.resize(
+        rng.normal(0, amplitude, (5, 5, 2)), (width, height), interpolation=cv2.INTER_CUBIC
+    )
+    grid = np.stack(np.meshgrid(np.arange(width) + 0.5, np.arange(height) + 0.5), -1) + field
+    source = ((grid - center) @ rotation + center - 0.5).astype(np.float32)  # inverse rotation
+    warped = cv2.remap(image, source, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
+    angles = np.linspace(0, 2 * np.pi, 32, endpoint=False)
+    half = np.array([(x1 - x0) / 2, (y1 - y0) / 2])
+    rim = center + (np.stack([np.cos(angles), np.sin(angles)], -1) * half) @ rotation.T
+    columns = np.clip(rim[:, 0], 0, width - 1).astype(int)
+    rows = np.clip(rim[:, 1], 0, height - 1).astype(int)
+    rim = rim - field[rows, columns]
+    (left, top), (right, bottom) = rim.min(0), rim.max(0)
+    return warped, (float(left), float(top), float(right), float(bottom))

@@ -33,6 +33,8 @@ class DataConfig:
     :param far: the target is anywhere in the search region, not near its middle
     :param occlude: a positive's target is hidden in part
     :param decoy: a patch is pasted beside a positive's target
+    :param deform: the search region is turned and bent a little, and the box with it
+    :param style: both boxes are drawn wider or closer than the object (:class:`BoxStyle`)
     :param degrade: strength of blur, noise and compression
     :param border_photo: beyond the picture's border a photograph fills the crop, not the mean
         colour
@@ -45,6 +47,8 @@ class DataConfig:
     far: float = 0.3
     occlude: float = 0.2
     decoy: float = 0.3
+    deform: float = 0.3
+    style: float = 0.6
     degrade: float = 1.0
     border_photo: float = 0.4
 
@@ -64,8 +68,6 @@ class LossConfig:
     :param quality_weight: weight of the quality loss
     :param negative_quality: the quality branch learns 0 on hard negatives (another object, erased
         target)
-    :param anchor_weight: weight of staying near the initial network's maps inside the target
-        (self-distillation)
     """
 
     dynamic_labels: bool = True
@@ -76,7 +78,6 @@ class LossConfig:
     regression_weight: float = 2.0
     quality_weight: float = 1.0
     negative_quality: bool = True
-    anchor_weight: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -87,6 +88,11 @@ class ScheduleConfig:
     :param batch: pairs in a step
     :param lr_heads: learning rate of layers that start from random weights
     :param lr_init: learning rate of heads that start from published weights
+    :param pull: share of the way back to the initial weights after every step at the peak rate, for
+        layers that started from them (L2-SP, Li et al., ICML 2018): little data must not undo what
+        the published tracker learnt from much
+    :param blend: share of the way from the initial to the trained weights that is kept at the end
+        (WiSE-FT)
     :param lr_backbone: learning rate of the last ``backbone_blocks`` blocks and the neck; 0
         freezes the backbone
     """
@@ -103,7 +109,9 @@ class ScheduleConfig:
     clip_norm: float = 5.0
     bf16: bool = False
     checkpoint_every: int = 200
-    validate_every: int = 800
+    validate_every: int = 1000
+    pull: float = 0.0
+    blend: float = 1.0
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,11 @@ import numpy as np
 import torch
 from torch import nn
 
+from siamla_ros.model import build_model
 from siamla_ros.model.layers import SeparableConv
 from siamla_ros.model.siamla import Branch, SiamLA
+from siamla_ros.training.config import TrainConfig
+from siamla_ros.weights import load_model, read_checkpoint
 
 
 def load_fear(model: SiamLA, path: str | Path, heads: bool = True) -> None:
@@ -85,3 +88,32 @@ def _reorder_heads(convolutions: list, count: int) -> list:
     adjusts, cls_encode, rest = heads[:4], heads[4:6], heads[6:]
     regression, classification = rest[:8], rest[8:]
     return body + adjusts + cls_encode + classification + regression
+
+
+def build_initial(config: TrainConfig, init: str | Path) -> SiamLA:
+    """The network that a run starts from, seeded.
+
+    ``config.init`` says what is taken: ``none`` (random weights), ``backbone`` or ``tracker``
+    (backbone, or also the heads, of ``init``: a published FEAR-XS ``.onnx`` or a checkpoint of
+    ours, whose quality branch is taken as well).
+
+    :raises ValueError: an unknown word
+    :raises WeightsError: no such checkpoint
+    """
+    if config.init not in ("none", "backbone", "tracker"):
+        raise ValueError(f"init = {config.init!r}: must be one of none, backbone, tracker")
+    torch.manual_seed(config.seed)
+    model = build_model(config.model)
+    if config.init == "none":
+        return model
+    heads = config.init == "tracker"
+    if str(init).endswith(".onnx"):
+        load_fear(model, init, heads)
+        return model
+    source = load_model(read_checkpoint(init)).state_dict()
+    own = model.state_dict()
+    wanted = {k: v for k, v in source.items() if heads or k.startswith(("backbone.", "neck."))}
+    model.load_state_dict(
+        {**own, **{k: v for k, v in wanted.items() if k in own and own[k].shape == v.shape}}
+    )
+    return model

@@ -124,17 +124,6 @@ def true_distances(box_xyxy: Tensor, height: int, width: int, grid: CellGrid) ->
     return torch.stack([(x - x0) + 0 * y, (y - y0) + 0 * x, (x1 - x) + 0 * y, (y1 - y) + 0 * x], 1)
 
 
-def anchor_loss(response: Response, teacher: Response, inside: Tensor) -> Tensor:
-    """Staying near a teacher: log-distances inside the target, and the classification logit
-    everywhere.
-    """
-    distance = (response.ltrb.log() - teacher.ltrb.log()).abs().mean(1)
-    soft = F.binary_cross_entropy_with_logits(
-        response.classification[:, 0], torch.sigmoid(teacher.classification[:, 0])
-    )
-    return masked_mean(distance, inside) * 4.0 + soft
-
-
 def compute(
     response: Response,
     box_xyxy: Tensor,
@@ -142,7 +131,6 @@ def compute(
     grid: CellGrid,
     ramp: float,
     use_centerness: bool = False,
-    teacher: Response | None = None,
 ) -> Losses:
     """All losses of a batch; ``box_xyxy`` (B, 4) in search pixels is NaN for negative pairs."""
     logits, ltrb = response.classification[:, 0].float(), response.ltrb.float()
@@ -161,8 +149,6 @@ def compute(
         hard = _hard_negatives(torch.sigmoid(logits), cells) if config.negative_quality else None
         quality = quality_loss(response.quality[:, 0].float(), target, cells, hard)
     total = classification + config.regression_weight * regression + config.quality_weight * quality
-    if teacher is not None:
-        total = total + config.anchor_weight * anchor_loss(response, teacher, cells.inside)
     return Losses(total, classification, regression, quality, masked_mean(iou, cells.positive))
 
 

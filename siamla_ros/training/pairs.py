@@ -16,7 +16,7 @@ from siamla_ros import boxes
 from siamla_ros.crops import Window, border_color, context_window, crop
 from siamla_ros.model import ModelConfig
 from siamla_ros.training import composite
-from siamla_ros.training.augment import Image, Light, cover, degrade, paste, soft_shape
+from siamla_ros.training.augment import Image, Light, cover, deform, degrade, paste, soft_shape
 from siamla_ros.training.config import DataConfig
 from siamla_ros.training.records import Pack, Record
 
@@ -27,6 +27,38 @@ class Kind(IntEnum):
     POSITIVE = 0
     OTHER = 1  # another object
     ERASED = 2  # its own scene, without it
+
+
+@dataclass(frozen=True)
+class BoxStyle:
+    """How a user draws a box: each side moved outward by a share of the object's width or height.
+
+    Drawn once a pair and applied to both of its boxes, so that the network learns to go on with the
+    box that it was given, not to replace it by the tight box of an object that it recognises.
+    """
+
+    left: float = 0.0
+    top: float = 0.0
+    right: float = 0.0
+    bottom: float = 0.0
+
+    @classmethod
+    def draw(cls, rng: np.random.Generator) -> BoxStyle:
+        """A common margin and a smaller one for each side."""
+        sides = rng.normal(0, 0.05) + rng.normal(0, 0.05, 4)
+        return cls(*(float(v) for v in np.clip(sides, -0.18, 0.3)))
+
+    def apply_xyxy(self, box: tuple[float, ...]) -> tuple[float, float, float, float]:
+        """The box as this user would draw it."""
+        x0, y0, x1, y1 = box
+        w, h = x1 - x0, y1 - y0
+        return x0 - w * self.left, y0 - h * self.top, x1 + w * self.right, y1 + h * self.bottom
+
+    def apply_xywh(self, box: tuple[float, ...]) -> tuple[float, float, float, float]:
+        """The same for x, y, w, h."""
+        x, y, w, h = box
+        x0, y0, x1, y1 = self.apply_xyxy((x, y, x + w, y + h))
+        return x0, y0, x1 - x0, y1 - y0
 
 
 @dataclass(frozen=True)
@@ -80,14 +112,18 @@ class PairSource:
             if draw < self.data.other + self.data.erased
             else Kind.POSITIVE
         )
+        style = BoxStyle.draw(rng) if rng.random() < self.data.style else BoxStyle()
         if self.pack.cutouts and self.pack.photos and rng.random() < self.data.synthetic:
-            template, search, box = self._synthetic(rng, kind)
+            template, search, box = self._synthetic(rng, kind, style)
         else:
-            template, search, box = self._natural(rng, kind)
+            template, search, box = self._natural(rng, kind, style)
+        if rng.random() < self.data.deform:
+            search, box = deform(search, box, rng)
         if kind is Kind.ERASED:
             cover(search, box, self._photo_crop(rng), rng)
         elif kind is Kind.POSITIVE:
             self._disturb(search, box, rng)
+        box = style.apply_xyxy(box)
         template = degrade(light.apply(template), rng, 0.3 * self.data.degrade)
         search = degrade(light.varied(rng).apply(search), rng, self.data.degrade)
         if rng.random() < 0.5:
@@ -96,8 +132,13 @@ class PairSource:
         target = np.array(box if kind is Kind.POSITIVE else [np.nan] * 4, np.float32)
         return Pair(_rgb(template), _rgb(search), target, kind)
 
-    def _natural(self, rng: np.random.Generator, kind: Kind) -> tuple[Image, Image, tuple]:
-        """Both crops from the pack's pictures: two frames of a track, or one picture twice."""
+    def _natural(
+        self, rng: np.random.Generator, kind: Kind, style: BoxStyle
+    ) -> tuple[Image, Image, tuple]:
+        """Both crops from the pack's pictures: two frames of a track, or one picture twice.
+
+        :returns: template, search, and the object's own box (xyxy) in the search crop
+        """
         track = self.pack.choose(rng)
         first = track[int(rng.integers(len(track)))]
         second = (
@@ -106,14 +147,13 @@ class PairSource:
             else track[int(rng.integers(len(track)))]
         )
         image = read_image(first.path)
-        exact = self._jitter(first.box_xywh, rng, 0.03, 0.04, 0.03)
-        window = context_window(exact, self.model.template_context, self.model.isotropic)
+        drawn = self._jitter(style.apply_xywh(first.box_xywh), rng, 0.01, 0.015, 0.01)
+        window = context_window(drawn, self.model.template_context, self.model.isotropic)
         template = crop(image, window, self.model.template_size_px, border_color(image))
         if second is not first:
             image = read_image(second.path)
-        window = context_window(
-            self._reference(second.box_xywh, rng), self.model.search_context, self.model.isotropic
-        )
+        last = self._reference(style.apply_xywh(second.box_xywh), rng)
+        window = context_window(last, self.model.search_context, self.model.isotropic)
         size = self.model.search_size_px
         search = self._filled_crop(image, window, size, rng)
         return template, search, to_crop(second.box_xywh, window, size)
@@ -176,21 +216,24 @@ class PairSource:
         size = max(self.model.search_size_px, self.model.template_size_px)
         return composite.background(photo, size, float(rng.uniform(0.5, 1.2)), rng)
 
-    def _synthetic(self, rng: np.random.Generator, kind: Kind) -> tuple[Image, Image, tuple]:
+    def _synthetic(
+        self, rng: np.random.Generator, kind: Kind, style: BoxStyle
+    ) -> tuple[Image, Image, tuple]:
         """A cut-out moving over a photograph; distractors of the same data set beside it."""
         records = self.pack.cutouts
         record = records[int(rng.integers(len(records)))]
         cutout = composite.load_cutout(record)
         if cutout is None:
-            return self._natural(rng, kind)
+            return self._natural(rng, kind, style)
         photo = read_image(self.pack.photos[int(rng.integers(len(self.pack.photos)))])
         t, s = self.model.template_size_px, self.model.search_size_px
-        template = composite.background(
-            photo, t, t / s * self.model.search_context / self.model.template_context, rng
-        )
+        zoom = t / s * self.model.search_context / self.model.template_context
+        canvas = composite.background(photo, 2 * t, zoom, rng)
         side = t / self.model.template_context
         angle = rng.normal(0, 12)
-        composite.place(template, cutout, t / 2, t / 2, side, side, angle)
+        x0, y0, x1, y1 = style.apply_xyxy(composite.place(canvas, cutout, t, t, side, side, angle))
+        window = context_window((x0, y0, x1 - x0, y1 - y0), self.model.template_context)
+        template = crop(canvas, window, t, border_color(canvas))
         search = composite.background(photo, s, 1.0, rng)
         box = self._draw_search(search, cutout if kind is not Kind.OTHER else None, angle, rng)
         return template, search, box
