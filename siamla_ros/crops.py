@@ -59,10 +59,13 @@ def crop(
     alias.
     """
     sx, sy = window.scale(size_px)
-    shrink_x, shrink_y = max(int(1.0 / sx), 1), max(int(1.0 / sy), 1)
+    shrink_x = min(max(int(1.0 / sx), 1), image_bgr.shape[1])
+    shrink_y = min(max(int(1.0 / sy), 1), image_bgr.shape[0])
     offset_x = offset_y = 0.0
     if shrink_x > 1 or shrink_y > 1:
         image_bgr, offset_x, offset_y = _shrink(image_bgr, window, shrink_x, shrink_y)
+        if image_bgr.size == 0:  # the window sees nothing of the image
+            return np.full((size_px, size_px, 3), np.rint(border_bgr), np.uint8)
     left = (window.cx - window.width / 2.0 - offset_x) / shrink_x
     top = (window.cy - window.height / 2.0 - offset_y) / shrink_y
     step_x, step_y = 1.0 / (sx * shrink_x), 1.0 / (sy * shrink_y)
@@ -89,9 +92,9 @@ def _shrink(
     height, width = image.shape[:2]
     left, right = _blocks(window.cx, window.width, width, shrink_x)
     top, bottom = _blocks(window.cy, window.height, height, shrink_y)
-    if right <= left or bottom <= top:  # the window sees nothing of the image, or less than a block
-        return np.zeros((0, 0, 3), np.uint8), 0.0, 0.0
     part = image[top:bottom, left:right]
+    if part.size == 0:
+        return part, 0.0, 0.0
     size = ((right - left) // shrink_x, (bottom - top) // shrink_y)
     return cv2.resize(part, size, interpolation=cv2.INTER_AREA), float(left), float(top)
 

@@ -1,0 +1,51 @@
+"""Small untrained networks and images for the tests of tracker, runtimes and training."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+
+from siamla_ros.decode import DecodeConfig
+from siamla_ros.model import ModelConfig, SiamLA, build_model
+from siamla_ros.weights import Checkpoint, save_checkpoint
+
+TINY = {
+    "channels": 16,
+    "tower_depth": 1,
+    "quality_channels": 4,
+    "template_size_px": 64,
+    "search_size_px": 96,
+    "search_context": 3.0,
+}
+
+
+def tiny_config(**changes) -> ModelConfig:
+    """The default network, narrow and with small crops."""
+    return ModelConfig(**{**TINY, **changes})
+
+
+def tiny_model(seed: int = 0, **changes) -> SiamLA:
+    """A network with seeded random weights, lively enough that its maps are not flat."""
+    torch.manual_seed(seed)
+    model = build_model(tiny_config(**changes))
+    with torch.no_grad():
+        model.reg_head.pointwise.bias.fill_(2.5)
+        for head in (model.cls_head, model.quality.logit if model.quality else None):
+            for weight in head.parameters() if head is not None else ():
+                weight.mul_(8.0)
+    return model
+
+
+def tiny_checkpoint(folder: Path, seed: int = 0, **changes) -> Checkpoint:
+    """The tiny network as a file."""
+    path = folder / "tiny.safetensors"
+    return save_checkpoint(path, tiny_model(seed, **changes), DecodeConfig(), {"note": "untrained"})
+
+
+def textured_image(height: int = 180, width: int = 240, seed: int = 0) -> np.ndarray:
+    """Smooth coloured noise, (height, width, 3) uint8."""
+    noise = np.random.default_rng(seed).normal(128, 400, (height, width, 3))
+    return np.clip(cv2.GaussianBlur(noise, (0, 0), 5), 0, 255).astype(np.uint8)
