@@ -19,8 +19,9 @@ setup:
 demo: setup
 	@tools/with_env python tools/demo $(if $(VIDEO),--video '$(VIDEO)') $(if $(INIT),--init '$(INIT)')
 
-test: setup lint
+test: setup
 	@tools/with_env pytest
+	@tools/with_env ruff check .
 
 lint: setup
 	@tools/with_env ruff check .

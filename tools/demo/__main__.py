@@ -96,7 +96,8 @@ def play(args: argparse.Namespace, clip: Clip, video: Path, processes: Processes
         if time.monotonic() > limit_s:
             raise DemoError(f'the tracker did not become active within {START_LIMIT_S:.0f} s:\n'
                             + processes.log('tracker'))
-    print('tracker is active:', *re.findall(r'runs on [^\x1b\n]*', processes.log('tracker')), flush=True)
+    where = re.search(r'runs on [^\x1b\n]*', processes.log('tracker'))
+    print('tracker is active:', where.group() if where else '', flush=True)
     processes.start('camera', node('camera_node', source=clip.path, rate=args.rate, loop=False,
                                    wait_for_subscribers=VIEWERS))
     limit_s = time.monotonic() + (args.seconds or float('inf'))
