@@ -13,6 +13,9 @@ from siamla_ros.crops import Window
 from siamla_ros.model.grid import CellGrid
 from siamla_ros.runtime.base import Maps
 
+_LIMITS = {"calibration_scale": (0.05, 20.0), "calibration_bias": (-20.0, 20.0)}
+_TINY = 1e-6  # keeps logits of scores finite
+
 
 @dataclass(frozen=True)
 class DecodeConfig:
@@ -26,6 +29,10 @@ class DecodeConfig:
     :param size_rate: rate at which the size follows, 1: at once; scaled by the confidence
     :param vote_iou: cells whose box overlaps the best one at least so far vote on the box; 1: no
         vote
+    :param calibration_scale: see ``calibration_bias``
+    :param calibration_bias: the reported confidence is ``sigmoid(scale * logit(c) + bias)``, fitted
+        on validation data so that it is the probability of a box with IoU > 0.5; monotone, so that
+        no ranking changes; 1 and 0 report c itself
     """
 
     fusion_exponent: float = 0.5
@@ -33,12 +40,15 @@ class DecodeConfig:
     window_weight: float = 0.2
     size_rate: float = 0.7
     vote_iou: float = 0.6
+    calibration_scale: float = 1.0
+    calibration_bias: float = 0.0
 
     def __post_init__(self) -> None:
         for f in fields(self):
+            low, high = _LIMITS.get(f.name, (0.0, 1.0))
             value = getattr(self, f.name)
-            if not 0.0 <= value <= 1.0:
-                raise ValueError(f"{f.name} = {value}: must lie in [0, 1]")
+            if not low <= value <= high:
+                raise ValueError(f"{f.name} = {value}: must lie in [{low:g}, {high:g}]")
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> DecodeConfig:
@@ -95,16 +105,22 @@ def choose(
         if config.vote_iou < 1
         else candidates[best]
     )
-    elsewhere = np.where(overlap < 0.2, confidence, 0.0)
     score = float(confidence[best])
+    rival = float(np.where(overlap < 0.2, confidence, 0.0).max())
     box = _smooth_size(box, last_box_xywh, config.size_rate, score)
     return Choice(
         box,
-        min(score, 1.0),
+        calibrated(score, config.calibration_scale, config.calibration_bias),
         float(min(p[best], 1.0)),
         float(min(q[best], 1.0)),
-        float(min(elsewhere.max(), 1.0)),
+        calibrated(rival, config.calibration_scale, config.calibration_bias),
     )
+
+
+def calibrated(score: float, scale: float, bias: float) -> float:
+    """Platt scaling of a score in [0, 1]: ``sigmoid(scale * logit(score) + bias)``."""
+    score = min(max(score, _TINY), 1.0 - _TINY)
+    return float(1.0 / (1.0 + np.exp(-(scale * np.log(score / (1.0 - score)) + bias))))
 
 
 def _vote(candidates: NDArray, confidence: NDArray, overlap: NDArray, vote_iou: float) -> NDArray:
