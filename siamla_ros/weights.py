@@ -125,7 +125,7 @@ def save_checkpoint(
 def _verified_digest(path: Path) -> str:
     digest, record = _digest(path), path.with_suffix(".sha256")
     if record.is_file():
-        expected = record.read_text().split()[0]
+        expected = (record.read_text().split() or ["nothing"])[0]
         if expected != digest:
             raise WeightsError(
                 f"{path}: sha256 is {digest}, {record.name} says {expected}: the file is damaged"

@@ -90,7 +90,9 @@ def test_refused_init_boxes(box, reason, words):
     assert isinstance(refused.value, ValueError)
 
 
-@pytest.mark.parametrize("box", [(0, 0, 100, 50), (-18, 10, 20, 20), (98, 48, 500, 2), (3, 3, 2, 2)])
+@pytest.mark.parametrize(
+    "box", [(0, 0, 100, 50), (-18, 10, 20, 20), (98, 48, 500, 2), (3, 3, 2, 2)]
+)
 def test_accepted_init_boxes_stay_as_they_are(box):
     accepted = boxes.check_init_box(box, (100, 50))
     assert accepted == box

@@ -21,7 +21,8 @@ def blob(x: float, y: float, sigma: float = 5.0, size: tuple[int, int] = (320, 2
 def centroid(image: np.ndarray) -> tuple[float, float]:
     weight = image[..., 0].astype(np.float64)
     rows, columns = np.mgrid[: image.shape[0], : image.shape[1]] + 0.5
-    return float((columns * weight).sum() / weight.sum()), float((rows * weight).sum() / weight.sum())
+    x, y = (float((places * weight).sum() / weight.sum()) for places in (columns, rows))
+    return x, y
 
 
 def test_centre_of_the_window_is_the_centre_of_the_crop():

@@ -28,14 +28,20 @@ def tiny_config(**changes) -> ModelConfig:
 
 
 def tiny_model(seed: int = 0, **changes) -> SiamLA:
-    """A network with seeded random weights, lively enough that its maps are not flat."""
+    """A network with seeded random weights whose maps depend on what it is shown."""
     torch.manual_seed(seed)
     model = build_model(tiny_config(**changes))
     with torch.no_grad():
+        for layer in model.modules():
+            if isinstance(layer, torch.nn.Conv2d):
+                torch.nn.init.kaiming_normal_(layer.weight)
+                if layer.bias is not None:
+                    layer.bias.zero_()
+        size = model.config.template_size_px
+        model.neck.weight.div_(model.features(torch.rand(1, 3, size, size) * 255).std())
+        model.reg_head.pointwise.weight.mul_(0.05)
         model.reg_head.pointwise.bias.fill_(2.5)
-        for head in (model.cls_head, model.quality.logit if model.quality else None):
-            for weight in head.parameters() if head is not None else ():
-                weight.mul_(8.0)
+        model.cls_head.pointwise.weight.mul_(0.3)
     return model
 
 
