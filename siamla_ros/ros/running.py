@@ -7,11 +7,17 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import rclpy
-from rclpy.executors import ExternalShutdownException, MultiThreadedExecutor, SingleThreadedExecutor
+from rclpy.executors import (
+    Executor,
+    ExternalShutdownException,
+    MultiThreadedExecutor,
+    SingleThreadedExecutor,
+)
 from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.node import Node
 
 RCLError = rclpy_implementation.RCLError
+InvalidHandle = rclpy_implementation.InvalidHandle
 POLL_S = 0.2  # how often to look whether the node has finished
 
 
@@ -47,13 +53,23 @@ def run(
         return 0
 
 
+def spin_once(executor: Executor) -> None:
+    """Run what is ready, waiting for it a moment."""
+    try:
+        executor.spin_once(timeout_sec=POLL_S)
+    except InvalidHandle:
+        # A lifecycle transition in another thread destroyed a subscription or publisher while rclpy
+        # was waiting for its events; the next wait goes without it.
+        return
+
+
 def spin(node: Node, threads: int) -> None:
     """Run callbacks until the context is shut down or the node's attribute `finished` is true."""
     executor = SingleThreadedExecutor() if threads == 1 else MultiThreadedExecutor(threads)
     executor.add_node(node)
     try:
         while node.context.ok() and not getattr(node, 'finished', False):
-            executor.spin_once(timeout_sec=POLL_S)
+            spin_once(executor)
     except (KeyboardInterrupt, ExternalShutdownException):
         pass
     except RCLError:

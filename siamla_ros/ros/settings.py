@@ -79,7 +79,7 @@ class NodeSettings:
         minimum=0.0, maximum=60.0, unit='s',
     )
     catch_up_s: float = setting(
-        0.8, 'time in which a box of a past image must reach the present; skips images if needed',
+        0.5, 'time in which a box of a past image must reach the present; skips images if needed',
         minimum=0.05, maximum=30.0, unit='s',
     )
     buffer_frames: int = setting(

@@ -139,8 +139,8 @@ class Worker:
     def _process(self, frame: Frame) -> None:
         rate_hz = self.engine.settings.node.max_rate_hz
         self._due_s = time.monotonic() + 1.0 / rate_hz if rate_hz else 0.0
-        self._start_on(frame)
         try:
+            self._start_on(frame)
             outputs = self.engine.process(frame)
         except ImageError as error:
             self.stats.count('bad_image')
@@ -149,8 +149,13 @@ class Worker:
         self._publish(frame, outputs)
 
     def _start_on(self, frame: Frame) -> None:
-        """Start the targets whose boxes wait for the next image."""
+        """Start the targets whose boxes wait for the next image.
+
+        :raises ImageError: this image cannot be used
+        """
         ready = [item for item in self._waiting if item.request.stamp_ns == 0]
+        if ready:
+            frame.to_bgr()  # if this image cannot be used, they go on waiting for one that can
         self._waiting = [item for item in self._waiting if item.request.stamp_ns != 0]
         for item in ready:
             self._start(item.request, frame, live=True)
@@ -223,5 +228,4 @@ class Worker:
 
 
 def _refuse(request: InitRequest, code: InitCode, message: str) -> None:
-    logger.warning('init of %r refused, %s: %s', request.id, code.name, message)
     request.answer(InitOutcome(code, message, request.id))

@@ -1,0 +1,80 @@
+"""Transitions, with targets and without, many times."""
+
+import gc
+import resource
+import threading
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip('rclpy', reason='needs ROS 2')
+pytest.importorskip('siamla_ros.msg', reason='needs the built messages: make setup')
+
+from graph import wait_until
+from lifecycle_msgs.msg import Transition
+from scenes import SIDE
+
+from siamla_ros.srv import InitTarget
+
+CONFIGURE, ACTIVATE = Transition.TRANSITION_CONFIGURE, Transition.TRANSITION_ACTIVATE
+DEACTIVATE, CLEANUP = Transition.TRANSITION_DEACTIVATE, Transition.TRANSITION_CLEANUP
+CYCLES = 100
+
+
+def test_without_autostart_it_waits_and_says_not_active(graphs):
+    waiting = graphs('colour', autostart=False)
+    assert waiting.tracker.state_label == 'unconfigured'
+    response = waiting.init((10, 10, 20, 20))
+    assert (response.accepted, response.code) == (False, InitTarget.Response.NOT_ACTIVE)
+    assert waiting.transition(CONFIGURE) and waiting.tracker.state_label == 'inactive'
+    assert waiting.init((10, 10, 20, 20)).code == InitTarget.Response.NOT_ACTIVE
+    assert waiting.transition(ACTIVATE)
+    waiting.wait_ready()
+
+
+def test_deactivate_pauses_and_keeps_targets_cleanup_forgets_them(graph):
+    graph.start()
+    assert graph.transition(DEACTIVATE)
+    graph.mail['detections'].clear()
+    graph.show(100)
+    assert graph.transition(ACTIVATE)
+    wait_until(graph.image_out.get_subscription_count, 'not matched')
+    wait_until(lambda: graph._matched() and graph.see(100)[0].detections, 'target not kept')
+    assert graph.transition(DEACTIVATE) and graph.transition(CLEANUP)
+    assert graph.transition(CONFIGURE) and graph.transition(ACTIVATE)
+    graph.wait_ready()
+    assert graph.see(100)[0].detections == []
+
+
+def test_a_box_that_waits_is_refused_on_deactivation(graph):
+    future = graph.init_later((100, 100, SIDE, SIDE))
+    wait_until(lambda: graph.tracker.worker._waiting, 'not waiting')
+    assert graph.transition(DEACTIVATE)
+    wait_until(future.done, 'no answer')
+    assert future.result().code == InitTarget.Response.NOT_ACTIVE
+    assert graph.transition(ACTIVATE)
+    graph.wait_ready()
+
+
+def test_many_cycles_leave_nothing_behind(graph):
+    def cycle():
+        for transition in (DEACTIVATE, CLEANUP, CONFIGURE, ACTIVATE):
+            assert graph.transition(transition)
+
+    def held():
+        gc.collect()
+        pages = int(Path('/proc/self/statm').read_text().split()[1])
+        files = len(list(Path('/proc/self/fd').iterdir()))
+        return threading.active_count(), files, pages * resource.getpagesize()
+
+    for _ in range(5):
+        cycle()
+    threads, files, memory = held()
+    for _ in range(CYCLES):
+        cycle()
+    threads_after, files_after, memory_after = held()
+    # the executor's own pool may still grow by a few
+    assert threads_after <= threads + 8 and files_after <= files + 8
+    assert memory_after - memory < 25e6, f'{(memory_after - memory) / 1e6:.1f} MB in {CYCLES}'
+    graph.wait_ready()
+    graph.start()
