@@ -18,12 +18,10 @@ import cv2
 import numpy as np
 
 from siamla_ros.evaluation import report
-from siamla_ros.evaluation.cli import option
 from siamla_ros.evaluation.datasets import load_dataset
 from siamla_ros.evaluation.suites import progress
+from siamla_ros.evaluation.trackers.arguments import add_tracker_arguments, named_trackers
 from siamla_ros.evaluation.trackers.base import Box, EvalTracker
-from siamla_ros.evaluation.trackers.ort import THREADS
-from siamla_ros.evaluation.trackers.registry import HELP, make_trackers
 
 WARM_UP_FRAMES = 5
 
@@ -39,22 +37,12 @@ class Clip:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of `siamla bench`."""
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.epilog = f"{HELP}\nEvery network runs on {THREADS} threads that do not spin."
-    parser.add_argument(
-        "--trackers", nargs="+", default=["siamla"], metavar="TRACKER",
-        help="see below; ratios are against the last one",
-    )  # fmt: skip
+    add_tracker_arguments(parser, "see below; ratios are against the last one")
     parser.add_argument("--dataset", type=Path, metavar="DIR", help="frames; without it drawn ones")
     parser.add_argument("--sequence", default="*", metavar="NAME", help="the first that matches")
     parser.add_argument("--size", type=size, default=(640, 480), metavar="WxH", help="of a frame")
     parser.add_argument("--frames", type=int, default=60, metavar="N", help="of a round")
     parser.add_argument("--rounds", type=int, default=7, metavar="N")
-    parser.add_argument("--device", default="auto", help="of siamla: auto, cpu or cuda:N")
-    parser.add_argument(
-        "--option", action="append", default=[], type=option, metavar="KEY=VALUE",
-        help="an option of siamla's load_tracker, such as runtime=torch; may be repeated",
-    )  # fmt: skip
     parser.add_argument("--output", type=Path, metavar="FILE", help="the figures as JSON")
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
 
@@ -71,7 +59,7 @@ def run(args: argparse.Namespace) -> int:
     """Measure, print the table, write the file; 0. ValueError or OSError say what is wrong."""
     if args.frames < 1 or args.rounds < 1:
         raise ValueError(f"--frames {args.frames} and --rounds {args.rounds} must be at least 1")
-    trackers = make_trackers(args.trackers, args.device, dict(args.option))
+    trackers = named_trackers(args)
     clip = _clip(args)
     load = os.getloadavg()[0]
     times_ms = measure(trackers, clip, args.rounds, args.quiet)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
-import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -13,27 +12,18 @@ from siamla_ros.evaluation import report, splice, suites
 from siamla_ros.evaluation.datasets import FORMATS, load_dataset
 from siamla_ros.evaluation.metrics import mean_scores
 from siamla_ros.evaluation.sequence import Sequence
+from siamla_ros.evaluation.trackers.arguments import add_tracker_arguments, named_trackers
 from siamla_ros.evaluation.trackers.base import EvalTracker
-from siamla_ros.evaluation.trackers.registry import HELP, make_trackers
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of `siamla eval`."""
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.epilog = HELP
     parser.add_argument("--dataset", type=Path, required=True, metavar="DIR", help="its folder")
     parser.add_argument("--format", choices=FORMATS, default="auto", help="its layout")
     parser.add_argument(
         "--sequences", nargs="+", default=[], metavar="PATTERN", help="only these (with * and ?)"
     )
-    parser.add_argument(
-        "--trackers", nargs="+", default=["siamla"], metavar="TRACKER", help="see below"
-    )
-    parser.add_argument("--device", default="auto", help="of siamla: auto, cpu or cuda:N")
-    parser.add_argument(
-        "--option", action="append", default=[], type=option, metavar="KEY=VALUE",
-        help="an option of siamla's load_tracker, value as JSON or text; may be repeated",
-    )  # fmt: skip
+    add_tracker_arguments(parser)
     parser.add_argument("--output", type=Path, metavar="DIR", help="where files go; none without")
     parser.add_argument("--no-plots", action="store_true", help="no PNG files")
     parser.add_argument(
@@ -52,23 +42,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
 
 
-def option(text: str) -> tuple[str, Any]:
-    """KEY=VALUE, the value as JSON if it is any; ArgumentTypeError without a key."""
-    key, given, value = text.partition("=")
-    if not given or not key.isidentifier():
-        raise argparse.ArgumentTypeError(f"{text!r} is not KEY=VALUE")
-    try:
-        return key, json.loads(value)
-    except json.JSONDecodeError:
-        return key, value
-
-
 def run(args: argparse.Namespace) -> int:
     """Evaluate, print the tables, write the files; 0. ValueError or OSError say what is wrong."""
     if args.output and not args.no_plots and importlib.util.find_spec("matplotlib") is None:
         raise ValueError("plots need matplotlib (pip install matplotlib); --no-plots does without")
     sequences = load_dataset(args.dataset, args.format, args.sequences)
-    trackers = make_trackers(args.trackers, args.device, dict(args.option))
+    trackers = named_trackers(args)
     if args.lost:
         from siamla_ros.evaluation import lost_bench
 
