@@ -55,7 +55,7 @@ def choose_clip(args: argparse.Namespace) -> Clip:
     try:
         x, y, w, h = (float(part) for part in (args.init or '').split(','))
     except ValueError as error:
-        raise DemoError(f'INIT={args.init}: must be x,y,w,h in pixels of the first image, '
+        raise DemoError(f'INIT={args.init or ""}: must be x,y,w,h in pixels of the first image, '
                         'four numbers') from error
     source = args.video if args.video.isdigit() else Path(args.video).resolve()
     return Clip(Path(source), (x, y, w, h), 0, 'target')
@@ -169,7 +169,8 @@ logs                              {output / 'log'}""", flush=True)
 
 def main() -> int:
     """Runs the demo; what a user can mend is one line."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)    # stop the nodes then too
+    for number in (signal.SIGINT, signal.SIGTERM):    # SIGINT: ignored in a script's background job
+        signal.signal(number, signal.default_int_handler)
     try:
         return run(parse_arguments())
     except (ClipError, DemoError) as error:
