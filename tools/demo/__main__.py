@@ -154,15 +154,16 @@ def report(output: Path, processes: Processes, tracker: dict[str, str]) -> int:
     published = re.findall(r'published (\d+)', camera)
     summary = output / 'summary.json'
     seen = json.loads(summary.read_text('utf-8')) if summary.exists() else {}
-    latency = [seen.get(f'latency_p{percent}_ms', '?') for percent in (50, 95)]
+    p50, p95 = (seen.get(f'latency_p{percent}_ms') for percent in (50, 95))
+    frames = seen.get('video_frames', 0)
     print(f"""
-images published by the camera    {published[-1] if published else '?'}
+images published by the camera    {published[-1] if published else 'none'}
        received by the tracker    {tracker.get('received', '?')}
        processed                  {tracker.get('processed', '?')}
        dropped for newer ones     {tracker.get('dropped', '?')}
 detections published              {seen.get('detections', 0)}
-stamp to detection, received      p50 {latency[0]} ms, p95 {latency[1]} ms
-annotated video                   {seen.get('video', 'none')}, {seen.get('video_frames', 0)} frames
+stamp to detection, received      {f'p50 {p50} ms, p95 {p95} ms' if p50 else 'none'}
+annotated video                   {f'{seen["video"]}, {frames} frames' if frames else 'none'}
 logs                              {output / 'log'}""", flush=True)
     return seen.get('detections', 0)
 
