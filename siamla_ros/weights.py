@@ -100,10 +100,16 @@ def load_model(checkpoint: Checkpoint) -> SiamLA:
 
 
 def save_checkpoint(
-    path: Path, model: SiamLA, decode: DecodeConfig, provenance: dict[str, Any]
+    path: Path,
+    model: SiamLA,
+    decode: DecodeConfig,
+    provenance: dict[str, Any],
+    half: bool = False,
 ) -> Checkpoint:
-    """Write weights with their description, and the checksum beside them; returns what was
-    written.
+    """Write weights with their description, and the checksum beside them.
+
+    :param half: keep convolution kernels as float16, half the size; they load as float32
+    :returns: what was written, read back
     """
     from safetensors.torch import save_file
 
@@ -114,7 +120,8 @@ def save_checkpoint(
         "provenance": json.dumps(provenance),
     }
     tensors = {
-        name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()
+        name: (value.half() if half and name.endswith("weight") else value).cpu().contiguous()
+        for name, value in model.state_dict().items()
     }
     path.parent.mkdir(parents=True, exist_ok=True)
     save_file(tensors, str(path), metadata=header)

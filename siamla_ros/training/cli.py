@@ -19,8 +19,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--init",
         default="default",
-        help="what the weights start from: a shipped model, a checkpoint (.safetensors), or a "
-        "published FEAR-XS network (fear_xs_track.onnx)",
+        help="what the weights start from: a shipped model, a checkpoint (.safetensors), a "
+        "published FEAR-XS network (fear_xs_track.onnx), or a backbone (imagenet, or a .pth file)",
     )
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
     parser.add_argument("--workers", type=int, default=1, help="processes that make pairs")

@@ -4,11 +4,11 @@ here.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field, fields, is_dataclass
+from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from siamla_ros.model import ModelConfig
+from siamla_ros.model import ModelConfig, preset
 
 SAMPLING = {
     "voc": 5.0,
@@ -131,24 +131,26 @@ class TrainConfig:
 
 
 def from_dict(cls: type, values: dict[str, Any], where: str = "") -> Any:
-    """A configuration from nested plain values.
+    """A configuration from nested plain values; ``preset`` in ``model`` names what its other keys
+    change.
 
     :raises ValueError: an unknown key (with its path) or a value of another type
     """
     known = {f.name: f for f in fields(cls)}
-    arguments = {}
+    arguments, values = {}, dict(values)
+    base = preset(values.pop("preset")) if cls is ModelConfig and "preset" in values else cls()
     for key, value in values.items():
         path = f"{where}{key}"
         if key not in known:
             raise ValueError(
                 f"training configuration: unknown key {path!r}; known are {', '.join(known)}"
             )
-        default = getattr(cls(), key)
+        default = getattr(base, key)
         if is_dataclass(default):
             arguments[key] = from_dict(type(default), value or {}, f"{path}.")
         else:
             arguments[key] = _typed(path, value, default)
-    return cls(**arguments)
+    return replace(base, **arguments)
 
 
 def _typed(path: str, value: Any, default: Any) -> Any:

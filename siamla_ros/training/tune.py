@@ -1,0 +1,133 @@
+"""After training: calibrate the confidence on held-out data, and write the records thresholds are
+chosen from.
+
+    python -m siamla_ros.training.tune --data DIR --model RUN/model.safetensors --output
+    NAME.safetensors
+
+Both kinds of held-out data are used: real frames one step at a time
+(:mod:`siamla_ros.training.validate`) and synthetic videos (:mod:`siamla_ros.training.sequences`).
+``siamla_ros.calibration`` takes the records from there.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from siamla_ros import boxes
+from siamla_ros.decode import DecodeConfig, calibrated
+from siamla_ros.tracker import Tracker, load_tracker
+from siamla_ros.training.calibrate import fit_platt
+from siamla_ros.training.records import load_pack
+from siamla_ros.training.sequences import scenes
+from siamla_ros.training.validate import Report, validate, validation_tracks
+from siamla_ros.weights import load_model, read_checkpoint, save_checkpoint
+
+ABSENT_SHARE = 0.2
+"""Share of frames without the target that the calibration assumes: a robot's target is mostly
+there.
+"""
+HOLD_BELOW = 0.3
+
+
+class Record(NamedTuple):
+    """One frame of a synthetic video; ``iou`` is 0 while the target is absent."""
+
+    sequence: str
+    frame: int
+    confidence: float
+    present: bool
+    iou: float
+
+
+def follow(tracker: Tracker, data: Path, count: int, seed: int) -> Iterator[Record]:
+    """Track ``count`` synthetic videos of held-out objects; a doubted place is not followed."""
+    for name, frames in scenes(load_pack(data, "val", {}), count, seed):
+        first = next(frames)
+        state = tracker.init(first.image, first.box_xywh)
+        for number, frame in enumerate(frames, start=1):
+            result = tracker.update(frame.image, [state])[0]
+            state = result.state if result.confidence > HOLD_BELOW else state
+            iou = float(boxes.iou(result.box_xywh, frame.box_xywh)) if frame.present else 0.0
+            yield Record(name, number, result.confidence, frame.present, iou)
+
+
+def calibration(report: Report, records: list[Record]) -> tuple[float, float]:
+    """Scale and bias from both kinds of data, each with half of the weight."""
+    groups = [
+        (report.confidence, report.iou > 0.5, (1 - ABSENT_SHARE) / 2),
+        (report.confidence_erased, np.zeros(len(report.confidence_erased), bool), ABSENT_SHARE / 2),
+        *_by_presence(records),
+    ]
+    confidence = np.concatenate([c for c, _, _ in groups])
+    hit = np.concatenate([h for _, h, _ in groups])
+    weight = np.concatenate([np.full(len(c), 1e4 * w / max(len(c), 1)) for c, _, w in groups])
+    return fit_platt(confidence, hit, weight)
+
+
+def _by_presence(records: list[Record]) -> list[tuple[np.ndarray, np.ndarray, float]]:
+    groups = []
+    for present, share in ((True, 1 - ABSENT_SHARE), (False, ABSENT_SHARE)):
+        chosen = [r for r in records if r.present == present]
+        groups.append(
+            (
+                np.array([r.confidence for r in chosen]),
+                np.array([r.iou > 0.5 for r in chosen], bool),
+                share / 2,
+            )
+        )
+    return groups
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Command line, see the module's docstring."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--model", required=True)
+    parser.add_argument(
+        "--output", type=Path, required=True, help="checkpoint to write; records go beside it"
+    )
+    parser.add_argument("--scenes", type=int, default=80)
+    parser.add_argument("--seed", type=int, default=7)
+    args = parser.parse_args(arguments)
+    source = read_checkpoint(args.model)
+    tracker = load_tracker(args.model, "cpu", calibration_scale=1.0, calibration_bias=0.0)
+    report = validate(tracker, validation_tracks(args.data), probes=3)
+    records = list(follow(tracker, args.data, args.scenes, args.seed))
+    scale, bias = calibration(report, records)
+    decode = replace(
+        source.decode, calibration_scale=round(scale, 4), calibration_bias=round(bias, 4)
+    )
+    facts = {**source.provenance, "calibration": {"scenes": args.scenes, "seed": args.seed}}
+    saved = save_checkpoint(args.output, load_model(source), decode, facts, half=True)
+    _write_records(args.output.with_suffix(".records.csv"), records, saved.decode)
+    print(
+        json.dumps(
+            {**report.summary(), "calibration": [decode.calibration_scale, decode.calibration_bias]}
+        )
+    )
+    print(f"{saved.path}  sha256 {saved.sha256}")
+    return 0
+
+
+def _write_records(path: Path, records: list[Record], decode: DecodeConfig) -> None:
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(Record._fields)
+        for r in records:
+            value = calibrated(r.confidence, decode.calibration_scale, decode.calibration_bias)
+            writer.writerow([r.sequence, r.frame, f"{value:.6f}", int(r.present), f"{r.iou:.4f}"])
+
+
+if __name__ == "__main__":
+    sys.exit(main())
