@@ -100,12 +100,6 @@ def _write_runs(args: argparse.Namespace, runs: suites.Runs, gone: dict[str, sui
     from siamla_ros.evaluation import plots
 
     plots.plot_all(args.output / "plots", runs)
-    for kind, by_tracker in gone.items():
-        for items in by_tracker.values():
-            for item in items:
-                name = item.sequence.replace("/", "_")
-                path = args.output / "plots" / kind / item.tracker / f"{name}.png"
-                plots.timeline_plot(path, item)
 
 
 def _finish(

@@ -121,8 +121,16 @@ def _size(image: np.ndarray) -> tuple[int, int]:
 
 
 def supervised(tracker: TrackerLike, mode: str) -> SupervisedFollower:
-    """With the shipped configuration and one mode of recovery: off, local or global."""
-    return SupervisedFollower(tracker, SupervisorConfig(), replace(RecoveryConfig(), mode=mode))
+    """With the shipped configuration and one mode of recovery: off, local or global.
+
+    The search windows are as wide as those of the tracker's network, which other weights than the
+    shipped ones may need.
+    """
+    config = replace(RecoveryConfig(), mode=mode)
+    network = getattr(tracker, "model", None)
+    if network is not None and network.isotropic == 0.0:
+        config = replace(config, window=network.search_context)
+    return SupervisedFollower(tracker, SupervisorConfig(), config)
 
 
 def by_threshold(run: Run, threshold: float, frames: int) -> Trace:
