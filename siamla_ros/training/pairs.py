@@ -19,6 +19,7 @@ from siamla_ros.training import composite
 from siamla_ros.training.augment import Image, Light, cover, deform, degrade, paste, soft_shape
 from siamla_ros.training.config import DataConfig
 from siamla_ros.training.records import Pack, Record
+from siamla_ros.training.style import BoxStyle
 
 
 class Kind(IntEnum):
@@ -27,38 +28,6 @@ class Kind(IntEnum):
     POSITIVE = 0
     OTHER = 1  # another object
     ERASED = 2  # its own scene, without it
-
-
-@dataclass(frozen=True)
-class BoxStyle:
-    """How a user draws a box: each side moved outward by a share of the object's width or height.
-
-    Drawn once a pair and applied to both of its boxes, so that the network learns to go on with the
-    box that it was given, not to replace it by the tight box of an object that it recognises.
-    """
-
-    left: float = 0.0
-    top: float = 0.0
-    right: float = 0.0
-    bottom: float = 0.0
-
-    @classmethod
-    def draw(cls, rng: np.random.Generator) -> BoxStyle:
-        """A common margin and a smaller one for each side."""
-        sides = rng.normal(0, 0.05) + rng.normal(0, 0.05, 4)
-        return cls(*(float(v) for v in np.clip(sides, -0.18, 0.3)))
-
-    def apply_xyxy(self, box: tuple[float, ...]) -> tuple[float, float, float, float]:
-        """The box as this user would draw it."""
-        x0, y0, x1, y1 = box
-        w, h = x1 - x0, y1 - y0
-        return x0 - w * self.left, y0 - h * self.top, x1 + w * self.right, y1 + h * self.bottom
-
-    def apply_xywh(self, box: tuple[float, ...]) -> tuple[float, float, float, float]:
-        """The same for x, y, w, h."""
-        x, y, w, h = box
-        x0, y0, x1, y1 = self.apply_xyxy((x, y, x + w, y + h))
-        return x0, y0, x1 - x0, y1 - y0
 
 
 @dataclass(frozen=True)
@@ -212,7 +181,11 @@ class PairSource:
         return boxes.from_center(cx + rng.normal(0, shift) * w, cy + rng.normal(0, shift) * h, w, h)
 
     def _photo_crop(self, rng: np.random.Generator) -> Image:
-        photo = read_image(self.pack.photos[int(rng.integers(len(self.pack.photos)))])
+        """A background; of the pack's own pictures where it has no photographs."""
+        if self.pack.photos:
+            photo = read_image(self.pack.photos[int(rng.integers(len(self.pack.photos)))])
+        else:
+            photo = read_image(self.pack.choose(rng)[0].path)
         size = max(self.model.search_size_px, self.model.template_size_px)
         return composite.background(photo, size, float(rng.uniform(0.5, 1.2)), rng)
 
@@ -232,7 +205,8 @@ class PairSource:
         side = t / self.model.template_context
         angle = rng.normal(0, 12)
         x0, y0, x1, y1 = style.apply_xyxy(composite.place(canvas, cutout, t, t, side, side, angle))
-        window = context_window((x0, y0, x1 - x0, y1 - y0), self.model.template_context)
+        drawn = (x0, y0, x1 - x0, y1 - y0)
+        window = context_window(drawn, self.model.template_context, self.model.isotropic)
         template = crop(canvas, window, t, border_color(canvas))
         search = composite.background(photo, s, 1.0, rng)
         box = self._draw_search(search, cutout if kind is not Kind.OTHER else None, angle, rng)
