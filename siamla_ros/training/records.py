@@ -78,8 +78,10 @@ def _record(folder: Path, index: Path, number: int, row: dict[str, str]) -> Reco
     try:
         box = tuple(float(row[key]) for key in ("x", "y", "w", "h"))
         frame = int(row["frame"])
-    except ValueError as error:
+    except (TypeError, ValueError) as error:  # TypeError: the row is shorter than the header
         raise ValueError(f"{index}, line {number}: {error}") from error
+    if not np.isfinite(box).all():
+        raise ValueError(f"{index}, line {number}: x, y, w, h = {box}: must be finite")
     path = folder / row["file"]
     mask = path.with_suffix(".png") if row.get("has_mask") == "1" else None
     return Record(
