@@ -52,7 +52,7 @@ class Goals:
     """What the thresholds must achieve."""
 
     wrong_share: float = 0.01
-    false_lost: float = 1.0
+    false_lost: float = 0.5
     within_frames: int = 10
 
 

@@ -54,8 +54,8 @@ class RecoveryConfig:
     budget_ms: float = bounded(
         0.0, 0.0, 10000.0, 'time for them on one image, fewer windows if needed; 0: no limit'
     )
-    accept_threshold: float = bounded(0.6, 0.0, 1.0, 'confidence that a candidate must keep up')
-    hint_threshold: float = bounded(0.3, 0.0, 1.0, 'confidence that makes a candidate')
+    accept_threshold: float = bounded(0.78, 0.0, 1.0, 'confidence that a candidate must keep up')
+    hint_threshold: float = bounded(0.45, 0.0, 1.0, 'confidence that makes a candidate')
     confirm_frames: int = bounded(4, 1, 1000, 'images in a row that prove a candidate')
     confirm_s: float = bounded(0.1, 0.0, 60.0, 'and the seconds they must span')
     rival_ratio: float = bounded(
@@ -65,7 +65,7 @@ class RecoveryConfig:
         3.0, 1.0, 100.0, 'largest ratio of sides between the target found and the target lost'
     )
     min_similarity: float = bounded(
-        0.0, 0.0, 1.0, 'appearance similarity to the template that acceptance asks; 0: not asked'
+        0.45, 0.0, 1.0, 'appearance similarity to the template that acceptance asks; 0: not asked'
     )
     rings: int = bounded(2, 0, 10, 'rings of windows round the last place')
     frames_per_ring: int = bounded(8, 1, 1000, 'images after which the next ring is taken in')

@@ -18,7 +18,7 @@ IMAGE = (640, 480)
 LAST = (300.0, 200.0, 40.0, 40.0)
 CONFIG = RecoveryConfig(
     mode='global', crops_per_frame=4, accept_threshold=0.6, hint_threshold=0.3, confirm_frames=3,
-    confirm_s=0.05, rival_ratio=0.8, rings=2, frames_per_ring=4, window=4.0,
+    confirm_s=0.05, rival_ratio=0.8, min_similarity=0.0, rings=2, frames_per_ring=4, window=4.0,
 )
 RATE_HZ = 30.0
 
