@@ -353,3 +353,9 @@ def test_any_scene_keeps_to_the_budget_and_to_the_proof(mode, crops, confirm, la
         if verdict.outcome is Outcome.ACCEPTED:
             assert lasting(history, config)
         memory = verdict.memory
+
+
+def test_default_windows_are_those_of_the_shipped_network():
+    from siamla_ros.weights import read_checkpoint
+
+    assert RecoveryConfig().window == read_checkpoint('default').model.search_context
