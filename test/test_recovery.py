@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from siamla_ros import boxes
+from siamla_ros.candidates import Candidate, look_again
 from siamla_ros.recovery import Outcome, Recovery, RecoveryConfig, RecoveryMemory, Verdict
 from siamla_ros.search_windows import grid, ring
 from siamla_ros.supervisor import Observation, State, Supervisor, SupervisorConfig
@@ -148,6 +149,25 @@ def test_something_that_jumps_about_is_not_proven():
         return [Thing((240.0 + 120.0 * (frame % 2), 200.0, 40.0, 40.0))]
 
     assert search(things, frames=60)[0] is None
+
+
+def test_a_candidate_that_jumps_is_proven_anew():
+    known = Candidate(LAST, 0.9, proven_frames=5, proven_s=0.2)
+    near = look_again(known, Answer((310.0, 205.0, 40.0, 40.0), 0.9), 0.6, 1 / RATE_HZ)
+    assert (near.proven_frames, near.proven_s) == (6, pytest.approx(0.2 + 1 / RATE_HZ))
+    far = look_again(known, Answer((400.0, 200.0, 40.0, 40.0), 0.9), 0.6, 1 / RATE_HZ)
+    assert (far.proven_frames, far.proven_s) == (1, 0.0)
+    slow = look_again(known, Answer((400.0, 200.0, 40.0, 40.0), 0.9), 0.6, 0.5)
+    assert slow.proven_frames == 6, 'half a second is time enough to get there'
+    assert look_again(known, Answer(LAST, 0.5), 0.6, 1 / RATE_HZ).proven_frames == 0
+
+
+@pytest.mark.parametrize(
+    ('frames', 'seconds', 'accepted_at'), [(1, 0.0, 1), (5, 0.0, 5), (1, 0.15, 6), (5, 0.15, 6)]
+)
+def test_proof_takes_exactly_its_frames_and_seconds(frames, seconds, accepted_at):
+    config = replace(CONFIG, confirm_frames=frames, confirm_s=seconds)
+    assert search([Thing(LAST)], config=config)[0] == accepted_at
 
 
 def test_something_that_moves_on_is_proven():

@@ -140,6 +140,24 @@ def test_confirmation_needs_frames_and_seconds(rate_hz, back_at):
     assert states.index(State.TRACKING) + 1 == back_at
 
 
+def test_only_a_bad_frame_declares_a_loss():
+    states = [d.state for d in play('b' * 12 + 'f' + 'b', rate_hz=100)]
+    assert states[-2:] == [State.UNCERTAIN, State.LOST], 'the seconds were up on the fair one'
+
+
+def test_a_target_lost_at_the_border_is_searched_for_in_its_full_size():
+    supervisor = Supervisor(CONFIG)
+    memory = supervisor.start(0.0, (560.0, 200.0, 60.0, 50.0), IMAGE).memory
+    assert memory.search_box_xywh == (560.0, 200.0, 60.0, 50.0)
+    cut = (620.0, 200.0, 20.0, 50.0)
+    memory = supervisor.step(memory, Observation(0.03, 0.9, 0.0, cut, IMAGE)).memory
+    assert memory.trusted_box_xywh == cut
+    assert memory.search_box_xywh == (600.0, 200.0, 60.0, 50.0), 'its size, about the same centre'
+    inside = (580.0, 200.0, 50.0, 50.0)
+    memory = supervisor.step(memory, Observation(0.06, 0.9, 0.0, inside, IMAGE)).memory
+    assert memory.search_box_xywh == inside
+
+
 def test_doubt_that_goes_on_times_out():
     decisions = play('bfbf' * 12)
     assert State.TRACKING not in [d.state for d in decisions]
