@@ -1,6 +1,6 @@
 """An operator's way to give a box: a web page that shows the camera and takes a box by mouse.
 
-    ros2 run siamla_ros click_node        # then open http://localhost:8080
+    python3 -m siamla_ros.ros.click_node      # then open http://localhost:8080
 
 The image stands still while the box is drawn; the box goes out on `init` with that image's stamp,
 and the tracker catches up from there.

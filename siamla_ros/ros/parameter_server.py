@@ -19,7 +19,7 @@ from siamla_ros.ros.parameters import BY_NAME, TABLE, Parameter, Settings, build
 
 def descriptor(row: Parameter) -> ParameterDescriptor:
     """What `ros2 param describe` shows."""
-    result = ParameterDescriptor(description=row.description)
+    result = ParameterDescriptor(description=row.description, dynamic_typing=row.lenient)
     notes = [f'one of {row.range_text}'] if row.choices else []
     if row.unit:
         notes.append(f'in {row.unit}')
@@ -82,12 +82,15 @@ class ParameterServer:
 
 def _known(parameters: list[Any]) -> dict[str, Any]:
     """Those of our table; qos_overrides, use_sim_time and others belong to rclpy."""
-    return {item.name: item.value for item in parameters if item.name in BY_NAME}
+    return {
+        item.name: BY_NAME[item.name].meant(item.value)
+        for item in parameters if item.name in BY_NAME
+    }
 
 
 def _declare(node: Node, row: Parameter) -> Any:
     try:
-        return node.declare_parameter(row.name, row.default, descriptor(row)).value
+        return row.meant(node.declare_parameter(row.name, row.default, descriptor(row)).value)
     except InvalidParameterTypeException as error:
         raise ValueError(
             f'{row.name} is of another type, must be {row.type_name} (default {row.default!r}): '

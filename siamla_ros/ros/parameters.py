@@ -53,6 +53,21 @@ class Parameter:
             return ''
         return f'{self.minimum:g} to {self.maximum:g}'
 
+    @property
+    def lenient(self) -> bool:
+        """Whether another type may be meant: 1 for 1.0, or false for off, which YAML takes for a
+        bool.
+        """
+        return isinstance(self.default, float) or 'off' in self.choices
+
+    def meant(self, value: Any) -> Any:
+        """The value in the parameter's own type, where it is clear what was meant."""
+        if value is False and 'off' in self.choices:
+            return 'off'
+        if isinstance(self.default, float) and type(value) is int:
+            return float(value)
+        return value
+
     def check(self, value: Any) -> None:
         """Raise ValueError naming the parameter, the value and the limit."""
         if self.choices:

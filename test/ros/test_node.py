@@ -189,6 +189,18 @@ def test_parameters_change_live_and_bad_ones_are_refused_with_the_limit(graph):
     assert graph.set('max_targets', 8).successful
 
 
+def test_what_yaml_makes_of_off_and_of_whole_numbers_is_understood(graph):
+    for name, value in (('recovery.mode', False), ('init_wait_s', 2)):
+        assert graph.set(name, value).successful, name
+    settings = graph.tracker.settings
+    assert settings.recovery.mode == 'off' and settings.node.init_wait_s == 2.0
+    assert not graph.set('recovery.mode', True).successful
+    assert not graph.set('init_wait_s', 'long').successful
+    assert not graph.set('init_wait_s', 61).successful
+    assert graph.set('recovery.mode', 'local').successful
+    assert graph.set('init_wait_s', 1.0).successful
+
+
 def test_diagnostics_report_figures_and_state(graph):
     graph.start()
     graph.mail['diagnostics'].clear()
