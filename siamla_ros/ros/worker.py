@@ -68,6 +68,8 @@ class Worker:
             self._wake.notify_all()
         if self._thread.is_alive():
             self._thread.join()
+        while self._calls:  # somebody waits for each of them
+            self._calls.popleft()()
         for waiting in self._waiting:
             _refuse(waiting.request, InitCode.NOT_ACTIVE, 'the node was deactivated')
         self._waiting.clear()
