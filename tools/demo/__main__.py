@@ -99,7 +99,7 @@ def play(args: argparse.Namespace, clip: Clip, video: Path, processes: Processes
     where = re.search(r'runs on [^\x1b\n]*', processes.log('tracker'))
     print('tracker is active:', where.group() if where else '', flush=True)
     processes.start('camera', node('camera_node', source=clip.path, rate=args.rate, loop=False,
-                                   wait_for_subscribers=VIEWERS))
+                                   max_frames=clip.frames, wait_for_subscribers=VIEWERS))
     limit_s = time.monotonic() + (args.seconds or float('inf'))
     while not processes.ended('camera') and time.monotonic() < limit_s:
         executor.spin_once(timeout_sec=0.1)
