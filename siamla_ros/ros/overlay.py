@@ -99,7 +99,8 @@ def _dashes(
 def _text(
     canvas: np.ndarray, text: str, where: tuple[int, int], colour: tuple[int, int, int]
 ) -> None:
-    for ink, thickness in (((0, 0, 0), 3), (colour, 1)):
-        cv2.putText(
-            canvas, text, where, cv2.FONT_HERSHEY_SIMPLEX, 0.5, ink, thickness, cv2.LINE_AA
-        )
+    # a thicker black text below would do, but from OpenCV 5 on a thicker text is also a wider one
+    around = [((0, 0, 0), dx, dy) for dx in (-1, 0, 1) for dy in (-1, 0, 1)]
+    for ink, dx, dy in (*around, (colour, 0, 0)):
+        place = (where[0] + dx, where[1] + dy)
+        cv2.putText(canvas, text, place, cv2.FONT_HERSHEY_SIMPLEX, 0.5, ink, 1, cv2.LINE_AA)

@@ -1,0 +1,60 @@
+"""What /diagnostics says, as a table of states."""
+
+import math
+
+import pytest
+
+pytest.importorskip('diagnostic_msgs.msg', reason='needs ROS 2')
+
+from builtin_interfaces.msg import Time
+
+from siamla_ros.ros.diagnostics import Health, diagnostic_array
+from siamla_ros.ros.qos import explain_incompatibility
+from siamla_ros.ros.stats import Snapshot, Stats, percentiles
+
+GOOD = {
+    'name': 'tracker', 'lifecycle': 'active', 'image_topic': '/image', 'publishers': 1,
+    'silent_s': 0.1, 'received_hz': 30.0, 'targets': {'TRACKING': 1},
+}
+OK, WARN, ERROR = b'\x00', b'\x01', b'\x02'
+
+
+def far_from_the_clock():
+    late = percentiles([1e9])
+    return Snapshot({}, late, late)
+
+
+@pytest.mark.parametrize('changes, source, tracker, words', [
+    ({}, OK, OK, ['30.0 images a second', '1 TRACKING']),
+    ({'targets': {}}, OK, OK, ['publish a box']),
+    ({'publishers': 0}, WARN, OK, ['nobody publishes /image']),
+    ({'silent_s': math.inf}, WARN, OK, ['FASTDDS_DEFAULT_PROFILES_FILE']),
+    ({'silent_s': 9.0}, WARN, OK, ['no image on /image for 9.0 s']),
+    ({'new_bad_images': 3}, ERROR, OK, ['3 images could not be used']),
+    ({'qos_problems': ('one side is RELIABLE',)}, ERROR, OK, ['one side is RELIABLE']),
+    ({'new_errors': 2, 'last_error': 'out of memory'}, OK, ERROR, ['2 errors', 'out of memory']),
+    ({'lifecycle': 'inactive'}, OK, WARN, ['inactive']),
+    ({'lifecycle': 'unconfigured', 'failure': 'no weights'}, OK, ERROR, ['no weights']),
+    ({'snapshot': far_from_the_clock()}, OK, WARN, ['use_sim_time']),
+])
+def test_level_and_words(changes, source, tracker, words):
+    array = diagnostic_array(Time(sec=5), Health(**{**GOOD, **changes}))
+    assert [status.level for status in array.status] == [source, tracker]
+    text = ' '.join(status.message for status in array.status)
+    assert all(word in text for word in words), text
+
+
+def test_percentiles_and_counters():
+    stats = Stats()
+    for value in range(1, 101):
+        stats.processed(value / 1000, value / 500)
+    stats.count('dropped', 3)
+    snapshot = stats.snapshot()
+    assert snapshot.counts == {'processed': 100, 'dropped': 3}
+    assert snapshot.stamp.p50_ms == pytest.approx(50.5)
+    assert snapshot.arrival.p95_ms == pytest.approx(190.1)
+    assert math.isnan(percentiles([]).p50_ms)
+
+
+def test_an_unknown_policy_is_still_named():
+    assert 'LIFESPAN' in explain_incompatibility('/image', 'LIFESPAN', 'publisher')
