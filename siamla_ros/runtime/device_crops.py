@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -28,7 +29,9 @@ def crop_batch(
     Detail is kept from aliasing by sampling a finer grid and averaging, where a window exceeds
     twice the crop.
     """
-    frame = torch.from_numpy(image_bgr).to(device, non_blocking=True)
+    # Frames may be mirrored views or read-only, which torch does not take.
+    frame = torch.from_numpy(np.require(image_bgr, requirements=["C", "W"]))
+    frame = frame.to(device, non_blocking=True)
     frame = frame.permute(2, 0, 1).flip(0).unsqueeze(0).to(torch.float32)
     crops = []
     for window, border in zip(windows, borders_bgr, strict=True):
