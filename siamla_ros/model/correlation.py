@@ -31,11 +31,11 @@ def depthwise_correlation(search: Tensor, template: Tensor) -> Tensor:
     :raises ValueError: the template has an even side
     """
     batch, channels, height, width = search.shape
+    if torch.onnx.is_in_onnx_export():  # groups of a convolution would fix the batch
+        return _shifted_sum(search, template)
     h, w = template.shape[-2:]
     if h % 2 == 0 or w % 2 == 0:
         raise ValueError(f"template: {h} x {w} cells, both must be odd")
-    if torch.onnx.is_in_onnx_export():  # groups of a convolution would fix the batch
-        return _shifted_sum(search, template)
     kernels = template.reshape(batch * channels, 1, h, w) / (h * w)
     response = F.conv2d(
         search.reshape(1, batch * channels, height, width),

@@ -38,7 +38,8 @@ def choose_device(request: str) -> DeviceChoice:
     index = int(request.partition(":")[2] or 0)
     if not count:
         raise DeviceError(
-            f"device = {request!r}: {absent}; use device 'auto' or 'cpu', or install torch with CUDA"
+            f"device = {request!r}: {absent}; "
+            "use device 'auto' or 'cpu', or install torch with CUDA"
         )
     if index >= count:
         raise DeviceError(
