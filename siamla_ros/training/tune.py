@@ -24,8 +24,12 @@ import numpy as np
 
 from siamla_ros import boxes
 from siamla_ros.decode import DecodeConfig, calibrated
-from siamla_ros.tracker import Tracker, load_tracker
+from siamla_ros.runtime.torch_runtime import TorchRuntime
+from siamla_ros.tracker import Tracker
 from siamla_ros.training.calibrate import fit_platt
+from siamla_ros.training.config import TrainConfig, from_dict
+from siamla_ros.training.finish import blend
+from siamla_ros.training.initialise import build_initial
 from siamla_ros.training.records import load_pack
 from siamla_ros.training.sequences import scenes
 from siamla_ros.training.validate import Report, validate, validation_tracks
@@ -97,19 +101,28 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--output", type=Path, required=True, help="checkpoint to write; records go beside it"
     )
+    parser.add_argument("--blend", type=Path, help="published weights to mix in (WiSE-FT)")
+    parser.add_argument("--share", type=float, default=0.7, help="share of --model in the mix")
     parser.add_argument("--scenes", type=int, default=80)
     parser.add_argument("--seed", type=int, default=7)
     args = parser.parse_args(arguments)
     source = read_checkpoint(args.model)
-    tracker = load_tracker(args.model, "cpu", calibration_scale=1.0, calibration_bias=0.0)
+    model, facts = load_model(source), dict(source.provenance)
+    if args.blend is not None:
+        config = from_dict(TrainConfig, facts["recipe"])
+        model = blend(build_initial(config, args.blend), model, args.share)
+        facts["blend"] = {"with": args.blend.name, "share": args.share}
+    plain = replace(source.decode, calibration_scale=1.0, calibration_bias=0.0)
+    tracker = Tracker(TorchRuntime(model, "cpu"), source.model, plain)
     report = validate(tracker, validation_tracks(args.data), probes=3)
     records = list(follow(tracker, args.data, args.scenes, args.seed))
     scale, bias = calibration(report, records)
     decode = replace(
         source.decode, calibration_scale=round(scale, 4), calibration_bias=round(bias, 4)
     )
-    facts = {**source.provenance, "calibration": {"scenes": args.scenes, "seed": args.seed}}
-    saved = save_checkpoint(args.output, load_model(source), decode, facts, half=True)
+    facts["calibration"] = {"scenes": args.scenes, "seed": args.seed}
+    facts["validation"] = report.summary()
+    saved = save_checkpoint(args.output, model, decode, facts, half=True)
     _write_records(args.output.with_suffix(".records.csv"), records, saved.decode)
     print(
         json.dumps(
