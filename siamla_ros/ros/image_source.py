@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from rclpy.callback_groups import CallbackGroup
+from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 from rclpy.node import Node
 from rclpy.serialization import deserialize_message
 from sensor_msgs.msg import CompressedImage, Image
@@ -46,13 +46,15 @@ class ImageSource:
 
     def __init__(
         self, node: Node, transport: str, sink: Callable[[Frame], None],
-        report: Callable[[str], None], group: CallbackGroup | None = None,
-        profile: Any = None,
+        report: Callable[[str], None], profile: Any = None,
     ) -> None:
         """report: told about QoS problems in plain words. profile: `qos.image_in()` by default."""
         self._node, self._sink = node, sink
         self._numbers = itertools.count(1)
         self._raw_works = True
+        # A group of its own: images do not wait for others, and rclpy leaves a group blocked
+        # whose entity is destroyed while ready.
+        group = MutuallyExclusiveCallbackGroup()
         compressed = transport == 'compressed'
         topic = 'image/compressed' if compressed else 'image'
         self.subscription = node.create_subscription(

@@ -7,6 +7,7 @@ from array import array
 from collections.abc import Callable, Sequence
 
 import numpy as np
+from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 from rclpy.lifecycle import LifecycleNode
 from sensor_msgs.msg import Image
 from std_msgs.msg import Header
@@ -31,6 +32,8 @@ class Outputs:
         """report: told about QoS problems in plain words."""
         self._node, self._report = node, report
         self.settings = settings
+        # A group of its own: rclpy leaves a group blocked whose entity is destroyed while ready.
+        self._group = MutuallyExclusiveCallbackGroup()
         self._detection = self._publisher(Detection2D, 'detection', qos.result())
         self._detections = self._publisher(Detection2DArray, 'detections', qos.result())
         self._status = self._publisher(TrackStatus, 'status', qos.result())
@@ -42,7 +45,8 @@ class Outputs:
     def _publisher(self, kind: type, topic: str, profile: object) -> object:
         resolved = self._node.resolve_topic_name(topic)
         return self._node.create_lifecycle_publisher(
-            kind, topic, profile, event_callbacks=publisher_events(resolved, self._report),
+            kind, topic, profile, callback_group=self._group,
+            event_callbacks=publisher_events(resolved, self._report),
             qos_overriding_options=qos.overridable(),
         )
 

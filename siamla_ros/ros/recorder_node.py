@@ -57,20 +57,20 @@ class RecorderNode(Node):
         self._sink = FrameSink(values['output'], values['rate']) if values['output'] else None
         self._last_image_s = 0.0
         self.finished = False
-        groups = [MutuallyExclusiveCallbackGroup() for _ in range(3)]
+        groups = [MutuallyExclusiveCallbackGroup() for _ in range(2)]
         self._source = ImageSource(
             self, values['image_transport'], self._on_image, self.get_logger().error,
-            groups[0], qos.image_record(),
+            qos.image_record(),
         )
         self.create_subscription(
             Detection2DArray, 'detections', self._on_detections, qos.result(),
-            callback_group=groups[1],
+            callback_group=groups[0],
         )
         self.create_subscription(
-            TrackStatus, 'status', self._on_status, qos.result(), callback_group=groups[1]
+            TrackStatus, 'status', self._on_status, qos.result(), callback_group=groups[0]
         )
         steady = Clock(clock_type=ClockType.STEADY_TIME)
-        self.create_timer(WRITE_PERIOD_S, self._write, callback_group=groups[2], clock=steady)
+        self.create_timer(WRITE_PERIOD_S, self._write, callback_group=groups[1], clock=steady)
 
     def _on_image(self, frame: Frame) -> None:
         self._last_image_s = time.monotonic()

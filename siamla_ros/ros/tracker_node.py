@@ -68,7 +68,6 @@ class TrackerNode(LifecycleNode):
         self.failure = ''
         self.parameters = ParameterServer(self, lambda: self.engine is not None, self._apply)
         self.health = HealthMonitor(self)
-        self._image_group = MutuallyExclusiveCallbackGroup()
         self.commands = Commands(self, self, self.health.report_qos)
         steady = Clock(clock_type=ClockType.STEADY_TIME)  # sim time may stand still
         self.create_timer(
@@ -118,7 +117,6 @@ class TrackerNode(LifecycleNode):
         self.worker.start()
         self.source = ImageSource(
             self, self.settings.node.image_transport, self.worker.offer, self.health.report_qos,
-            self._image_group,
         )
         self.get_logger().info(f'active: waiting for images on {self.source.topic}')
         return result

@@ -11,6 +11,7 @@ pytest.importorskip('siamla_ros.msg', reason='needs the built messages: make set
 import cv2
 from graph import wait_until
 from lifecycle_msgs.msg import Transition
+from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 from scenes import SIDE, picture
 from sensor_msgs.msg import CompressedImage, Image
 
@@ -192,7 +193,8 @@ def test_an_incompatible_subscriber_is_named_in_plain_words(graph):
     wanting = qos.request()  # transient local; detections are volatile
     from vision_msgs.msg import Detection2DArray
     subscription = graph.node.create_subscription(
-        Detection2DArray, 'detections', lambda _: None, wanting
+        Detection2DArray, 'detections', lambda _: None, wanting,
+        callback_group=MutuallyExclusiveCallbackGroup(),
     )
     wait_until(lambda: any(
         'TRANSIENT_LOCAL' in text for text in graph.tracker.health.collect().qos_problems
@@ -205,7 +207,8 @@ def test_debug_image_is_drawn_only_while_somebody_looks(graph):
     seen = []
     assert graph.tracker.outputs._debug_due_s == 0.0, 'drawn though nobody looks'
     subscription = graph.node.create_subscription(
-        Image, 'tracker/debug_image', seen.append, qos.image_in()
+        Image, 'tracker/debug_image', seen.append, qos.image_in(),
+        callback_group=MutuallyExclusiveCallbackGroup(),
     )
     wait_until(lambda: graph.see(100) and seen, 'no debug image')
     assert (seen[0].width, seen[0].height, seen[0].encoding) == (320, 240, 'bgr8')
