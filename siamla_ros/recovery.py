@@ -54,8 +54,8 @@ class RecoveryConfig:
     budget_ms: float = bounded(
         0.0, 0.0, 10000.0, 'time for them on one image, fewer windows if needed; 0: no limit'
     )
-    accept_threshold: float = bounded(0.78, 0.0, 1.0, 'confidence that a candidate must keep up')
-    hint_threshold: float = bounded(0.45, 0.0, 1.0, 'confidence that makes a candidate')
+    accept_threshold: float = bounded(0.95, 0.0, 1.0, 'confidence that a candidate must keep up')
+    hint_threshold: float = bounded(0.5, 0.0, 1.0, 'confidence that makes a candidate')
     confirm_frames: int = bounded(4, 1, 1000, 'images in a row that prove a candidate')
     confirm_s: float = bounded(0.1, 0.0, 60.0, 'and the seconds they must span')
     rival_ratio: float = bounded(

@@ -312,8 +312,8 @@ def test_config_names_field_and_value(field, value):
 
 
 def test_config_refuses_a_hint_above_acceptance():
-    with pytest.raises(ValueError, match='hint_threshold is 0.9, must not exceed accept_threshold'):
-        RecoveryConfig(hint_threshold=0.9)
+    with pytest.raises(ValueError, match='hint_threshold is 0.99, must not exceed'):
+        RecoveryConfig(hint_threshold=0.99)
 
 
 def test_every_parameter_describes_itself():

@@ -40,9 +40,9 @@ def test_a_bad_value_is_refused_with_name_value_and_limit(name, value, words):
 
 
 def test_thresholds_are_checked_against_each_other():
-    with pytest.raises(ValueError, match='low_threshold is 0.9, must not exceed'):
-        build({**defaults(), 'supervisor.low_threshold': 0.9})
-    build({**defaults(), 'supervisor.low_threshold': 0.9, 'supervisor.high_threshold': 0.95})
+    with pytest.raises(ValueError, match='low_threshold is 0.95, must not exceed'):
+        build({**defaults(), 'supervisor.low_threshold': 0.95})
+    build({**defaults(), 'supervisor.low_threshold': 0.95, 'supervisor.high_threshold': 0.95})
 
 
 def test_what_is_not_live_cannot_change_while_configured():
