@@ -20,6 +20,8 @@ from processes import Processes
 from rclpy.executors import SingleThreadedExecutor
 from watch import Watcher
 
+from siamla_ros.ros.stats import Latency, percentiles
+
 ROOT = Path(__file__).resolve().parents[2]
 NAMESPACE = '/siamla_demo'
 VIEWERS = 3               # of the images: tracker, recorder, and the demo itself
@@ -103,6 +105,7 @@ def play(args: argparse.Namespace, clip: Clip, video: Path, processes: Processes
     limit_s = time.monotonic() + (args.seconds or float('inf'))
     while not processes.ended('camera') and time.monotonic() < limit_s:
         executor.spin_once(timeout_sec=0.1)
+        watcher.drop_images()
         raise_on_failure(processes)
     limit_s = time.monotonic() + DRAIN_S
     while time.monotonic() < limit_s:
@@ -139,22 +142,19 @@ def run(args: argparse.Namespace) -> int:
         executor.shutdown()
         watcher.destroy_node()
         rclpy.shutdown()
-    detections = report(args.output, processes, watcher.tracker_values)
+    detections = report(args.output, processes, watcher)
     if detections == 0 and not interrupted:
         raise DemoError(f'no detection came; see {args.output}/log')
     return 130 if interrupted else 0
 
 
-def report(output: Path, processes: Processes, tracker: dict[str, str]) -> int:
-    """Prints the figures and where to look; returns the number of detections.
-
-    :param tracker: what the tracker's last diagnostics said
-    """
+def report(output: Path, processes: Processes, watcher: Watcher) -> int:
+    """Prints the figures and where to look; returns the number of detections."""
+    tracker, latency = watcher.tracker_values, percentiles(watcher.latencies_s)
     camera = processes.log('camera') if processes.log_path('camera').exists() else ''
     published = re.findall(r'published (\d+)', camera)
     summary = output / 'summary.json'
     seen = json.loads(summary.read_text('utf-8')) if summary.exists() else {}
-    p50, p95 = (seen.get(f'latency_p{percent}_ms') for percent in (50, 95))
     frames = seen.get('video_frames', 0)
     print(f"""
 images published by the camera    {published[-1] if published else 'none'}
@@ -162,10 +162,14 @@ images published by the camera    {published[-1] if published else 'none'}
        processed                  {tracker.get('processed', '?')}
        dropped for newer ones     {tracker.get('dropped', '?')}
 detections published              {seen.get('detections', 0)}
-stamp to detection, received      {f'p50 {p50} ms, p95 {p95} ms' if p50 else 'none'}
+stamp to detection, received      {_milliseconds(latency) if latency.count else 'none'}
 annotated video                   {f'{seen["video"]}, {frames} frames' if frames else 'none'}
 logs                              {output / 'log'}""", flush=True)
     return seen.get('detections', 0)
+
+
+def _milliseconds(latency: Latency) -> str:
+    return f'p50 {latency.p50_ms:.1f} ms, p95 {latency.p95_ms:.1f} ms'
 
 
 def main() -> int:

@@ -32,8 +32,10 @@ class Watcher(Node):
         self._state = State.IDLE
         self._printed_s = 0.0
         self.tracker_values: dict[str, str] = {}
+        self.latencies_s: list[float] = []
         self._init = self.create_publisher(Detection2D, 'init', qos.command())
-        self.create_subscription(Image, 'image', self._on_image, qos.image_record(), raw=True)
+        self._image_subscription = self.create_subscription(
+            Image, 'image', self._on_image, qos.image_record(), raw=True)
         self.create_subscription(Detection2DArray, 'detections', self._on_detections, qos.result())
         self.create_subscription(TrackStatus, 'status', self._on_status, qos.result())
         self.create_subscription(ReinitRequest, 'reinit_request', self._on_request, qos.request())
@@ -44,6 +46,12 @@ class Watcher(Node):
         return (self.count_subscribers('image') >= subscribers
                 and self._init.get_subscription_count() > 0
                 and self.count_publishers('detections') > 0)
+
+    def drop_images(self) -> None:
+        """Stops receiving images once the box is out: to be called between callbacks."""
+        if self._images > self._init_frame and self._image_subscription is not None:
+            self.destroy_subscription(self._image_subscription)
+            self._image_subscription = None
 
     def _on_image(self, data: bytes) -> None:
         if self._images == self._init_frame:
@@ -59,15 +67,17 @@ class Watcher(Node):
 
     def _on_detections(self, array: Detection2DArray) -> None:
         now_s = time.time()
+        latency_s = now_s - 1e-9 * stamp_ns_of(array.header.stamp)
+        if array.detections:
+            self.latencies_s.append(latency_s)
         if now_s - self._printed_s < PRINT_PERIOD_S:
             return
-        latency_ms = 1e3 * (now_s - 1e-9 * stamp_ns_of(array.header.stamp))
         for detection in array.detections:
             self._printed_s = now_s
             x, y, w, h = box_of(detection.bbox)
             score = detection.results[0].hypothesis.score
             _say(f'{detection.id}  x={x:6.1f} y={y:6.1f} w={w:5.1f} h={h:5.1f}  '
-                 f'confidence {score:.2f}  {latency_ms:5.1f} ms after its image')
+                 f'confidence {score:.2f}  {1e3 * latency_s:5.1f} ms after its image')
 
     def _on_status(self, status: TrackStatus) -> None:
         if status.id and status.state != self._state:
