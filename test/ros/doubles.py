@@ -21,7 +21,7 @@ class IdentityTracker:
     device = 'cpu'
     device_reason = 'a test double has no network'
 
-    def __init__(self, confidence: float = 0.9, delay_s: float = 0.0) -> None:
+    def __init__(self, confidence: float = 0.97, delay_s: float = 0.0) -> None:
         self.confidence, self.delay_s = confidence, delay_s
         self.batches: list[int] = []
 
@@ -92,7 +92,7 @@ class ColourTracker(IdentityTracker):
             left + float(columns.min()), top + float(rows.min()),
             float(np.ptp(columns)) + 1.0, float(np.ptp(rows)) + 1.0,
         )
-        return self._result(box, 0.95 * share, state)
+        return self._result(box, 0.99 * share, state)
 
 
 class FailingTracker(IdentityTracker):

@@ -93,8 +93,9 @@ def test_the_graph_of_the_demo(spawn, clip, tmp_path):
         output=tmp_path / 'out.mp4', summary=tmp_path / 'sum.json', stop_after_silence=3.0
     ))
     box = spawn('box', 'init_box', f'40,100,{SIDE},{SIDE}', '--id', 'red', '--next-image')
+    # The delay: DDS may tell the viewers of the camera seconds after it told the camera of them.
     camera = spawn('camera', 'camera_node', *parameters(
-        source=clip, rate=20.0, wait_for_subscribers=3
+        source=clip, rate=20.0, wait_for_subscribers=3, start_delay=4.0
     ))
     assert camera.child.wait(LIMIT_S) == 0 and 'published 60 images' in camera.text
     assert box.child.wait(LIMIT_S) == 0 and 'published' in box.text

@@ -26,6 +26,9 @@ ROOT = Path(__file__).resolve().parents[2]
 NAMESPACE = '/siamla_demo'
 VIEWERS = 3               # of the images: tracker, recorder, and the demo itself
 START_LIMIT_S = 90.0      # until all of them are there: loading torch takes long on a cold disk
+# DDS tells the two ends of a connection of each other one after the other, and tells them again
+# after 3 s where a message was lost: a camera that sees its viewers may not be seen by them yet.
+SETTLE_S = 4.0
 DRAIN_S = 2.5             # after the last image: diagnostics come once a second
 
 
@@ -101,7 +104,8 @@ def play(args: argparse.Namespace, clip: Clip, video: Path, processes: Processes
     where = re.search(r'runs on [^\x1b\n]*', processes.log('tracker'))
     print('tracker is active:', where.group() if where else '', flush=True)
     processes.start('camera', node('camera_node', source=clip.path, rate=args.rate, loop=False,
-                                   max_frames=clip.frames, wait_for_subscribers=VIEWERS))
+                                   max_frames=clip.frames, wait_for_subscribers=VIEWERS,
+                                   start_delay=SETTLE_S))
     limit_s = time.monotonic() + (args.seconds or float('inf'))
     while not processes.ended('camera') and time.monotonic() < limit_s:
         executor.spin_once(timeout_sec=0.1)
