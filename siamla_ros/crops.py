@@ -69,6 +69,22 @@ def crop(
     left = (window.cx - window.width / 2.0 - offset_x) / shrink_x
     top = (window.cy - window.height / 2.0 - offset_y) / shrink_y
     step_x, step_y = 1.0 / (sx * shrink_x), 1.0 / (sy * shrink_y)
+    return resample(image_bgr, (left, top), (step_x, step_y), size_px, border_bgr)
+
+
+def resample(
+    image_bgr: ImageArray,
+    corner: tuple[float, float],
+    step: tuple[float, float],
+    size_px: int,
+    border_bgr: Sequence[float],
+) -> ImageArray:
+    """Plain bilinear sampling to (size_px, size_px, 3), ``border_bgr`` beyond the image.
+
+    :param corner: left and top of the window, in image pixels
+    :param step: image pixels in a crop pixel, along x and along y
+    """
+    (left, top), (step_x, step_y) = corner, step
     # Pixel centres: destination (j + 1/2) maps to source (i + 1/2).
     inverse = np.array(
         [[step_x, 0.0, left + 0.5 * step_x - 0.5], [0.0, step_y, top + 0.5 * step_y - 0.5]]
