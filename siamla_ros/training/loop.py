@@ -16,6 +16,7 @@ from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
 
 from siamla_ros.model import SiamLA
+from siamla_ros.model.siamla import Response
 from siamla_ros.training import losses
 from siamla_ros.training.config import TrainConfig
 from siamla_ros.training.finish import validation_report
@@ -125,16 +126,7 @@ class Trainer:
     def _batches(self, workers: int) -> Iterator[Batch]:
         batch = self.config.schedule.batch
         dataset = PairDataset(self.source, self.step * batch, self.steps * batch)
-        yield from DataLoader(
-            dataset,
-            batch,
-            num_workers=workers,
-            drop_last=True,
-            persistent_workers=workers > 0,
-            prefetch_factor=4 if workers else None,
-            worker_init_fn=_start_worker,
-            pin_memory=self.device.type == "cuda",
-        )
+        yield from in_batches(dataset, batch, workers, pinned=self.device.type == "cuda")
 
     def _train_step(self, batch: Batch) -> losses.Losses:
         config, progress = self.config, self.step / max(self.steps, 1)
@@ -143,9 +135,7 @@ class Trainer:
             t.float().contiguous(memory_format=torch.channels_last) for t in (template, search)
         )
         with torch.autocast(self.device.type, torch.bfloat16, enabled=config.schedule.bf16):
-            with torch.set_grad_enabled(self.learns_features):
-                z, x = self.model.features(template), self.model.features(search)
-            response = self.model.respond(x, z)
+            response = self._respond(template, search)
         ramp = 1.0 if config.loss.ramp <= 0 else min(progress / config.loss.ramp, 1.0)
         centerness = config.model.quality == "centerness"
         loss = losses.compute(response, box, config.loss, self.model.grid, ramp, centerness)
@@ -154,6 +144,12 @@ class Trainer:
             raise FloatingPointError(f"step {self.step}: loss = {value}; lower the learning rate")
         self.optimiser.step(loss.total, self.step, self.steps)
         return losses.Losses(*(v.detach() for v in loss))
+
+    def _respond(self, template: Tensor, search: Tensor) -> Response:
+        """Maps of a batch from what the batches hold: here the pixels of both crops."""
+        with torch.set_grad_enabled(self.learns_features):
+            z, x = self.model.features(template), self.model.features(search)
+        return self.model.respond(x, z)
 
     def _report(self, report: list[losses.Losses], bar: tqdm) -> None:
         means = {
@@ -166,6 +162,22 @@ class Trainer:
     def _log(self, values: dict[str, float]) -> None:
         with (self.folder / "log.jsonl").open("a") as log:
             log.write(json.dumps({"step": self.step, **values}) + "\n")
+
+
+def in_batches(
+    dataset: Dataset, batch: int, workers: int, pinned: bool = False, drop_last: bool = True
+) -> DataLoader:
+    """The samples of ``dataset`` in their order, made by ``workers`` processes."""
+    return DataLoader(
+        dataset,
+        batch,
+        num_workers=workers,
+        drop_last=drop_last,
+        persistent_workers=workers > 0,
+        prefetch_factor=4 if workers else None,
+        worker_init_fn=_start_worker,
+        pin_memory=pinned,
+    )
 
 
 def _start_worker(_: int) -> None:
