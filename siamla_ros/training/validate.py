@@ -9,15 +9,17 @@ parameters are tuned and checkpoints selected by.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from siamla_ros import boxes
 from siamla_ros.tracker import Tracker
-from siamla_ros.training.augment import cover
+from siamla_ros.training.augment import Image, cover
 from siamla_ros.training.pairs import read_image
 from siamla_ros.training.records import Record, load_pack
 
@@ -83,17 +85,34 @@ def validate(
     present: list[float] = []
     erased: list[float] = []
     for number, track in enumerate(tracks):
-        rng = np.random.default_rng((seed, number))
         state = tracker.init(read_image(track[0].path), track[0].box_xywh)
-        for record in track[1:]:
-            image = read_image(record.path)
-            places = [_moved(record.box_xywh, rng) for _ in range(probes)]
-            results = tracker.probe(image, state, places)
-            ious += [float(boxes.iou(r.box_xywh, record.box_xywh)) for r in results]
+        for scene in scenes_of(track, probes, (seed, number)):
+            truth = scene.record.box_xywh
+            results = tracker.probe(scene.image, state, scene.places)
+            ious += [float(boxes.iou(r.box_xywh, truth)) for r in results]
             present += [r.confidence for r in results]
-            _erase(image, record, rng)
-            erased += [r.confidence for r in tracker.probe(image, state, places)]
+            erased += [r.confidence for r in tracker.probe(scene.erased, state, scene.places)]
     return Report(np.array(ious), np.array(present), np.array(erased))
+
+
+class Scene(NamedTuple):
+    """A frame of a track, the same frame with the target erased, and where to look: xywh boxes."""
+
+    record: Record
+    image: Image
+    erased: Image
+    places: list[tuple[float, float, float, float]]
+
+
+def scenes_of(track: list[Record], probes: int, seed: tuple[int, int]) -> Iterator[Scene]:
+    """Every frame of a track but the first, with ``probes`` places each."""
+    rng = np.random.default_rng(seed)
+    for record in track[1:]:
+        image = read_image(record.path)
+        places = [_moved(record.box_xywh, rng) for _ in range(probes)]
+        erased = image.copy()
+        _erase(erased, record, rng)
+        yield Scene(record, image, erased, places)
 
 
 def _moved(box_xywh: tuple, rng: np.random.Generator) -> tuple[float, float, float, float]:
