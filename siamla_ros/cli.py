@@ -13,6 +13,8 @@ COMMANDS = {
     'track': ('siamla_ros.track_cli', 'follow a target in a video file or a camera', ''),
     'eval': ('siamla_ros.evaluation.cli', 'measure trackers on annotated sequences', 'eval'),
     'train': ('siamla_ros.training.cli', 'train a model, or go on training it', 'train'),
+    'ablate': ('siamla_ros.training.ablation_cli', 'measure what each part of the method gives',
+               'train'),
     'bench': ('siamla_ros.evaluation.bench_cli', 'measure speed on this machine', 'eval'),
     'export': ('siamla_ros.runtime.export_cli', 'write a model as ONNX', 'train'),
 }

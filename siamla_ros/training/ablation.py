@@ -1,0 +1,183 @@
+"""The ablation: what each part of the method gives, all else equal.
+
+One initialisation, one schedule, several seeds. Every rung of a seed is trained on the same cached
+features, in the same order, from the same random heads.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from siamla_ros.model import SiamLA
+from siamla_ros.training.ablation_measure import View, answers_of, figures, views_of
+from siamla_ros.training.config import TrainConfig, from_dict
+from siamla_ros.training.feature_cache import Features, HeadTrainer, cached_features
+from siamla_ros.training.finish import decode_for, write_checkpoint
+from siamla_ros.training.initialise import build_initial
+from siamla_ros.training.records import load_pack
+from siamla_ros.training.validate import validation_tracks
+
+EXPONENTS = (0.0, 0.25, 0.5, 0.75, 1.0)
+
+
+@dataclass(frozen=True)
+class Rung:
+    """One network of the ablation: what it changes of the recipe's model and loss."""
+
+    name: str
+    title: str
+    model: dict[str, Any]
+    loss: dict[str, Any]
+
+    def config(self, recipe: TrainConfig, seed: int) -> TrainConfig:
+        """The recipe with this rung's switches."""
+        return replace(
+            recipe,
+            model=replace(recipe.model, **self.model),
+            loss=replace(recipe.loss, **self.loss),
+            seed=seed,
+        )
+
+
+_HARD = {"dynamic_labels": False, "smoothing": 0.0, "weighted_regression": False}
+_LADL = {"dynamic_labels": True, "smoothing": 0.0, "weighted_regression": True}
+_LALS = {"dynamic_labels": True, "weighted_regression": True}
+LADDER = (
+    Rung("baseline", "baseline: hard labels, plain regression", {"quality": "none"}, _HARD),
+    Rung("ladl", "+ LADL", {"quality": "none"}, _LADL),
+    Rung("lals", "+ LALS", {"quality": "none"}, _LALS),
+    Rung("laqp", "+ LAQP without LAFA", {"quality": "laqp"}, _LALS),
+    Rung("lafa", "+ LAFA: full SiamLA", {"quality": "laqp_lafa"}, _LALS),
+)
+CONTROLS = (Rung("centerness", "control: centre-ness for LAQP", {"quality": "centerness"}, _LALS),)
+RUNGS = (*LADDER, *CONTROLS)
+
+
+@dataclass(frozen=True)
+class AblationConfig:
+    """The settings that all networks share.
+
+    :param train: the recipe; ``train.seed`` is ignored
+    :param seeds: seeds 0 .. ``seeds`` - 1: of the pairs, the heads' first weights and the order
+    :param cached_pairs: different pairs of each seed; ``train.schedule.pairs`` counts repetitions
+    :param probes: places from which each frame of the held-out tracks is looked at
+    """
+
+    train: TrainConfig = field(default_factory=TrainConfig)
+    seeds: int = 3
+    cached_pairs: int = 14_336
+    probes: int = 4
+
+
+def load_ablation(path: Path) -> AblationConfig:
+    """Read a YAML file; keys that it lacks keep their defaults.
+
+    :raises ValueError: unknown key, wrong type, or a backbone that is not frozen
+    """
+    config = from_dict(AblationConfig, yaml.safe_load(path.read_text()) or {})
+    if config.train.schedule.lr_backbone > 0:
+        raise ValueError("train.schedule.lr_backbone: must be 0, the rungs share their features")
+    return config
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where things come from and go to."""
+
+    data: Path
+    init: str
+    output: Path
+    workers: int = 1
+
+    def of(self, rung: Rung, seed: int) -> Path:
+        """The folder of one network."""
+        return self.output / f"seed{seed}" / rung.name
+
+
+def run(config: AblationConfig, place: Place) -> Iterator[dict[str, Any]]:
+    """Train and measure what is not there yet; results in the order in which they are done.
+
+    :raises ValueError: the output folder holds results of other settings
+    """
+    _claim(config, place)
+    views: list[View] = []
+    for seed in range(config.seeds):
+        missing = [r for r in RUNGS if not (place.of(r, seed) / "result.json").is_file()]
+        if not missing:
+            continue
+        features = _features(config, place, seed)
+        for rung in missing:
+            model, minutes = _trained(rung, config, place, seed, features)
+            views = views or _views(model, config, place)
+            recipe = rung.config(config.train, seed)
+            result = _measured(rung, seed, recipe, model, views)
+            result["minutes"] = minutes
+            (place.of(rung, seed) / "result.json").write_text(json.dumps(result, indent=1))
+            yield result
+
+
+def _claim(config: AblationConfig, place: Place) -> None:
+    mine = json.loads(json.dumps({**asdict(config), "init": Path(place.init).name}))
+    path = place.output / "settings.json"
+    place.output.mkdir(parents=True, exist_ok=True)
+    if not path.is_file():
+        path.write_text(json.dumps(mine, indent=1))
+    elif json.loads(path.read_text()) != mine:
+        raise ValueError(f"{place.output}: holds results of other settings; choose another folder")
+
+
+def _features(config: AblationConfig, place: Place, seed: int) -> Features:
+    recipe = replace(config.train, seed=seed)
+    pack = load_pack(place.data, "train", recipe.data.sampling)
+    model, folder = build_initial(recipe, place.init), place.output / f"seed{seed}" / "features"
+    name = Path(place.init).name
+    return cached_features(folder, model, pack, recipe, config.cached_pairs, name, place.workers)
+
+
+def _views(model: SiamLA, config: AblationConfig, place: Place) -> list[View]:
+    tracks = validation_tracks(place.data)
+    if not tracks:
+        raise ValueError(f"{place.data}: no held-out track of enough frames to measure anything on")
+    return views_of(model, tracks, config.probes)
+
+
+def _trained(
+    rung: Rung, config: AblationConfig, place: Place, seed: int, features: Features
+) -> tuple[SiamLA, float]:
+    recipe, folder = rung.config(config.train, seed), place.of(rung, seed)
+    pack = load_pack(place.data, "train", recipe.data.sampling)
+    trainer = HeadTrainer(recipe, build_initial(recipe, place.init), pack, folder, features)
+    trainer.resume()
+    start = time.monotonic()
+    trainer.run(workers=0)
+    facts = {"init": Path(place.init).name, "pairs": recipe.schedule.pairs, "ablation": rung.name}
+    write_checkpoint(folder / "model.safetensors", trainer.ema, recipe, **facts)
+    (folder / "checkpoint.pt").unlink(missing_ok=True)
+    return trainer.ema, (time.monotonic() - start) / 60
+
+
+def _measured(
+    rung: Rung, seed: int, recipe: TrainConfig, model: SiamLA, views: list[View]
+) -> dict[str, Any]:
+    """The figures of one network; with a third branch also those of every fusion exponent."""
+    answers, decode = answers_of(model, views), decode_for(recipe)
+    result = {"rung": rung.name, "seed": seed}
+    result["figures"] = figures(views, answers, recipe.model, decode)
+    if recipe.model.quality != "none":
+        result["exponents"] = {
+            f"{a:g}": figures(views, answers, recipe.model, replace(decode, fusion_exponent=a))
+            for a in EXPONENTS
+        }
+    return result
+
+
+def results(output: Path) -> list[dict[str, Any]]:
+    """What is there of an ablation, finished or not."""
+    return [json.loads(p.read_text()) for p in sorted(output.glob("seed*/*/result.json"))]

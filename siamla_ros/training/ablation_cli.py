@@ -1,0 +1,91 @@
+"""``siamla ablate``: every rung of the method's ladder, every seed, one table. Run again, it goes
+on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of the subcommand."""
+    parser.add_argument(
+        "--data", type=Path, required=True, help="folder with index.csv (see docs/training.md)"
+    )
+    parser.add_argument(
+        "--init", required=True, help="what backbone and neck are taken from (fear_xs_track.onnx)"
+    )
+    parser.add_argument("--config", type=Path, required=True, help="config/training/ablation.yaml")
+    parser.add_argument(
+        "--output", type=Path, required=True, help="folder; what it holds already is not done again"
+    )
+    parser.add_argument(
+        "--dataset",
+        type=Path,
+        help="at the end, baseline and full model on whole annotated sequences, too",
+    )
+    parser.add_argument("--workers", type=int, default=1, help="processes that make pairs")
+    parser.add_argument(
+        "--threads", type=int, default=0, help="CPU threads of the network; 0: the library's choice"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Train, measure, write ``tables.md`` and print it."""
+    import torch
+
+    from siamla_ros.training import ablation
+    from siamla_ros.training.ablation_table import tables
+
+    if args.threads:
+        torch.set_num_threads(args.threads)
+    config = ablation.load_ablation(args.config)
+    place = ablation.Place(args.data, args.init, args.output, args.workers)
+    for result in ablation.run(config, place):
+        shown = {key: round(value, 4) for key, value in result["figures"].items()}
+        print(result["rung"], "seed", result["seed"], json.dumps(shown), flush=True)
+        _write(args.output, tables(ablation.results(args.output)))
+    if args.dataset:
+        _sequences(args, config.seeds)
+    text = tables(ablation.results(args.output))
+    _write(args.output, text)
+    print(text)
+    return 0
+
+
+def _write(output: Path, text: str) -> None:
+    (output / "tables.md").write_text(text + "\n", encoding="utf-8")
+
+
+def _sequences(args: argparse.Namespace, seeds: int) -> None:
+    """Whole sequences, for baseline and full model of every seed; added to their results."""
+    from siamla_ros.evaluation.datasets import load_dataset
+    from siamla_ros.training.ablation_table import BASELINE, FULL
+
+    sequences = load_dataset(args.dataset, "auto", [])
+    for seed in range(seeds):
+        for rung in (BASELINE, FULL):
+            path = args.output / f"seed{seed}" / rung / "result.json"
+            result = json.loads(path.read_text())
+            if "sequences" not in result:
+                result["sequences"] = _followed(path.with_name("model.safetensors"), sequences)
+                path.write_text(json.dumps(result, indent=1))
+
+
+def _followed(weights: Path, sequences: list[Any]) -> dict[str, float]:
+    from siamla_ros.evaluation.confidence import agreement
+    from siamla_ros.evaluation.metrics import mean_scores
+    from siamla_ros.evaluation.suites import one_pass
+    from siamla_ros.evaluation.trackers.siamla import SiamlaTracker
+    from siamla_ros.runtime.export import export_onnx
+    from siamla_ros.weights import read_checkpoint
+
+    export_onnx(read_checkpoint(weights))
+    tracker = SiamlaTracker(str(weights), "cpu", str(weights.parent))
+    runs = one_pass([tracker], sequences, cells=False)[tracker.name]
+    told = agreement(runs)
+    scores = mean_scores(run.scores for run in runs).as_dict()
+    return {**scores, "spearman": told["spearman"], "ece": told["ece"]}

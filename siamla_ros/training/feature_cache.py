@@ -1,0 +1,141 @@
+"""Pairs as features of the frozen part of a network, computed once and trained on many times.
+
+With backbone and neck frozen the features of a pair never change; runs that differ only in the
+heads can share them. A folder of shards holds them in float16, so that an interrupted build goes
+on; every run reads the same pairs, in the same order.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+from tqdm import tqdm
+
+from siamla_ros.model import SiamLA
+from siamla_ros.model.siamla import Response
+from siamla_ros.training.config import TrainConfig
+from siamla_ros.training.loop import Batch, PairDataset, Trainer, in_batches
+from siamla_ros.training.pairs import PairSource
+from siamla_ros.training.records import Pack
+
+SHARD = 1024
+BATCH = 32
+
+
+class Features(NamedTuple):
+    """N pairs.
+
+    :param template: (N, C, h, w) float16
+    :param search: (N, C, H, W) float16
+    :param box_xyxy: (N, 4) float32 in search pixels, NaN for negatives
+    """
+
+    template: Tensor
+    search: Tensor
+    box_xyxy: Tensor
+
+
+def cached_features(
+    folder: Path,
+    model: SiamLA,
+    pack: Pack,
+    config: TrainConfig,
+    pairs: int,
+    init: str,
+    workers: int,
+) -> Features:
+    """The features of pairs 0 .. ``pairs`` of ``config``; what ``folder`` lacks is computed.
+
+    :param init: what backbone and neck of ``model`` come from; part of what the folder is for
+    :raises ValueError: the folder holds pairs of another configuration
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    _claim(folder, config, init)
+    source = PairSource(pack, config.model, config.data, config.seed)
+    shards = []
+    for first in tqdm(range(0, pairs, SHARD), unit="shard", desc=f"features {folder.name}"):
+        path = folder / f"{first:07d}_{min(SHARD, pairs - first)}.safetensors"
+        if not path.is_file():
+            dataset = PairDataset(source, first, min(first + SHARD, pairs))
+            shard = _compute(model, dataset, config.schedule.bf16, workers)
+            save_file(shard._asdict(), str(path.with_suffix(".tmp")))
+            path.with_suffix(".tmp").replace(path)
+        shards.append(Features(**load_file(str(path))))
+    return Features(*(torch.cat(parts) for parts in zip(*shards)))
+
+
+def _claim(folder: Path, config: TrainConfig, init: str) -> None:
+    """Write, or compare, what the pairs and the features depend on."""
+    parts = (config.model.backbone, config.model.template_size_px, config.model.template_context)
+    parts += (config.model.search_size_px, config.model.search_context, config.model.isotropic)
+    mine = {"data": asdict(config.data), "seed": config.seed, "crops": list(parts), "init": init}
+    path = folder / "pairs.json"
+    if not path.is_file():
+        path.write_text(json.dumps(mine))
+    elif json.loads(path.read_text()) != mine:
+        raise ValueError(f"{folder}: holds pairs of another configuration; delete it first")
+
+
+@torch.inference_mode()
+def _compute(model: SiamLA, dataset: PairDataset, bf16: bool, workers: int) -> Features:
+    device = next(model.parameters()).device
+    model = model.eval().to(memory_format=torch.channels_last)
+    parts: list[tuple[Tensor, Tensor, Tensor]] = []
+    for template, search, box in in_batches(dataset, BATCH, workers, drop_last=False):
+        with torch.autocast(device.type, torch.bfloat16, enabled=bf16):
+            z, x = (model.features(_pixels(t, device)) for t in (template, search))
+        parts.append((z.half().cpu().contiguous(), x.half().cpu().contiguous(), box))
+    features = Features(*(torch.cat(column) for column in zip(*parts)))
+    if not all(torch.isfinite(t).all() for t in (features.template, features.search)):
+        raise ValueError("features exceed the range of float16")
+    return features
+
+
+def _pixels(crops: Tensor, device: torch.device) -> Tensor:
+    return crops.to(device).float().contiguous(memory_format=torch.channels_last)
+
+
+class HeadTrainer(Trainer):
+    """A run over cached features: every pass over them in a fresh order, given by the seed.
+
+    :param features: what its batches are taken from
+    """
+
+    def __init__(
+        self, config: TrainConfig, model: SiamLA, pack: Pack, folder: Path, features: Features
+    ) -> None:
+        super().__init__(config, model, pack, folder, "cpu")
+        if self.learns_features:
+            raise ValueError("schedule: cached features need a frozen backbone (lr_backbone: 0)")
+        self.features = features
+
+    def _batches(self, workers: int) -> Iterator[Batch]:
+        size, count = self.config.schedule.batch, len(self.features.box_xyxy)
+        for step in range(self.step, self.steps):
+            chosen = pairs_of_step(step, size, count, self.config.seed)
+            yield tuple(part[chosen] for part in self.features)
+
+    def _respond(self, template: Tensor, search: Tensor) -> Response:
+        return self.model.respond(search, template)
+
+
+def pairs_of_step(step: int, batch: int, count: int, seed: int) -> Tensor:
+    """Indices (batch,) of the pairs of one step: whole batches of a permutation, a new one a
+    pass.
+
+    :raises ValueError: fewer pairs than a batch
+    """
+    per_pass = count // batch
+    if per_pass == 0:
+        raise ValueError(f"cached pairs = {count}: fewer than a batch of {batch}")
+    order = np.random.default_rng((seed, step // per_pass)).permutation(count)
+    first = step % per_pass * batch
+    return torch.from_numpy(order[first : first + batch])

@@ -1,0 +1,199 @@
+"""The ablation on a tiny pack: it measures what validation measures, goes on where it stopped, and
+says what it found.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from support.networks import TINY, tiny_checkpoint, tiny_config, tiny_model  # noqa: E402
+from support.packs import write_pack  # noqa: E402
+
+from siamla_ros.cli import main  # noqa: E402
+from siamla_ros.decode import DecodeConfig  # noqa: E402
+from siamla_ros.runtime.torch_runtime import TorchRuntime  # noqa: E402
+from siamla_ros.tracker import Tracker  # noqa: E402
+from siamla_ros.training import ablation, ablation_table  # noqa: E402
+from siamla_ros.training.ablation_measure import answers_of, report_of, views_of  # noqa: E402
+from siamla_ros.training.config import DataConfig, ScheduleConfig, TrainConfig  # noqa: E402
+from siamla_ros.training.feature_cache import cached_features, pairs_of_step  # noqa: E402
+from siamla_ros.training.records import load_pack  # noqa: E402
+from siamla_ros.training.validate import validate, validation_tracks  # noqa: E402
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    """Six objects of ten frames: enough frames to hold objects out of training."""
+    return write_pack(tmp_path_factory.mktemp("data") / "pack", tracks=6, frames=10, masks=False)
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def mild_model():
+    """Scores that differ from 0 and 1."""
+    model = tiny_model()
+    with torch.no_grad():
+        model.cls_head.pointwise.weight.mul_(0.05)
+    return model
+
+
+def recipe(**schedule) -> TrainConfig:
+    return TrainConfig(tiny_config(), DataConfig(degrade=0.3), schedule=ScheduleConfig(**schedule))
+
+
+def test_the_pack_has_both_sides(data):
+    assert 0 < len(validation_tracks(data)) < 6
+
+
+def test_views_give_the_figures_of_validation(data):
+    """Cut once and decoded apart, or through the tracker: the same answers."""
+    model, tracks, decode = mild_model(), validation_tracks(data)[:1], DecodeConfig()
+    views = views_of(model, tracks, probes=2)
+    found = report_of(views, answers_of(model, views), model.config, decode)
+    expected = validate(Tracker(TorchRuntime(model, "cpu"), model.config, decode), tracks, probes=2)
+    assert len(found.iou) == 2 * 9
+    assert found.iou == pytest.approx(expected.iou, abs=1e-4)
+    assert found.confidence == pytest.approx(expected.confidence, abs=1e-4)
+    assert found.confidence_erased == pytest.approx(expected.confidence_erased, abs=1e-4)
+
+
+def test_the_exponent_decides_what_is_measured(data):
+    model, tracks = mild_model(), validation_tracks(data)[:1]
+    views = views_of(model, tracks, probes=1)
+    answers = answers_of(model, views)
+    silent = [
+        a._replace(present=a.present._replace(quality=np.full_like(a.present.quality, 0.5)))
+        for a in answers
+    ]
+    by_q = DecodeConfig(fusion_exponent=1.0, window_weight=0.0, scale_penalty=0.0)
+    report = report_of(views, silent, model.config, by_q)
+    assert report.confidence == pytest.approx(np.full(len(report.confidence), 0.5))
+    by_p = replace(by_q, fusion_exponent=0.0)
+    seen = report_of(views, answers, model.config, by_p).confidence
+    peaks = np.concatenate([a.present.classification.max((1, 2)) for a in answers])
+    assert seen == pytest.approx(peaks, abs=1e-6)
+
+
+def test_every_pass_sees_every_pair_once():
+    passes = [
+        torch.cat([pairs_of_step(step, 4, 14, seed=5) for step in range(first, first + 3)])
+        for first in (0, 3)
+    ]
+    for chosen in passes:
+        assert len(set(chosen.tolist())) == 12
+        assert set(chosen.tolist()) <= set(range(14))
+    assert passes[0].tolist() != passes[1].tolist()
+    assert torch.equal(pairs_of_step(4, 4, 14, seed=5), passes[1][4:8])
+    with pytest.raises(ValueError, match="cached pairs = 3: fewer than a batch of 4"):
+        pairs_of_step(0, 4, 3, seed=0)
+
+
+def test_the_cache_holds_what_the_network_says_and_goes_on(data, tmp_path):
+    model, chosen = tiny_model(), recipe()
+    pack = load_pack(data, "train", {})
+    arguments = (model, pack, chosen, 6, "toy.onnx")
+    first = cached_features(tmp_path, *arguments, workers=0)
+    shard = next(tmp_path.glob("*.safetensors"))
+    stamp = shard.stat().st_mtime_ns
+    again = cached_features(tmp_path, *arguments, workers=0)
+    assert shard.stat().st_mtime_ns == stamp
+    for one, other in zip(first, again):
+        assert torch.equal(torch.nan_to_num(one), torch.nan_to_num(other))
+    from siamla_ros.training.pairs import PairSource
+
+    pair = PairSource(pack, chosen.model, chosen.data, chosen.seed).pair(4)
+    with torch.no_grad():
+        expected = model.features(torch.from_numpy(pair.search)[None].float())[0]
+    assert first.search[4].float().numpy() == pytest.approx(expected.numpy(), abs=2e-2)
+    with pytest.raises(ValueError, match="pairs of another configuration"):
+        cached_features(tmp_path, *arguments[:2], replace(chosen, seed=1), 6, "toy.onnx", workers=0)
+
+
+def test_rungs_change_one_part_each():
+    base = TrainConfig()
+    configs = [rung.config(base, seed=2) for rung in ablation.LADDER]
+    assert [c.model.quality for c in configs] == ["none", "none", "none", "laqp", "laqp_lafa"]
+    assert [c.loss.dynamic_labels for c in configs] == [False, True, True, True, True]
+    assert [c.loss.smoothing for c in configs] == [0.0, 0.0, 0.2, 0.2, 0.2]
+    assert all(c.seed == 2 and c.data == base.data for c in configs)
+    assert ablation.CONTROLS[0].config(base, 0).model.quality == "centerness"
+
+
+def settings(folder, **train) -> str:
+    import yaml
+
+    train = {"init": "backbone", "model": dict(TINY), "data": {"degrade": 0.3}, **train}
+    train["schedule"] = {"pairs": 8, "batch": 4, **train.get("schedule", {})}
+    path = folder / "ablation.yaml"
+    path.write_text(yaml.safe_dump({"seeds": 1, "cached_pairs": 8, "probes": 1, "train": train}))
+    return str(path)
+
+
+def test_one_command_trains_measures_and_goes_on(data, tmp_path, capsys, monkeypatch):
+    init = str(tiny_checkpoint(tmp_path).path)
+    output = tmp_path / "out"
+    command = ["ablate", "--data", str(data), "--init", init, "--output", str(output)]
+    command += ["--workers", "0", "--config", settings(tmp_path)]
+    monkeypatch.setattr(ablation, "RUNGS", (ablation.LADDER[0], ablation.LADDER[-1]))
+    assert main(command) == 0
+    text = capsys.readouterr().out
+    found = ablation.results(output)
+    assert {r["rung"] for r in found} == {"baseline", "lafa"}
+    full = next(r for r in found if r["rung"] == "lafa")
+    assert full["exponents"]["0.5"] == full["figures"]
+    assert full["exponents"]["0"] != full["figures"]
+    assert "exponents" not in next(r for r in found if r["rung"] == "baseline")
+    assert "| seed 0" in text
+    assert (output / "tables.md").read_text() in text
+
+    lost = output / "seed0/lafa/result.json"
+    kept = output / "seed0/baseline/result.json"
+    before, stamp = json.loads(lost.read_text()), kept.stat().st_mtime_ns
+    lost.unlink()
+    assert main(command) == 0
+    assert kept.stat().st_mtime_ns == stamp
+    assert json.loads(lost.read_text())["figures"] == before["figures"]
+
+    settings(tmp_path, loss={"quality_weight": 3.0})
+    assert main(command) == 1
+    assert "holds results of other settings" in capsys.readouterr().err
+
+
+def test_a_backbone_that_trains_is_refused(data, tmp_path, capsys):
+    config = settings(tmp_path, schedule={"lr_backbone": 1e-4})
+    command = ["ablate", "--data", str(data), "--init", "x", "--output", str(tmp_path / "out")]
+    assert main([*command, "--config", config]) == 1
+    assert "lr_backbone: must be 0" in capsys.readouterr().err
+
+
+def test_tables_give_mean_spread_and_difference():
+    def result(rung: str, seed: int, value: float) -> dict:
+        found = {"rung": rung, "seed": seed}
+        found["figures"] = dict.fromkeys(ablation_table.COLUMNS, value)
+        if rung == "lafa":
+            found["exponents"] = {f"{a:g}": found["figures"] for a in ablation.EXPONENTS}
+            found["sequences"] = {"success_auc": 0.7, "spearman": 0.6, "ece": 0.1}
+        if rung == "baseline":
+            found["sequences"] = {"success_auc": 0.6, "spearman": 0.45, "ece": 0.2}
+        return found
+
+    found = [result("baseline", 0, 0.5), result("baseline", 1, 0.7), result("lafa", 1, 0.9)]
+    ladder = ablation_table.ladder_table(found)
+    assert "0.600 ± 0.141" in ladder
+    assert "| 0.900 " in ladder
+    assert "+0.200" in ablation_table.difference_table(found)
+    assert "seed 0" not in ablation_table.difference_table(found)
+    assert "+0.150" in ablation_table.tables(found)
+    assert "a = 0.25" in ablation_table.tables(found)
