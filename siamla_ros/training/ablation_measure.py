@@ -75,9 +75,7 @@ def views_of(model: SiamLA, tracks: list[list[Record]], probes: int, seed: int =
             )
             size = (scene.image.shape[1], scene.image.shape[0])
             truth = scene.record.box_xywh
-            views.append(
-                View(template, search, erased, windows, scene.places, truth, size, number)
-            )
+            views.append(View(template, search, erased, windows, scene.places, truth, size, number))
     return views
 
 
