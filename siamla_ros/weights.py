@@ -3,7 +3,8 @@ beside it.
 
 Header entries (JSON text): ``model`` (:class:`ModelConfig`), ``decode`` (:class:`DecodeConfig`),
 ``provenance`` (recipe, data, seeds, what the weights started from). Beside ``NAME.safetensors`` lie
-``NAME.sha256`` and, for ONNX Runtime, ``NAME.features.onnx`` and ``NAME.respond.onnx``.
+``NAME.sha256`` and, for ONNX Runtime, ``NAME.template.onnx``, ``NAME.search.onnx`` and
+``NAME.onnx_data``, the tensors of both.
 """
 
 from __future__ import annotations
@@ -54,8 +55,15 @@ def model_path(name: str | Path) -> Path:
 
 
 def graph_paths(weights: Path) -> tuple[Path, Path]:
-    """Where the graphs of a checkpoint lie: features, response."""
-    return weights.with_suffix(".features.onnx"), weights.with_suffix(".respond.onnx")
+    """Where the graphs of a checkpoint lie: of the template, of the search. Their tensors lie in
+    :func:`tensor_path`.
+    """
+    return weights.with_suffix(".template.onnx"), weights.with_suffix(".search.onnx")
+
+
+def tensor_path(weights: Path) -> Path:
+    """Where the tensors that both graphs share lie."""
+    return weights.with_suffix(".onnx_data")
 
 
 def read_checkpoint(name: str | Path) -> Checkpoint:
@@ -125,12 +133,12 @@ def save_checkpoint(
     }
     path.parent.mkdir(parents=True, exist_ok=True)
     save_file(tensors, str(path), metadata=header)
-    path.with_suffix(".sha256").write_text(f"{_digest(path)}  {path.name}\n")
+    path.with_suffix(".sha256").write_text(f"{file_digest(path)}  {path.name}\n")
     return read_checkpoint(path)
 
 
 def _verified_digest(path: Path) -> str:
-    digest, record = _digest(path), path.with_suffix(".sha256")
+    digest, record = file_digest(path), path.with_suffix(".sha256")
     if record.is_file():
         expected = (record.read_text().split() or ["nothing"])[0]
         if expected != digest:
@@ -140,5 +148,6 @@ def _verified_digest(path: Path) -> str:
     return digest
 
 
-def _digest(path: Path) -> str:
+def file_digest(path: Path) -> str:
+    """sha256 of a file, in hexadecimal."""
     return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -6,6 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from siamla_ros.model.layers import fixed_size
+
 
 def pixelwise_correlation(search: Tensor, template: Tensor) -> Tensor:
     """Every template cell against every search cell (Alpha-Refine, Yan et al., CVPR 2021).
@@ -14,9 +16,12 @@ def pixelwise_correlation(search: Tensor, template: Tensor) -> Tensor:
     :param template: (B, C, h, w)
     :returns: (B, h*w, H, W) dot products
     """
-    batch, _, height, width = search.shape
-    kernels = template.flatten(2).transpose(1, 2)
-    return torch.bmm(kernels, search.flatten(2)).view(batch, -1, height, width)
+    height, width = fixed_size(search)
+    h, w = fixed_size(template)
+    channels = int(search.shape[1])
+    kernels = template.reshape(-1, channels, h * w).transpose(1, 2)
+    response = torch.bmm(kernels, search.reshape(-1, channels, height * width))
+    return response.view(-1, h * w, height, width)
 
 
 def depthwise_correlation(search: Tensor, template: Tensor) -> Tensor:
@@ -48,8 +53,8 @@ def depthwise_correlation(search: Tensor, template: Tensor) -> Tensor:
 
 def _shifted_sum(search: Tensor, template: Tensor) -> Tensor:
     """Depth-wise correlation as a sum over template cells, for a batch of any size."""
-    height, width = search.shape[-2:]
-    h, w = template.shape[-2:]
+    height, width = fixed_size(search)
+    h, w = fixed_size(template)
     padded = F.pad(search, (w // 2, w // 2, h // 2, h // 2))
     total = torch.zeros_like(search)
     for i in range(h):

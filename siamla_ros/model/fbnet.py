@@ -92,5 +92,8 @@ class FBNetBackbone(nn.Module):
         self.blocks = nn.Sequential(*layers)
 
     def forward(self, pixels: Tensor) -> Tensor:
-        x = (pixels - self.mean) * self.scale
-        return self.blocks(torch.relu(self.stem(x)))
+        return self.after_stem(self.stem((pixels - self.mean) * self.scale))
+
+    def after_stem(self, x: Tensor) -> Tensor:
+        """The rest of the network, from the stem's convolution on."""
+        return self.blocks(torch.relu(x))

@@ -6,6 +6,15 @@ import torch
 from torch import Tensor, nn
 
 
+def fixed_size(maps: Tensor) -> tuple[int, int]:
+    """Height and width of maps (..., H, W) as plain numbers.
+
+    Shapes that are read from a tensor become a dozen nodes each in a traced graph; maps of a
+    checkpoint have one size, and only the batch varies.
+    """
+    return int(maps.shape[-2]), int(maps.shape[-1])
+
+
 class SeparableConv(nn.Module):
     """Depth-wise 3x3, point-wise 1x1, and a rectifier unless ``activate`` is off. BatchNorm-free:
     see fbnet.py.

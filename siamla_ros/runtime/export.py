@@ -1,104 +1,123 @@
-"""Export of a checkpoint to ONNX: one graph for features, one for the response, the template an
-input of it.
+"""Export of a checkpoint to ONNX: one graph from a template's crop to its features, one from search
+crops and templates to the response maps. Both share one file of tensors.
+
+Crops go in as they are cut, bytes in BGR: the change to centred RGB is folded into the first
+convolution where the backbone allows it.
 """
 
 from __future__ import annotations
 
 import json
+import tempfile
+import warnings
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
 from siamla_ros.model import SiamLA
-from siamla_ros.weights import Checkpoint, graph_paths, load_model
+from siamla_ros.model.fbnet import FBNetBackbone
+from siamla_ros.weights import Checkpoint, file_digest, graph_paths, load_model, tensor_path
 
 OPSET = 17
+AXES = {
+    "crops": {0: "batch", 1: "height", 2: "width"},
+    "template": {0: "batch"},
+    "features": {0: "batch", 2: "rows", 3: "columns"},
+    "maps": {0: "batch"},
+}
+SHARED_BYTES = 256  # smaller tensors stay in the graphs
 
 
-class _Features(nn.Module):
-    def __init__(self, model: SiamLA) -> None:
-        super().__init__()
-        self.model = model
-
-    def forward(self, pixels: Tensor) -> Tensor:
-        return self.model.features(pixels)
-
-
-class _Respond(nn.Module):
+class _Graph(nn.Module):
     """Maps packed as the torch runtime packs them: p, left, top, right, bottom, Q."""
 
     def __init__(self, model: SiamLA) -> None:
         super().__init__()
         self.model = model
+        self.stem = self.mean_bgr = None
+        if isinstance(model.backbone, FBNetBackbone):
+            self._fold_pixels(model.backbone)
 
-    def forward(self, search: Tensor, template: Tensor) -> Tensor:
+    def _fold_pixels(self, backbone: FBNetBackbone) -> None:
+        stem = backbone.stem
+        self.stem = nn.Conv2d(3, stem.out_channels, stem.kernel_size, stem.stride, stem.padding)
+        self.stem.load_state_dict(
+            {"weight": (stem.weight * backbone.scale).flip(1), "bias": stem.bias}
+        )
+        # Not folded: a bias would be wrong where the convolution sees its zero padding.
+        self.mean_bgr = backbone.mean.flip(1)
+
+    def features(self, crops: Tensor) -> Tensor:
+        """Features of crops (B, S, S, 3), uint8 BGR."""
+        pixels = crops.permute(0, 3, 1, 2).float()
+        if self.stem is None:
+            return self.model.features(pixels.flip(1))
+        x = self.model.backbone.after_stem(self.stem(pixels - self.mean_bgr))
+        return self.model.neck(x)
+
+    def forward(self, crops: Tensor, template: Tensor) -> tuple[Tensor, Tensor]:
+        search = self.features(crops)
         response = self.model.respond(search, template)
         p = torch.sigmoid(response.classification)
         quality = p if response.quality is None else torch.sigmoid(response.quality)
-        return torch.cat([p, response.ltrb, quality], 1)
+        return search, torch.cat([p, response.ltrb, quality], 1)
 
 
 def export_onnx(checkpoint: Checkpoint, weights: Path | None = None) -> tuple[Path, Path]:
-    """Write both graphs beside the weights (or beside ``weights``) and return their paths.
+    """Write both graphs and their tensors beside the weights (or beside ``weights``).
 
     The graphs carry the checkpoint's sha256, so that a runtime can refuse graphs of other weights.
-    The batch is free; crop sizes are those of the configuration.
+    The batch is free; the size of search crops is that of the configuration.
+
+    :returns: paths of the graphs of the template and of the search
     """
-    model, config = load_model(checkpoint), checkpoint.model
-    features_path, respond_path = graph_paths(weights or checkpoint.path)
-    pixels = torch.zeros(2, 3, config.search_size_px, config.search_size_px)
-    template_pixels = torch.zeros(2, 3, config.template_size_px, config.template_size_px)
-    with torch.no_grad():
-        search, template = model.features(pixels), model.features(template_pixels)
-    _export(
-        _Features(model),
-        (pixels,),
-        features_path,
-        ["pixels"],
-        ["features"],
-        {
-            "pixels": {0: "batch", 2: "height", 3: "width"},
-            "features": {0: "batch", 2: "rows", 3: "columns"},
-        },
-        checkpoint,
-    )
-    _export(
-        _Respond(model),
-        (search, template),
-        respond_path,
-        ["search", "template"],
-        ["maps"],
-        {"search": {0: "batch"}, "template": {0: "batch"}, "maps": {0: "batch"}},
-        checkpoint,
-    )
-    return features_path, respond_path
-
-
-def _export(
-    module: nn.Module,
-    inputs: tuple[Tensor, ...],
-    path: Path,
-    names: list[str],
-    outputs: list[str],
-    axes: dict[str, dict[int, str]],
-    checkpoint: Checkpoint,
-) -> None:
     import onnx
 
-    torch.onnx.export(
-        module.eval(),
-        inputs,
-        str(path),
-        input_names=names,
-        output_names=outputs,
-        dynamic_axes=axes,
-        opset_version=OPSET,
-        dynamo=False,
+    weights = weights or checkpoint.path
+    template_path, search_path = graph_paths(weights)
+    with tempfile.TemporaryDirectory() as folder:
+        whole = Path(folder) / "whole.onnx"
+        _trace(checkpoint, whole)
+        graph = onnx.load(str(whole))
+    tensor_path(weights).write_bytes(b"")  # onnx appends to what is there
+    onnx.external_data_helper.convert_model_to_external_data(
+        graph, location=tensor_path(weights).name, size_threshold=SHARED_BYTES
     )
-    graph = onnx.load(str(path))
-    onnx.helper.set_model_props(
-        graph, {"sha256": checkpoint.sha256, "model": json.dumps(checkpoint.model.to_dict())}
+    onnx.external_data_helper.write_external_data_tensors(graph, str(weights.parent))
+    description = {
+        "sha256": checkpoint.sha256,
+        "tensors_sha256": file_digest(tensor_path(weights)),
+        "model": json.dumps(checkpoint.model.to_dict()),
+    }
+    for path, inputs, output in (
+        (template_path, ["crops"], "features"),
+        (search_path, ["crops", "template"], "maps"),
+    ):
+        part = onnx.utils.Extractor(graph).extract_model(inputs, [output])
+        onnx.helper.set_model_props(part, description)
+        path.write_bytes(part.SerializeToString())
+        onnx.checker.check_model(str(path))
+    return template_path, search_path
+
+
+def _trace(checkpoint: Checkpoint, path: Path) -> None:
+    """The graph of both, with its tensors, as one file."""
+    graph, config = _Graph(load_model(checkpoint)).eval().requires_grad_(False), checkpoint.model
+    crops, template = (
+        torch.zeros(2, size, size, 3, dtype=torch.uint8)
+        for size in (config.search_size_px, config.template_size_px)
     )
-    onnx.checker.check_model(graph)
-    onnx.save(graph, str(path))
+    with warnings.catch_warnings():
+        # It warns of sizes that become constants, which is what `fixed_size` is for.
+        warnings.simplefilter("ignore", torch.jit.TracerWarning)
+        torch.onnx.export(
+            graph,
+            (crops, graph.features(template)),
+            str(path),
+            input_names=["crops", "template"],
+            output_names=["features", "maps"],
+            dynamic_axes=AXES,
+            opset_version=OPSET,
+            dynamo=False,
+        )

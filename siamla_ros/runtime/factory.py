@@ -6,7 +6,7 @@ import importlib.util
 
 from siamla_ros.runtime.base import Runtime
 from siamla_ros.runtime.device import choose_device
-from siamla_ros.weights import Checkpoint, WeightsError, graph_paths, load_model
+from siamla_ros.weights import Checkpoint, WeightsError, graph_paths, load_model, tensor_path
 
 RUNTIMES = ("auto", "torch", "onnxruntime")
 
@@ -60,5 +60,6 @@ def _missing_for_onnx(checkpoint: Checkpoint) -> str:
     """What ONNX Runtime lacks, in words; empty when nothing."""
     if importlib.util.find_spec("onnxruntime") is None:
         return "onnxruntime is not installed"
-    absent = [path.name for path in graph_paths(checkpoint.path) if not path.is_file()]
+    needed = (*graph_paths(checkpoint.path), tensor_path(checkpoint.path))
+    absent = [path.name for path in needed if not path.is_file()]
     return f"{', '.join(absent)} not beside the weights (see 'siamla export')" if absent else ""

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from siamla_ros.crops import ImageArray, Window, crop
 from siamla_ros.runtime.base import Maps
-from siamla_ros.weights import Checkpoint, WeightsError, graph_paths
+from siamla_ros.weights import Checkpoint, WeightsError, file_digest, graph_paths, tensor_path
 
 
 class OnnxRuntime:
@@ -26,16 +26,18 @@ class OnnxRuntime:
 
     def __init__(self, checkpoint: Checkpoint, threads: int = 0) -> None:
         self.config = checkpoint.model
-        features, respond = graph_paths(checkpoint.path)
-        self._features = _session(features, checkpoint.sha256, threads)
-        self._respond = _session(respond, checkpoint.sha256, threads)
+        tensors = tensor_path(checkpoint.path)
+        digests = {"sha256": checkpoint.sha256, "tensors_sha256": file_digest(tensors)}
+        template, search = graph_paths(checkpoint.path)
+        self._template = _session(template, digests, threads)
+        self._search = _session(search, digests, threads)
 
     def template(
         self, image_bgr: ImageArray, window: Window, border_bgr: Sequence[float]
     ) -> NDArray[np.float32]:
         """Features (C, h, w)."""
-        pixels = _crops(image_bgr, [window], [border_bgr], self.config.template_size_px)
-        return self._features.run(None, {"pixels": pixels})[0][0]
+        crops = _crops(image_bgr, [window], [border_bgr], self.config.template_size_px)
+        return self._template.run(None, {"crops": crops})[0][0]
 
     def respond(
         self,
@@ -45,9 +47,8 @@ class OnnxRuntime:
         templates: Sequence[NDArray[np.float32]],
     ) -> Maps:
         """See :class:`~siamla_ros.runtime.base.Runtime`."""
-        pixels = _crops(image_bgr, windows, borders_bgr, self.config.search_size_px)
-        search = self._features.run(None, {"pixels": pixels})[0]
-        maps = self._respond.run(None, {"search": search, "template": np.stack(list(templates))})[0]
+        crops = _crops(image_bgr, windows, borders_bgr, self.config.search_size_px)
+        maps = self._search.run(None, {"crops": crops, "template": np.stack(list(templates))})[0]
         return Maps(maps[:, 0], maps[:, 1:5], maps[:, 5])
 
     def similarity(self, first: NDArray[np.float32], second: NDArray[np.float32]) -> float:
@@ -56,7 +57,7 @@ class OnnxRuntime:
         return float(((first * second).sum(0) / np.maximum(norms, 1e-8)).mean())
 
 
-def _session(path: Path, sha256: str, threads: int):
+def _session(path: Path, digests: dict[str, str], threads: int):
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -69,10 +70,15 @@ def _session(path: Path, sha256: str, threads: int):
         )
     except Exception as error:  # the library raises its own types, private to its extension module
         raise WeightsError(f"{path}: ONNX Runtime cannot load it: {error}") from error
-    made_from = session.get_modelmeta().custom_metadata_map.get("sha256")
-    if made_from != sha256:
+    noted = session.get_modelmeta().custom_metadata_map
+    if noted.get("sha256") != digests["sha256"]:
         raise WeightsError(
-            f"{path}: exported from weights {made_from}, the checkpoint is {sha256}: export again"
+            f"{path}: exported from weights {noted.get('sha256')}, the checkpoint is "
+            f"{digests['sha256']}: export again"
+        )
+    if noted.get("tensors_sha256") != digests["tensors_sha256"]:
+        raise WeightsError(
+            f"{path}: the tensors beside it are not those of its export: export again"
         )
     return session
 
@@ -82,9 +88,7 @@ def _crops(
     windows: Sequence[Window],
     borders: Sequence[Sequence[float]],
     size_px: int,
-) -> NDArray[np.float32]:
-    """Crops (B, 3, size, size), RGB in [0, 255]."""
-    pixels = np.empty((len(windows), 3, size_px, size_px), np.float32)
-    for target, window, border in zip(pixels, windows, borders, strict=True):
-        target[:] = crop(image_bgr, window, size_px, border).transpose(2, 0, 1)[::-1]
-    return pixels
+) -> NDArray[np.uint8]:
+    """Crops (B, size, size, 3), BGR."""
+    pairs = zip(windows, borders, strict=True)
+    return np.stack([crop(image_bgr, window, size_px, border) for window, border in pairs])

@@ -6,7 +6,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from siamla_ros.model.quality import LAFA_POINTS, QualityBranch, lafa_points  # noqa: E402
+from siamla_ros.model.quality import LAFA_POINTS, QualityBranch, lafa_points, sampling_matrix  # noqa: E402
 
 
 def test_nine_points_of_a_box_by_hand():
@@ -43,6 +43,17 @@ def test_samples_are_the_features_at_the_points():
                 lafa.aggregate.weight[channel, channel * LAFA_POINTS + point] = 1.0
             described = lafa._describe_boxes(x, ltrb)
         assert torch.allclose(described[0, :, 2, 3], x[0, :, 2 + dy, 3 + dx], atol=1e-5)
+
+
+def test_the_matrix_of_exports_samples_as_grid_sample_does():
+    torch.manual_seed(1)
+    x, ltrb = torch.rand(2, 4, 5, 7), torch.rand(2, 4, 5, 7) * 90  # many points leave the map
+    expected = torch.nn.functional.grid_sample(
+        x, lafa_points(ltrb, 16), padding_mode="zeros", align_corners=True
+    )
+    found = torch.bmm(x.flatten(2), sampling_matrix(ltrb, 16))
+    assert expected.eq(0).any()
+    assert torch.allclose(found.view(expected.shape), expected, atol=1e-5)
 
 
 def test_the_box_matters_with_lafa_only():

@@ -12,7 +12,7 @@ from support.networks import textured_image, tiny_checkpoint, tiny_model  # noqa
 from siamla_ros.crops import context_window  # noqa: E402
 from siamla_ros.runtime.factory import build_runtime  # noqa: E402
 from siamla_ros.runtime.torch_runtime import TorchRuntime  # noqa: E402
-from siamla_ros.weights import WeightsError, graph_paths, load_model  # noqa: E402
+from siamla_ros.weights import WeightsError, graph_paths, load_model, tensor_path  # noqa: E402
 
 IMAGE = textured_image()
 BOXES = [(100.0, 60.0, 40.0, 30.0), (20.0, 80.0, 30.0, 55.0), (150.0, 100.0, 35.0, 35.0)]
@@ -80,10 +80,16 @@ def test_both_runtimes_give_the_same_maps(exported, tmp_path, name):
 def test_graphs_of_other_weights_are_refused(exported, tmp_path):
     exported(tiny_checkpoint(tmp_path, seed=0))
     other = tiny_checkpoint(tmp_path, seed=1)  # the same name: the graphs beside it are stale
-    with pytest.raises(WeightsError, match=r"tiny\.features\.onnx: exported from .* export again"):
+    with pytest.raises(WeightsError, match=r"tiny\.template\.onnx: exported from .* export again"):
         build_runtime(other, "cpu", "auto", 0, half=False)
     assert build_runtime(other, "cpu", "torch", 0, half=False)[0].name == "torch"
-    for path in graph_paths(other.path):
+    first, second = graph_paths(other.path)
+    tensors = tensor_path(other.path)
+    exported(other)
+    tensors.write_bytes(tensors.read_bytes()[:-4] + b"\0\0\0\1")
+    with pytest.raises(WeightsError, match="the tensors beside it are not those of its export"):
+        build_runtime(other, "cpu", "auto", 0, half=False)
+    for path in (first, second):
         path.write_bytes(b"no graph")
     with pytest.raises(WeightsError, match="ONNX Runtime cannot load it"):
         build_runtime(other, "cpu", "auto", 0, half=False)
