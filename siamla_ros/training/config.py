@@ -35,6 +35,9 @@ class DataConfig:
     :param decoy: a patch is pasted beside a positive's target
     :param deform: the search region is turned and bent a little, and the box with it
     :param style: both boxes are drawn wider or closer than the object (:class:`BoxStyle`)
+    :param scale_error: standard deviation of the size, natural logarithm, that the target is
+        believed to have when it is searched: what the network does not correct adds up over frames
+    :param aspect_error: the same for its aspect
     :param degrade: strength of blur, noise and compression
     :param border_photo: beyond the picture's border a photograph fills the crop, not the mean
         colour
@@ -49,6 +52,8 @@ class DataConfig:
     decoy: float = 0.3
     deform: float = 0.3
     style: float = 0.6
+    scale_error: float = 0.16
+    aspect_error: float = 0.10
     degrade: float = 1.0
     border_photo: float = 0.4
 

@@ -163,12 +163,13 @@ class PairSource:
         """Where the target is believed to have been: near, or for some anywhere that keeps its
         centre in sight.
         """
+        scale, aspect = self.data.scale_error, self.data.aspect_error
         if rng.random() < self.data.far:
             reach = max(self.model.search_context / 2 - 0.5, 0.3)
-            box = self._jitter(box_xywh, rng, 0.0, 0.16, 0.10)
+            box = self._jitter(box_xywh, rng, 0.0, scale, aspect)
             dx, dy = rng.uniform(-reach, reach, 2)
             return (box[0] + dx * box[2], box[1] + dy * box[3], box[2], box[3])
-        return self._jitter(box_xywh, rng, 0.30, 0.16, 0.10)
+        return self._jitter(box_xywh, rng, 0.30, scale, aspect)
 
     @staticmethod
     def _jitter(
@@ -222,7 +223,8 @@ class PairSource:
         near = rng.random() >= self.data.far
         offset = rng.normal(0, 0.3, 2) * side if near else rng.uniform(-0.5, 0.5, 2) * (size - side)
         center = size / 2 + offset
-        w, h = (side * np.exp(rng.normal(0, 0.16) + sign * rng.normal(0, 0.08)) for sign in (1, -1))
+        size, stretch = rng.normal(0, self.data.scale_error), rng.normal(0, self.data.aspect_error)
+        w, h = (side * np.exp(size + sign * stretch) for sign in (1, -1))
         if cutout is None:
             return (center[0] - w / 2, center[1] - h / 2, center[0] + w / 2, center[1] + h / 2)
         return composite.place(search, cutout, center[0], center[1], w, h, angle + rng.normal(0, 9))
