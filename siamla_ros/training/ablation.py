@@ -58,6 +58,7 @@ LADDER = (
 )
 CONTROLS = (Rung("centerness", "control: centre-ness for LAQP", {"quality": "centerness"}, _LALS),)
 RUNGS = (*LADDER, *CONTROLS)
+"""In the order of the table. Trained are both ends of the ladder first."""
 
 
 @dataclass(frozen=True)
@@ -89,12 +90,13 @@ def load_ablation(path: Path) -> AblationConfig:
 
 @dataclass(frozen=True)
 class Place:
-    """Where things come from and go to."""
+    """Where things come from and go to; with ``only_seed`` several processes can share the work."""
 
     data: Path
     init: str
     output: Path
     workers: int = 1
+    only_seed: int | None = None
 
     def of(self, rung: Rung, seed: int) -> Path:
         """The folder of one network."""
@@ -109,8 +111,9 @@ def run(config: AblationConfig, place: Place) -> Iterator[dict[str, Any]]:
     _claim(config, place)
     views: list[View] = []
     for seed in range(config.seeds):
-        missing = [r for r in RUNGS if not (place.of(r, seed) / "result.json").is_file()]
-        if not missing:
+        ordered = sorted(RUNGS, key=lambda rung: rung not in (RUNGS[0], LADDER[-1]))
+        missing = [r for r in ordered if not (place.of(r, seed) / "result.json").is_file()]
+        if not missing or place.only_seed not in (None, seed):
             continue
         features = _features(config, place, seed)
         for rung in missing:

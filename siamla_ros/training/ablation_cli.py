@@ -27,6 +27,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         help="at the end, baseline and full model on whole annotated sequences, too",
     )
+    parser.add_argument(
+        "--seed", type=int, help="only this one, so that several processes can share the work"
+    )
     parser.add_argument("--workers", type=int, default=1, help="processes that make pairs")
     parser.add_argument(
         "--threads", type=int, default=0, help="CPU threads of the network; 0: the library's choice"
@@ -43,7 +46,7 @@ def run(args: argparse.Namespace) -> int:
     if args.threads:
         torch.set_num_threads(args.threads)
     config = ablation.load_ablation(args.config)
-    place = ablation.Place(args.data, args.init, args.output, args.workers)
+    place = ablation.Place(args.data, args.init, args.output, args.workers, args.seed)
     for result in ablation.run(config, place):
         shown = {key: round(value, 4) for key, value in result["figures"].items()}
         print(result["rung"], "seed", result["seed"], json.dumps(shown), flush=True)
