@@ -127,12 +127,14 @@ def run(config: AblationConfig, place: Place) -> Iterator[dict[str, Any]]:
 
 
 def _claim(config: AblationConfig, place: Place) -> None:
-    mine = json.loads(json.dumps({**asdict(config), "init": Path(place.init).name}))
-    path = place.output / "settings.json"
+    """Write, or compare, the settings; what older ones do not name has its default."""
+    init, path = Path(place.init).name, place.output / "settings.json"
     place.output.mkdir(parents=True, exist_ok=True)
     if not path.is_file():
-        path.write_text(json.dumps(mine, indent=1))
-    elif json.loads(path.read_text()) != mine:
+        path.write_text(json.dumps({"init": init, "settings": asdict(config)}, indent=1))
+        return
+    saved = json.loads(path.read_text())
+    if from_dict(AblationConfig, saved["settings"]) != config or saved["init"] != init:
         raise ValueError(f"{place.output}: holds results of other settings; choose another folder")
 
 

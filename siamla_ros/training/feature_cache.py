@@ -21,7 +21,7 @@ from tqdm import tqdm
 
 from siamla_ros.model import SiamLA
 from siamla_ros.model.siamla import Response
-from siamla_ros.training.config import TrainConfig
+from siamla_ros.training.config import DataConfig, TrainConfig, from_dict
 from siamla_ros.training.loop import Batch, PairDataset, Trainer, in_batches
 from siamla_ros.training.pairs import PairSource
 from siamla_ros.training.records import Pack
@@ -73,14 +73,20 @@ def cached_features(
 
 
 def _claim(folder: Path, config: TrainConfig, init: str) -> None:
-    """Write, or compare, what the pairs and the features depend on."""
-    parts = (config.model.backbone, config.model.template_size_px, config.model.template_context)
-    parts += (config.model.search_size_px, config.model.search_context, config.model.isotropic)
-    mine = {"data": asdict(config.data), "seed": config.seed, "crops": list(parts), "init": init}
+    """Write, or compare, what the pairs and the features depend on.
+
+    What a saved configuration does not name, because it is older, has its default.
+    """
+    model = config.model
+    crops = [model.backbone, model.template_size_px, model.template_context]
+    crops += [model.search_size_px, model.search_context, model.isotropic]
+    others = {"seed": config.seed, "crops": crops, "init": init}
     path = folder / "pairs.json"
     if not path.is_file():
-        path.write_text(json.dumps(mine))
-    elif json.loads(path.read_text()) != mine:
+        path.write_text(json.dumps({"data": asdict(config.data), **others}))
+        return
+    saved = json.loads(path.read_text())
+    if from_dict(DataConfig, saved.pop("data")) != config.data or saved != others:
         raise ValueError(f"{folder}: holds pairs of another configuration; delete it first")
 
 
