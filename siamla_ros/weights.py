@@ -13,10 +13,13 @@ import hashlib
 import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from siamla_ros.decode import DecodeConfig
-from siamla_ros.model import ModelConfig, SiamLA, build_model
+from siamla_ros.model.config import ModelConfig
+
+if TYPE_CHECKING:
+    from siamla_ros.model import SiamLA
 
 DATA_FOLDER = Path(__file__).parent / "data"
 DEFAULT_MODEL = "siamla_light"
@@ -98,6 +101,8 @@ def load_model(checkpoint: Checkpoint) -> SiamLA:
     """
     from safetensors import SafetensorError
     from safetensors.torch import load_file
+
+    from siamla_ros.model.factory import build_model
 
     model = build_model(checkpoint.model)
     try:

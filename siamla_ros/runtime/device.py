@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import importlib.metadata
+import importlib.util
 import re
+import sys
 from typing import NamedTuple
 
 
@@ -50,6 +53,9 @@ def choose_device(request: str) -> DeviceChoice:
 
 def _cuda_devices() -> tuple[int, str]:
     """Number of usable GPUs, and why there is none."""
+    absent = "" if "torch" in sys.modules else _certainly_absent()
+    if absent:
+        return 0, absent
     import torch
 
     if torch.version.cuda is None:
@@ -57,3 +63,14 @@ def _cuda_devices() -> tuple[int, str]:
     if not torch.cuda.is_available():
         return 0, f"torch {torch.__version__} finds no usable CUDA device or driver"
     return torch.cuda.device_count(), ""
+
+
+def _certainly_absent() -> str:
+    """Why there can be no CUDA, where that is known without the long import of torch."""
+    if importlib.util.find_spec("torch") is None:
+        return "torch is not installed"
+    try:
+        version = importlib.metadata.version("torch")
+    except importlib.metadata.PackageNotFoundError:  # not installed by pip: torch itself must tell
+        return ""
+    return f"torch {version} is built without CUDA" if version.endswith("+cpu") else ""

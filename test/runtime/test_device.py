@@ -8,6 +8,7 @@ torch = pytest.importorskip("torch")
 
 from support.networks import tiny_checkpoint, tiny_model  # noqa: E402
 
+from siamla_ros.runtime import device as device_choice  # noqa: E402
 from siamla_ros.runtime.device import DeviceError, choose_device  # noqa: E402
 from siamla_ros.runtime.factory import build_runtime  # noqa: E402
 from siamla_ros.runtime.torch_runtime import TorchRuntime  # noqa: E402
@@ -71,3 +72,17 @@ def test_onnx_runtime_does_not_go_to_the_gpu(monkeypatch, tmp_path):
     machine(monkeypatch, 1)
     with pytest.raises(ValueError, match="runs on the CPU, not on cuda:0"):
         build_runtime(tiny_checkpoint(tmp_path), "auto", "onnxruntime", 0, half=False)
+
+
+@pytest.mark.parametrize(
+    ("version", "found"), [("2.9.0+cpu", "torch 2.9.0+cpu is built without CUDA"), ("2.9.0", "")]
+)
+def test_a_build_without_cuda_is_known_by_its_version(monkeypatch, version, found):
+    monkeypatch.setattr(device_choice.importlib.metadata, "version", lambda name: version)
+    assert device_choice._certainly_absent() == found
+
+
+def test_without_torch_there_is_no_cuda(monkeypatch):
+    monkeypatch.setattr(device_choice.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.delitem(device_choice.sys.modules, "torch")
+    assert choose_device("auto") == ("cpu", "auto: torch is not installed")
