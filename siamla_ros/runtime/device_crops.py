@@ -1,4 +1,5 @@
-"""Context crops on the device: the frame goes up once, as bytes, and every crop is sampled there.
+"""Context crops on the device: the part of the frame that the windows see goes up once, as bytes,
+and every crop is sampled there.
 
 The same mapping as :func:`siamla_ros.crops.crop`; a test holds both together to a grey level or
 two.
@@ -6,7 +7,9 @@ two.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -29,17 +32,37 @@ def crop_batch(
     Detail is kept from aliasing by sampling a finer grid and averaging, where a window exceeds
     twice the crop.
     """
+    x, y, x_end, y_end = seen_part(windows, image_bgr.shape)
     # Frames may be mirrored views or read-only, which torch does not take.
-    frame = torch.from_numpy(np.require(image_bgr, requirements=["C", "W"]))
-    frame = frame.to(device, non_blocking=True)
+    part = np.require(image_bgr[y:y_end, x:x_end], requirements=["C", "W"])
+    frame = torch.from_numpy(part).to(device, non_blocking=True)
     frame = frame.permute(2, 0, 1).flip(0).unsqueeze(0).to(torch.float32)
     crops = []
     for window, border in zip(windows, borders_bgr, strict=True):
+        window = replace(window, cx=window.cx - x, cy=window.cy - y)
         color = torch.tensor(tuple(border)[::-1], device=device, dtype=torch.float32).view(
             1, 3, 1, 1
         )
         crops.append(_sample(frame, color, window, size_px))
     return torch.cat(crops).to(dtype)
+
+
+def seen_part(windows: Sequence[Window], shape: tuple[int, ...]) -> tuple[int, int, int, int]:
+    """The smallest part of a frame that holds every pixel the windows read: left, top, right and
+    bottom, half-open, at least one pixel.
+
+    :param shape: of the frame, (H, W, ...)
+    """
+    ends = []
+    for center, extent, limit in (("cx", "width", shape[1]), ("cy", "height", shape[0])):
+        spans = [(getattr(w, center), getattr(w, extent) / 2.0) for w in windows]
+        # Bilinear samples read the neighbouring pixel, too.
+        low = math.floor(min(middle - half for middle, half in spans)) - 1
+        high = math.ceil(max(middle + half for middle, half in spans)) + 1
+        low = min(max(low, 0), limit - 1)
+        ends.append((low, max(min(high, limit), low + 1)))
+    (left, right), (top, bottom) = ends
+    return left, top, right, bottom
 
 
 def _sample(frame: Tensor, color: Tensor, window: Window, size_px: int) -> Tensor:

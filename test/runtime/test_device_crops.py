@@ -10,7 +10,7 @@ torch = pytest.importorskip("torch")
 from support.networks import textured_image  # noqa: E402
 
 from siamla_ros.crops import Window, crop  # noqa: E402
-from siamla_ros.runtime.device_crops import crop_batch  # noqa: E402
+from siamla_ros.runtime.device_crops import crop_batch, seen_part  # noqa: E402
 
 BORDER = (10.0, 120.0, 30.0)
 
@@ -58,7 +58,35 @@ def test_members_of_a_batch_do_not_mix():
     together = crop_batch(image, windows, borders, 64, cpu, torch.float32)
     for i in range(2):
         alone = crop_batch(image, windows[i : i + 1], borders[i : i + 1], 64, cpu, torch.float32)
-        assert torch.equal(alone[0], together[i])
+        # Another part of the frame goes up, so coordinates are rounded otherwise.
+        assert torch.allclose(alone[0], together[i], atol=0.05)
+
+
+@pytest.mark.parametrize(
+    ("windows", "part"),
+    [
+        ([Window(100.3, 80.6, 60.0, 40.0)], (69, 59, 132, 102)),
+        ([Window(10.0, 12.0, 90.0, 50.0)], (0, 0, 56, 38)),  # beyond two borders
+        ([Window(1000.0, 1000.0, 90.0, 90.0)], (239, 179, 240, 180)),  # sees nothing
+        ([Window(-500.0, 90.0, 90.0, 20.0)], (0, 79, 1, 101)),
+        ([Window(50.0, 50.0, 20.0, 20.0), Window(150.0, 90.0, 20.0, 20.0)], (39, 39, 161, 101)),
+    ],
+)
+def test_what_goes_up_is_what_the_windows_see(windows, part):
+    image = textured_image()
+    assert seen_part(windows, image.shape) == part
+    left, top, right, bottom = part
+    hidden = image.copy()
+    hidden[:] = 255 - hidden
+    hidden[top:bottom, left:right] = image[top:bottom, left:right]
+    cuts = [
+        crop_batch(each, windows, [BORDER] * len(windows), 64, torch.device("cpu"), torch.float32)
+        for each in (image, hidden)
+    ]
+    assert torch.equal(*cuts)
+    assert np.allclose(
+        cuts[0][0].permute(1, 2, 0).numpy(), crop(image, windows[0], 64, BORDER)[..., ::-1], atol=1
+    )
 
 
 def test_frames_that_are_views_are_taken():
