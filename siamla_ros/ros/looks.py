@@ -1,5 +1,8 @@
 """What targets look like, learnt from believed boxes: appearance for the answering node. Free of
 ROS.
+
+The network's features say what kind of thing it is, the colours say which one of the kind: among
+pedestrians the features alone hardly tell one from the other.
 """
 
 from __future__ import annotations
@@ -7,6 +10,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
+from siamla_ros.colours import colour_signature, colour_similarity
 from siamla_ros.ros.engine import TRACKER_ERRORS, TrackerLike
 from siamla_ros.ros.frame import Frame
 from siamla_ros.ros.targets import Box
@@ -14,10 +20,16 @@ from siamla_ros.ros.targets import Box
 REFRESH_S = 2.0
 
 
-@dataclass
+@dataclass(frozen=True)
 class _Look:
-    first: object
-    latest: object
+    state: object
+    colours: np.ndarray
+
+
+@dataclass(frozen=True)
+class _Known:
+    first: _Look
+    latest: _Look
     stamp_s: float
 
 
@@ -26,37 +38,44 @@ class Looks:
 
     def __init__(self, tracker: TrackerLike) -> None:
         self._tracker = tracker
-        self._looks: dict[str, _Look] = {}
+        self._looks: dict[str, _Known] = {}
 
     def wants(self, target_id: str, stamp_s: float) -> bool:
         """Whether it is time to learn the target's look (anew)."""
-        look = self._looks.get(target_id)
-        return look is None or not 0.0 <= stamp_s - look.stamp_s < REFRESH_S
+        known = self._looks.get(target_id)
+        return known is None or not 0.0 <= stamp_s - known.stamp_s < REFRESH_S
 
     def learn(self, target_id: str, frame: Frame, box_xywh: Box) -> None:
         """Take a believed box as the target's look.
 
         :raises ImageError: the image cannot be used
         """
+        image = frame.to_bgr()
         try:
-            state = self._tracker.init(frame.to_bgr(), box_xywh)
+            state = self._tracker.init(image, box_xywh)
         except TRACKER_ERRORS:
             return  # a box at the border may be too small for a template; the next one will do
-        look = self._looks.get(target_id)
-        first = state if look is None else look.first
-        self._looks[target_id] = _Look(first, state, frame.stamp_s)
+        look = _Look(state, colour_signature(image, box_xywh))
+        known = self._looks.get(target_id)
+        self._looks[target_id] = _Known(known.first if known else look, look, frame.stamp_s)
 
     def similarity(self, target_id: str, frame: Frame, boxes_xywh: Sequence[Box]) -> list[float]:
         """The better of both looks against each box, [0, 1]; zeros for a target never seen.
 
+        The geometric mean of the network's similarity (counted once) and of the colours' (twice).
+
         :raises ImageError: the image cannot be used
         """
-        look = self._looks.get(target_id)
-        if look is None:
+        known = self._looks.get(target_id)
+        if known is None:
             return [0.0] * len(boxes_xywh)
         image = frame.to_bgr()
-        pairs = zip(*(
-            self._tracker.similarity(image, state, boxes_xywh)
-            for state in (look.first, look.latest)
-        ))
-        return [max(pair) for pair in pairs]
+        colours = [colour_signature(image, box) for box in boxes_xywh]
+        columns = []
+        for look in (known.first, known.latest):
+            kinds = self._tracker.similarity(image, look.state, boxes_xywh)
+            columns.append([
+                float(np.cbrt(kind * colour_similarity(look.colours, colour) ** 2))
+                for kind, colour in zip(kinds, colours)
+            ])
+        return [max(pair) for pair in zip(*columns)]
