@@ -9,8 +9,9 @@ Any vision_msgs/Detection2DArray will do (YOLO nodes, Isaac ROS). The box that i
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from rclpy.node import Node
@@ -18,8 +19,17 @@ from vision_msgs.msg import Detection2D, Detection2DArray
 
 from siamla_ros.msg import ReinitRequest, TrackStatus
 from siamla_ros.ros import qos
-from siamla_ros.ros.answering import AnswerRules, Candidate, LostTarget, choose, parse_aliases
+from siamla_ros.ros.answering import (
+    AnswerRules,
+    Candidate,
+    LostTarget,
+    Proof,
+    choose,
+    is_box,
+    parse_aliases,
+)
 from siamla_ros.ros.conversions import ImageError
+from siamla_ros.ros.engine import TRACKER_ERRORS
 from siamla_ros.ros.frame import Frame
 from siamla_ros.ros.frame_buffer import FrameBuffer
 from siamla_ros.ros.helper_parameters import HelperParameter, declare
@@ -45,11 +55,14 @@ PARAMETERS = (
     ),
     HelperParameter(
         'min_similarity', RULES.min_similarity,
-        'appearance [0, 1] against the template, by the network; 0: not asked, no network loaded',
+        'appearance [0, 1], by network and colours, say 0.82; 0: not asked, no network loaded',
         minimum=0.0,
     ),
     HelperParameter(
         'margin', RULES.margin, 'lead of the best box over the second', minimum=0.0
+    ),
+    HelperParameter(
+        'confirm', 2, "arrays of candidates in a row in which the same box must win", minimum=1
     ),
     HelperParameter(
         'class_aliases', '', 'label=class_id, comma-separated, if the detector counts its classes'
@@ -59,12 +72,15 @@ PARAMETERS = (
 )
 MATCH_NS = 20_000_000
 BUFFER_FRAMES, BUFFER_BYTES = 90, 200_000_000
+LOOP_NS = 10_000_000_000  # candidates older than that before the loss: a bag begins again
+MAX_OPEN = 64
 
 
 @dataclass
 class _Open:
     request: ReinitRequest
     answered: bool = False
+    proof: Proof = field(default_factory=Proof)
 
 
 class AnswerNode(Node):
@@ -79,7 +95,9 @@ class AnswerNode(Node):
         rules = {item.name: values[item.name] for item in fields(AnswerRules)}
         self._rules = AnswerRules(**rules)
         self._aliases = parse_aliases([part for part in values['class_aliases'].split(',') if part])
+        self._confirm = values['confirm']
         self._open: dict[str, _Open] = {}
+        self._warned_s: dict[str, float] = {}
         self._frames = FrameBuffer(BUFFER_FRAMES, BUFFER_BYTES)
         self._looks: Looks | None = None
         if self._rules.min_similarity > 0.0:
@@ -100,9 +118,16 @@ class AnswerNode(Node):
         )
 
     def _on_request(self, request: ReinitRequest) -> None:
-        if request.attempt == 0:
-            self.get_logger().info(f'asked for a new box of {request.id!r} ({request.label!r})')
-        self._open[request.id] = _Open(request)
+        waiting = self._open.get(request.id)
+        if not request.id or not is_box(box_of(request.last_bbox)):
+            self._warn('request', f'request of {request.id!r} ignored: no id, or last_bbox empty')
+        elif waiting is None and len(self._open) >= MAX_OPEN:
+            self._warn('request', f'request of {request.id!r} ignored: {MAX_OPEN} are open already')
+        else:
+            if request.attempt == 0:
+                self.get_logger().info(f'asked for a new box of {request.id!r} ({request.label!r})')
+            proof = waiting.proof if waiting is not None and request.attempt else Proof()
+            self._open[request.id] = _Open(request, proof=proof)
 
     def _on_status(self, status: TrackStatus) -> None:
         waiting = self._open.get(status.id)
@@ -128,14 +153,22 @@ class AnswerNode(Node):
             self.get_logger().error(f'image refused: {error}', throttle_duration_sec=1.0)
 
     def _on_candidates(self, array: Detection2DArray) -> None:
-        for target_id, waiting in self._open.items():
-            if not waiting.answered and array.detections:
-                waiting.answered = self._answer(target_id, waiting.request, array)
-
-    def _answer(self, target_id: str, request: ReinitRequest, array: Detection2DArray) -> bool:
         stamp_ns = stamp_ns_of(array.header.stamp)
-        frame = self._frame(stamp_ns) if self._looks is not None else None
-        if self._looks is not None and frame is None:
+        if self._open and stamp_ns <= 0:
+            self._warn('stamp', 'candidates ignored: header.stamp is not set; the detector must '
+                       'copy the header of its image')
+            return
+        for target_id, waiting in self._open.items():
+            lost_ns = stamp_ns_of(waiting.request.header.stamp)
+            of_before = lost_ns - LOOP_NS < stamp_ns <= lost_ns  # when it was still followed
+            if not waiting.answered and not of_before:
+                waiting.answered = self._answer(target_id, waiting, array)
+
+    def _answer(self, target_id: str, waiting: _Open, array: Detection2DArray) -> bool:
+        """Publish a box if one of them is the target; whether it was so."""
+        request, stamp_ns = waiting.request, stamp_ns_of(array.header.stamp)
+        frame = self._frame(stamp_ns) if self._looks is not None and array.detections else None
+        if self._looks is not None and array.detections and frame is None:
             return False
         candidates = [
             Candidate(box_of(item.bbox), label_of(item), _score(item)) for item in array.detections
@@ -147,28 +180,35 @@ class AnswerNode(Node):
         )
         try:
             answer = choose(target, candidates, self._rules, self._aliases, compare)
-        except ImageError as error:
-            self.get_logger().error(f'image of the candidates refused: {error}')
+        except (ImageError, *TRACKER_ERRORS) as error:
+            self._warn('compare', f'candidates cannot be compared: {error}')
             return False
-        if answer.index is None:
+        box = None if answer.index is None else candidates[answer.index].box_xywh
+        wins = waiting.proof.add(box)
+        if box is None or wins < self._confirm:
+            why = answer.why + (f', seen {wins} of {self._confirm} times' if box else '')
             self.get_logger().info(
-                f'no answer for {target_id!r}: {answer.why}', throttle_duration_sec=1.0
+                f'no answer for {target_id!r}: {why}', throttle_duration_sec=1.0
             )
             return False
-        box = candidates[answer.index].box_xywh
         self._publisher.publish(
             detection_message(array.header, box, 1.0, target_id, request.label)
         )
         self.get_logger().info(f'answered for {target_id!r}: {answer.why}')
         return True
 
+    def _warn(self, kind: str, text: str) -> None:
+        """At most one line a second of each kind."""
+        now_s = time.monotonic()
+        if now_s - self._warned_s.get(kind, float('-inf')) >= 1.0:
+            self._warned_s[kind] = now_s
+            self.get_logger().warning(text)
+
     def _frame(self, stamp_ns: int) -> Frame | None:
         try:
             return self._frames.find(stamp_ns, MATCH_NS)
         except InitError as error:
-            self.get_logger().warning(
-                f'no image to compare with: {error}', throttle_duration_sec=1.0
-            )
+            self._warn('image', f'no image to compare with: {error}')
             return None
 
 

@@ -56,6 +56,28 @@ class Answer(NamedTuple):
     why: str
 
 
+class Proof:
+    """Counts in how many arrays of candidates in a row the same box has won."""
+
+    def __init__(self) -> None:
+        self._box: Box | None = None
+        self._wins = 0
+
+    def add(self, box_xywh: Box | None) -> int:
+        """The winner of one more array, None if there was none; returns the wins so far.
+
+        A box is the same one if its centre is within a side of where it was.
+        """
+        if box_xywh is None:
+            self._wins = 0
+        elif self._wins and _apart(self._box, box_xywh) <= 1.0:
+            self._wins += 1
+        else:
+            self._wins = 1
+        self._box = box_xywh
+        return self._wins
+
+
 def parse_aliases(texts: Sequence[str]) -> dict[str, str]:
     """`person=0` means that the detector says 0 for what the tracker's user calls person.
 
@@ -93,7 +115,7 @@ def choose(
 def _fits(
     target: LostTarget, candidate: Candidate, rules: AnswerRules, aliases: Mapping[str, str]
 ) -> bool:
-    if not candidate.score >= rules.min_score or not _is_box(candidate.box_xywh):
+    if not candidate.score >= rules.min_score or not is_box(candidate.box_xywh):
         return False
     label = aliases.get(candidate.class_id, candidate.class_id)
     if target.label and label != target.label:
@@ -123,7 +145,8 @@ def _by_distance(fits: list[int], distances: list[float], rules: AnswerRules) ->
     return Answer(fits[order[0]], f'{best:.1f} box sides away')
 
 
-def _is_box(box_xywh: Box) -> bool:
+def is_box(box_xywh: Box) -> bool:
+    """Finite, with an area."""
     return all(math.isfinite(value) for value in box_xywh) and min(box_xywh[2:]) > 0.0
 
 
@@ -132,8 +155,12 @@ def _side(box_xywh: Box) -> float:
 
 
 def _distance(target: LostTarget, box_xywh: Box) -> float:
-    """Between the centres, in sides of the lost box."""
-    x, y, w, h = target.box_xywh
-    other_x, other_y, other_w, other_h = box_xywh
+    return _apart(target.box_xywh, box_xywh)
+
+
+def _apart(box_xywh: Box, other_xywh: Box) -> float:
+    """Between the centres, in sides of the first box."""
+    x, y, w, h = box_xywh
+    other_x, other_y, other_w, other_h = other_xywh
     dx, dy = other_x + other_w / 2 - x - w / 2, other_y + other_h / 2 - y - h / 2
-    return math.hypot(dx, dy) / _side(target.box_xywh)
+    return math.hypot(dx, dy) / _side(box_xywh)
