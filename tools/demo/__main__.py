@@ -1,9 +1,11 @@
 """`make demo`: camera and tracker as separate processes over DDS, a box in, detections out.
 
 Runs in the environment of `tools/with_env`. Leaves demo_output/annotated.mp4 and the logs of the
-processes beside it; exits with 1 where no detection came.
+processes beside it; exits with 1 where no detection came. `python tools/demo leave_and_return`
+plays another scene, `python tools/demo detector` is a node that it needs.
 """
 import argparse
+import importlib
 import json
 import re
 import shutil
@@ -14,26 +16,27 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import rclpy
-from ament_index_python.packages import PackageNotFoundError, get_package_prefix
+from ament_index_python.packages import PackageNotFoundError
 from clip import Clip, ClipError, fetch_clip
+from graph import (
+    NAMESPACE,
+    ROOT,
+    SETTLE_S,
+    DemoError,
+    node,
+    raise_on_failure,
+    spin,
+    wait_for_graph,
+)
 from processes import Processes
 from rclpy.executors import SingleThreadedExecutor
 from watch import Watcher
 
 from siamla_ros.ros.stats import Latency, percentiles
 
-ROOT = Path(__file__).resolve().parents[2]
-NAMESPACE = '/siamla_demo'
 VIEWERS = 3               # of the images: tracker, recorder, and the demo itself
-START_LIMIT_S = 90.0      # until all of them are there: loading torch takes long on a cold disk
-# DDS tells the two ends of a connection of each other one after the other, and tells them again
-# after 3 s where a message was lost: a camera that sees its viewers may not be seen by them yet.
-SETTLE_S = 4.0
 DRAIN_S = 2.5             # after the last image: diagnostics come once a second
-
-
-class DemoError(RuntimeError):
-    """The demo cannot go on; the message says why."""
+OTHERS = ('leave_and_return', 'detector')
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -66,15 +69,6 @@ def choose_clip(args: argparse.Namespace) -> Clip:
     return Clip(Path(source), (x, y, w, h), 0, 'target')
 
 
-def node(executable: str, **parameters: object) -> list[str]:
-    """The command that starts a node of the package in the demo's namespace."""
-    path = Path(get_package_prefix('siamla_ros'), 'lib', 'siamla_ros', executable)
-    command = [str(path), '--ros-args', '-r', f'__ns:={NAMESPACE}']
-    for name, value in parameters.items():
-        command += ['-p', f'{name}:={value}']
-    return command
-
-
 def tracker(args: argparse.Namespace) -> list[str]:
     """The command that starts the tracker: by the launch file where this ROS can launch."""
     if shutil.which('ros2') and find_spec('launch_ros'):
@@ -91,18 +85,8 @@ def play(args: argparse.Namespace, clip: Clip, video: Path, processes: Processes
     processes.start('recorder', ['nice', '-n', '5'] + node(
         'recorder', output=video, rate=args.rate, print_every=0,
         summary=args.output / 'summary.json'))
-    limit_s = time.monotonic() + START_LIMIT_S
     # Not counting the camera: it is started when everybody is ready, so that nobody misses image 0.
-    while not watcher.graph_is_complete(VIEWERS):
-        executor.spin_once(timeout_sec=0.1)
-        raise_on_failure(processes)
-        if reason := re.search(r'cannot be configured: .*', processes.log('tracker')):
-            raise DemoError(f'the tracker {reason.group()}')
-        if time.monotonic() > limit_s:
-            raise DemoError(f'the tracker did not become active within {START_LIMIT_S:.0f} s:\n'
-                            + processes.log('tracker'))
-    where = re.search(r'runs on [^\x1b\n]*', processes.log('tracker'))
-    print('tracker is active:', where.group() if where else '', flush=True)
+    wait_for_graph(processes, executor, lambda: watcher.graph_is_complete(VIEWERS))
     processes.start('camera', node('camera_node', source=clip.path, rate=args.rate, loop=False,
                                    max_frames=clip.frames, wait_for_subscribers=VIEWERS,
                                    start_delay=SETTLE_S))
@@ -111,16 +95,7 @@ def play(args: argparse.Namespace, clip: Clip, video: Path, processes: Processes
         executor.spin_once(timeout_sec=0.1)
         watcher.drop_images()
         raise_on_failure(processes)
-    limit_s = time.monotonic() + DRAIN_S
-    while time.monotonic() < limit_s:
-        executor.spin_once(timeout_sec=0.1)
-    raise_on_failure(processes)
-
-
-def raise_on_failure(processes: Processes) -> None:
-    """DemoError with the log of the process that failed, if one has."""
-    for name in processes.failures():
-        raise DemoError(f'the {name} failed:\n{processes.log(name)}')
+    spin(executor, processes, DRAIN_S)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -181,6 +156,8 @@ def main() -> int:
     for number in (signal.SIGINT, signal.SIGTERM):    # SIGINT: ignored in a script's background job
         signal.signal(number, signal.default_int_handler)
     try:
+        if sys.argv[1:2] and sys.argv[1] in OTHERS:
+            return importlib.import_module(sys.argv[1]).main(sys.argv[2:])
         return run(parse_arguments())
     except (ClipError, DemoError) as error:
         print(f'demo: {error}', file=sys.stderr)
