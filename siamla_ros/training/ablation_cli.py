@@ -9,6 +9,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+BEGIN, END = "<!-- ablation -->", "<!-- /ablation -->"
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of the subcommand."""
@@ -28,6 +30,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="at the end, baseline and full model on whole annotated sequences, too",
     )
     parser.add_argument(
+        "--table",
+        type=Path,
+        help=f"markdown file whose part between {BEGIN} and {END} becomes the tables",
+    )
+    parser.add_argument(
         "--seed", type=int, help="only this one, so that several processes can share the work"
     )
     parser.add_argument("--workers", type=int, default=1, help="processes that make pairs")
@@ -37,7 +44,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Train, measure, write ``tables.md`` and print it."""
+    """Train, measure, write ``tables.md`` and print it.
+
+    :raises ValueError: settings, data or the file of the table cannot be used
+    """
     import torch
 
     from siamla_ros.training import ablation
@@ -45,6 +55,8 @@ def run(args: argparse.Namespace) -> int:
 
     if args.threads:
         torch.set_num_threads(args.threads)
+    if args.table:
+        _inserted(args.table, "")
     config = ablation.load_ablation(args.config)
     place = ablation.Place(args.data, args.init, args.output, args.workers, args.seed)
     for result in ablation.run(config, place):
@@ -55,12 +67,23 @@ def run(args: argparse.Namespace) -> int:
         _sequences(args, config.seeds)
     text = tables(ablation.results(args.output))
     _write(args.output, text)
+    if args.table:
+        args.table.write_text(_inserted(args.table, text), encoding="utf-8")
     print(text)
     return 0
 
 
 def _write(output: Path, text: str) -> None:
     (output / "tables.md").write_text(text + "\n", encoding="utf-8")
+
+
+def _inserted(path: Path, text: str) -> str:
+    """The file's words with ``text`` between the marks."""
+    before, begin, rest = path.read_text(encoding="utf-8").partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end:
+        raise ValueError(f"{path}: lacks {BEGIN} or, after it, {END}")
+    return f"{before}{BEGIN}\n\n{text}\n\n{END}{after}"
 
 
 def _sequences(args: argparse.Namespace, seeds: int) -> None:

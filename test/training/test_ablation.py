@@ -146,6 +146,9 @@ def test_one_command_trains_measures_and_goes_on(data, tmp_path, capsys, monkeyp
     output = tmp_path / "out"
     command = ["ablate", "--data", str(data), "--init", init, "--output", str(output)]
     command += ["--workers", "0", "--config", settings(tmp_path)]
+    document = tmp_path / "document.md"
+    document.write_text("Above\n<!-- ablation -->\nold\n<!-- /ablation -->\nBelow\n")
+    command += ["--table", str(document)]
     monkeypatch.setattr(ablation, "RUNGS", (ablation.LADDER[0], ablation.LADDER[-1]))
     assert main(command) == 0
     text = capsys.readouterr().out
@@ -157,6 +160,11 @@ def test_one_command_trains_measures_and_goes_on(data, tmp_path, capsys, monkeyp
     assert "exponents" not in next(r for r in found if r["rung"] == "baseline")
     assert "| seed 0" in text
     assert (output / "tables.md").read_text() in text
+    written = document.read_text()
+    assert (output / "tables.md").read_text() in written
+    assert written.startswith("Above\n<!-- ablation -->\n")
+    assert written.endswith("\n<!-- /ablation -->\nBelow\n")
+    assert "old" not in written
 
     lost = output / "seed0/lafa/result.json"
     kept = output / "seed0/baseline/result.json"
@@ -169,6 +177,14 @@ def test_one_command_trains_measures_and_goes_on(data, tmp_path, capsys, monkeyp
     settings(tmp_path, loss={"quality_weight": 3.0})
     assert main(command) == 1
     assert "holds results of other settings" in capsys.readouterr().err
+
+
+def test_a_document_without_a_place_for_the_table_is_refused_at_once(tmp_path, capsys):
+    document = tmp_path / "document.md"
+    document.write_text("<!-- /ablation --> <!-- ablation -->")
+    command = ["ablate", "--data", "x", "--init", "x", "--config", "x", "--output", str(tmp_path)]
+    assert main([*command, "--table", str(document)]) == 1
+    assert "lacks <!-- ablation -->" in capsys.readouterr().err
 
 
 def test_a_backbone_that_trains_is_refused(data, tmp_path, capsys):
