@@ -1,4 +1,6 @@
-"""From response maps to one box: penalties, the fused confidence, and score-weighted box voting."""
+"""From response maps to one box: penalties, score-weighted box voting, and the fused confidence with
+the consensus of the cells.
+"""
 
 from __future__ import annotations
 
@@ -13,8 +15,14 @@ from siamla_ros.crops import Window
 from siamla_ros.model.grid import CellGrid
 from siamla_ros.runtime.base import Maps
 
-_LIMITS = {"calibration_scale": (0.05, 20.0), "calibration_bias": (-20.0, 20.0)}
+_LIMITS = {
+    "calibration_scale": (0.05, 20.0),
+    "calibration_bias": (-20.0, 20.0),
+    "consensus_exponent": (0.0, 8.0),
+}
 _TINY = 1e-6  # keeps logits of scores finite
+SAME_PEAK_IOU = 0.2
+"""Cells whose boxes overlap at least so far speak of one object."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +37,8 @@ class DecodeConfig:
     :param size_rate: rate at which the size follows, 1: at once; scaled by the confidence
     :param vote_iou: cells whose box overlaps the best one at least so far vote on the box; 1: no
         vote
+    :param consensus_exponent: b in the reported ``c A^b``, A the consensus of the cells on the box
+        (:func:`consensus`); 0: the network's own confidence
     :param calibration_scale: see ``calibration_bias``
     :param calibration_bias: the reported confidence is ``sigmoid(scale * logit(c) + bias)``, fitted
         on validation data so that it is the probability of a box with IoU > 0.5; monotone, so that
@@ -40,6 +50,7 @@ class DecodeConfig:
     window_weight: float = 0.2
     size_rate: float = 0.7
     vote_iou: float = 0.6
+    consensus_exponent: float = 0.0
     calibration_scale: float = 1.0
     calibration_bias: float = 0.0
 
@@ -106,15 +117,38 @@ def choose(
         else candidates[best]
     )
     score = float(confidence[best])
-    rival = float(np.where(overlap < 0.2, confidence, 0.0).max())
-    box = _smooth_size(box, last_box_xywh, config.size_rate, score)
+    rivals = np.where(overlap < SAME_PEAK_IOU, confidence, 0.0)
+    rival = np.unravel_index(int(rivals.argmax()), rivals.shape)
+    reported = _reported(candidates, confidence, box, score, config)
     return Choice(
-        box,
-        calibrated(score, config.calibration_scale, config.calibration_bias),
+        _smooth_size(box, last_box_xywh, config.size_rate, score),
+        reported,
         float(min(p[best], 1.0)),
         float(min(q[best], 1.0)),
-        calibrated(rival, config.calibration_scale, config.calibration_bias),
+        _reported(candidates, confidence, candidates[rival], float(rivals[rival]), config),
     )
+
+
+def _reported(
+    candidates: NDArray, confidence: NDArray, box: NDArray, score: float, config: DecodeConfig
+) -> float:
+    if config.consensus_exponent > 0:
+        score *= consensus(candidates, confidence, box) ** config.consensus_exponent
+    return calibrated(score, config.calibration_scale, config.calibration_bias)
+
+
+def consensus(
+    candidates: NDArray[np.float64], confidence: NDArray[np.float64], box_xywh: NDArray
+) -> float:
+    """How well the cells agree on a box, in [0, 1]: the mean IoU with it of the boxes (H, W, 4)
+    that speak of the same object, weighted by their confidence (H, W).
+
+    Every cell guesses the box for itself; where the guesses differ the box is uncertain, though
+    each cell may be sure. It follows the true IoU better than p or Q alone (docs/training.md).
+    """
+    overlap = boxes.iou(candidates, box_xywh)
+    weight = np.where(overlap >= SAME_PEAK_IOU, confidence, 0.0)
+    return float((weight * overlap).sum() / max(weight.sum(), _TINY))
 
 
 def calibrated(score: float, scale: float, bias: float) -> float:

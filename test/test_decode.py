@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from siamla_ros.crops import Window
-from siamla_ros.decode import DecodeConfig, cell_boxes, choose
+from siamla_ros.decode import DecodeConfig, cell_boxes, choose, consensus
 from siamla_ros.model.grid import CellGrid
 from siamla_ros.runtime.base import Maps
 
@@ -153,3 +153,24 @@ def test_values_beyond_their_range_are_refused(name):
             DecodeConfig(**{name: value})
     with pytest.raises(TypeError, match="nonsense"):
         DecodeConfig.from_dict({"nonsense": 1.0})
+
+
+def test_consensus_is_the_weighted_overlap_of_the_boxes_of_one_object():
+    box = np.array([0.0, 0.0, 10.0, 10.0])
+    candidates = np.array([[box, [5.0, 0.0, 10.0, 10.0], [50.0, 50.0, 10.0, 10.0]]])  # IoU 1, 1/3, 0
+    agreed = consensus(candidates, np.array([[0.6, 0.2, 0.9]]), box)
+    assert agreed == pytest.approx((0.6 + 0.2 / 3) / 0.8)  # the one far away has no say
+    assert consensus(candidates, np.array([[0.6, 0.0, 0.9]]), box) == pytest.approx(1.0)
+    assert consensus(candidates, np.zeros((1, 3)), box) == 0.0
+
+
+def test_disagreeing_cells_lower_the_confidence_of_both_peaks_and_move_no_box():
+    p = flat(0.0)
+    p[1, 1], p[1, 2], p[3, 3] = 0.9, 0.9, 0.6  # boxes of 40 px: the first two overlap by 24/56
+    plain = choose(maps(p, reach=20.0), 0, WINDOW, 64, GRID, LAST, PLAIN)
+    config = DecodeConfig(0.5, 0.0, 0.0, 1.0, 1.0, consensus_exponent=2.0)
+    choice = choose(maps(p, reach=20.0), 0, WINDOW, 64, GRID, LAST, config)
+    assert choice.box_xywh == plain.box_xywh
+    assert choice.confidence == pytest.approx(0.9 * ((1 + 24 / 56) / 2) ** 2)
+    # (3,3)'s box shares 8 x 24 px with that of (1,2), 192 / 3008 < 0.2: it agrees with itself alone
+    assert choice.second_peak == pytest.approx(0.6)

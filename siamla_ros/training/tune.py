@@ -103,6 +103,12 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("--blend", type=Path, help="published weights to mix in (WiSE-FT)")
     parser.add_argument("--share", type=float, default=0.7, help="share of --model in the mix")
+    parser.add_argument(
+        "--consensus",
+        type=float,
+        default=2.0,
+        help="exponent of the cells' consensus in the confidence; 0: the network's own",
+    )
     parser.add_argument("--scenes", type=int, default=80)
     parser.add_argument("--seed", type=int, default=7)
     args = parser.parse_args(arguments)
@@ -112,14 +118,17 @@ def main(arguments: list[str] | None = None) -> int:
         config = from_dict(TrainConfig, facts["recipe"])
         model = blend(build_initial(config, args.blend), model, args.share)
         facts["blend"] = {"with": args.blend.name, "share": args.share}
-    plain = replace(source.decode, calibration_scale=1.0, calibration_bias=0.0)
+    plain = replace(
+        source.decode,
+        consensus_exponent=args.consensus,
+        calibration_scale=1.0,
+        calibration_bias=0.0,
+    )
     tracker = Tracker(TorchRuntime(model, "cpu"), source.model, plain)
     report = validate(tracker, validation_tracks(args.data), probes=3)
     records = list(follow(tracker, args.data, args.scenes, args.seed))
     scale, bias = calibration(report, records)
-    decode = replace(
-        source.decode, calibration_scale=round(scale, 4), calibration_bias=round(bias, 4)
-    )
+    decode = replace(plain, calibration_scale=round(scale, 4), calibration_bias=round(bias, 4))
     facts["calibration"] = {"scenes": args.scenes, "seed": args.seed}
     facts["validation"] = report.summary()
     saved = save_checkpoint(args.output, model, decode, facts, half=True)
