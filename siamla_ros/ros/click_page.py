@@ -1,58 +1,23 @@
-"""The web page of the click node, and the small server behind it. Free of ROS."""
+"""The small web server behind the page of the click node. Free of ROS."""
 
 from __future__ import annotations
 
 import json
+import logging
 import math
+import sys
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import NamedTuple
+from typing import Any, NamedTuple, Protocol
+
+from siamla_ros.ros.click_html import PAGE
+from siamla_ros.ros.inits import check_id
 
 MAX_BODY_BYTES = 10_000
+IDLE_S = 30.0  # a connection that says nothing is closed
+TEXT, HTML = 'text/plain; charset=utf-8', 'text/html; charset=utf-8'
 
-PAGE = """<!doctype html><meta charset="utf-8"><title>siamla_ros: click a box</title>
-<style>body{font:15px sans-serif;margin:1em;background:#222;color:#ddd}canvas{cursor:crosshair;
-max-width:100%;background:#000}input{width:9em}</style>
-<p>Drag a box round the target; the image stands still meanwhile.
-id <input id="id" placeholder="target"> label <input id="label"> <span id="say"></span></p>
-<canvas id="view" width="640" height="480"></canvas>
-<script>
-const view = document.getElementById('view'), pen = view.getContext('2d'), say = text =>
-  document.getElementById('say').textContent = text;
-let image = null, stamp = '0', from = null, to = null, sending = false;
-const place = event => { const r = view.getBoundingClientRect();
-  return [(event.clientX - r.left) * view.width / r.width,
-          (event.clientY - r.top) * view.height / r.height]; };
-function paint() {
-  if (image) pen.drawImage(image, 0, 0);
-  if (from && to) { pen.strokeStyle = '#4f4'; pen.lineWidth = 2;
-    pen.strokeRect(from[0], from[1], to[0] - from[0], to[1] - from[1]); } }
-async function next() {
-  if (!from && !sending) try {
-    const answer = await fetch('frame.jpg', {cache: 'no-store'});
-    if (answer.ok && !from) { const bitmap = await createImageBitmap(await answer.blob());
-      if (!from) { image = bitmap; stamp = answer.headers.get('X-Stamp');
-        if (view.width != image.width || view.height != image.height) {
-          view.width = image.width; view.height = image.height; }
-        paint(); } }
-  } catch (error) { say('no connection'); }
-  setTimeout(next, 60); }
-view.onmousedown = event => { from = place(event); to = null; };
-view.onmousemove = event => { if (from) { to = place(event); paint(); } };
-window.onmouseup = async event => {
-  if (!from) return; to = place(event);
-  const x = Math.min(from[0], to[0]), y = Math.min(from[1], to[1]);
-  const w = Math.abs(from[0] - to[0]), h = Math.abs(from[1] - to[1]);
-  sending = true; from = to = null;
-  if (w > 3 && h > 3) try {
-    const answer = await fetch('init', {method: 'POST', body: JSON.stringify({box: [x, y, w, h],
-      stamp, id: document.getElementById('id').value,
-      label: document.getElementById('label').value})});
-    say(await answer.text());
-  } catch (error) { say('no connection'); }
-  sending = false; };
-next();
-</script>"""
+logger = logging.getLogger(__name__)
 
 
 class Click(NamedTuple):
@@ -64,6 +29,28 @@ class Click(NamedTuple):
     label: str
 
 
+class Picture(NamedTuple):
+    """What is shown: a JPEG, the stamp and age of its image, and the targets as told last."""
+
+    jpeg: bytes
+    stamp_ns: int
+    age_s: float = 0.0
+    targets: tuple[dict[str, Any], ...] = ()
+
+
+class Desk(Protocol):
+    """What the server asks and tells; called on threads of the server."""
+
+    def picture(self) -> Picture | str:
+        """The newest picture, or why there is none."""
+
+    def on_click(self, click: Click) -> tuple[bool, str]:
+        """Take a box: whether that went well, and the answer in words."""
+
+    def on_clear(self) -> tuple[bool, str]:
+        """Forget all targets: whether that went well, and the answer in words."""
+
+
 def parse_click(body: bytes) -> Click:
     """What the page sends.
 
@@ -72,8 +59,11 @@ def parse_click(body: bytes) -> Click:
     try:
         content = json.loads(body)
         box = tuple(float(value) for value in content['box'])
-        click = Click(box, int(content['stamp']), str(content['id']), str(content['label']))
-    except (KeyError, TypeError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        target_id, label = (check_id(str(content[name])) if content[name] else ''
+                            for name in ('id', 'label'))
+        click = Click(box, int(content['stamp']), target_id, label)
+    except (KeyError, TypeError, OverflowError, RecursionError, UnicodeDecodeError,
+            json.JSONDecodeError) as error:
         raise ValueError(f'not a click: {error!r}') from error
     if len(click.box_xywh) != 4 or not all(math.isfinite(value) for value in click.box_xywh):
         raise ValueError(f'box is {click.box_xywh}, must be four finite numbers')
@@ -82,58 +72,97 @@ def parse_click(body: bytes) -> Click:
     return click
 
 
-def make_server(
-    host: str, port: int, picture: Callable[[], tuple[bytes, int] | None],
-    on_click: Callable[[Click], str],
-) -> ThreadingHTTPServer:
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A browser that goes away in the middle is no news."""
+        error = sys.exc_info()[1]
+        if not isinstance(error, OSError):
+            logger.error('request from %s failed: %r', client_address, error)
+
+
+class _Handler(BaseHTTPRequestHandler):
+    desk: Desk
+    timeout = IDLE_S
+
+    def do_GET(self) -> None:  # the name is http.server's
+        path = self.path.partition('?')[0]
+        if path == '/':
+            self._send(200, HTML, PAGE.encode())
+        elif path == '/frame.jpg':
+            self._send_picture()
+        else:
+            self._say(404, 'not found')
+
+    def do_POST(self) -> None:
+        body = self._body()
+        if body is None:
+            return
+        if self.path == '/init':
+            try:
+                click = parse_click(body)
+            except ValueError as error:
+                self._say(400, str(error))
+                return
+            self._tell(lambda: self.desk.on_click(click))
+        elif self.path == '/clear':
+            self._tell(self.desk.on_clear)
+        else:
+            self._say(404, 'not found')
+
+    def _body(self) -> bytes | None:
+        """What was posted; None if it is refused, which then has been answered."""
+        size = self.headers.get('Content-Length', '')
+        origin = self.headers.get('Origin')
+        if not (size.isascii() and size.isdigit()) or int(size) > MAX_BODY_BYTES:
+            self._say(413, f'body must have at most {MAX_BODY_BYTES} bytes and say how many')
+        elif origin and origin.partition('://')[2] != self.headers.get('Host'):
+            self._say(403, 'posted by a page of another site')
+        else:
+            return self.rfile.read(int(size))
+        self.close_connection = True
+        return None
+
+    def _tell(self, action: Callable[[], tuple[bool, str]]) -> None:
+        try:
+            good, text = action()
+        except Exception as error:  # the operator must learn of it
+            logger.exception('the click node failed')
+            good, text = False, f'the click node failed: {error}'
+        self._say(200 if good else 409, text)
+
+    def _send_picture(self) -> None:
+        found = self.desk.picture()
+        if isinstance(found, str):
+            self._say(503, found)
+            return
+        self._send(200, 'image/jpeg', found.jpeg, {
+            'X-Stamp': str(found.stamp_ns), 'X-Age': f'{found.age_s:.1f}',
+            'X-Targets': json.dumps(found.targets),
+        })
+
+    def _say(self, code: int, text: str) -> None:
+        self._send(code, TEXT, text.encode(errors='replace'))
+
+    def _send(
+        self, code: int, kind: str, body: bytes, extra: dict[str, str] | None = None
+    ) -> None:
+        self.send_response(code)
+        headers = {'Content-Type': kind, 'Content-Length': str(len(body)),
+                   'Cache-Control': 'no-store', **(extra or {})}
+        for name, value in headers.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Sixteen requests a second are not worth a line each."""
+
+
+def make_server(host: str, port: int, desk: Desk) -> ThreadingHTTPServer:
     """A server for the page; call `serve_forever` in a thread of its own.
 
-    :param picture: the newest JPEG and its stamp in nanoseconds, None before the first image
-    :param on_click: takes a click and answers it in words
+    :raises OSError: the port is taken
     """
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:  # the name is http.server's
-            if self.path == '/':
-                self._send(200, 'text/html; charset=utf-8', PAGE.encode())
-            elif self.path == '/frame.jpg':
-                self._send_picture()
-            else:
-                self._send(404, 'text/plain', b'not found')
-
-        def do_POST(self) -> None:
-            if self.path != '/init':
-                self._send(404, 'text/plain', b'not found')
-                return
-            size = self.headers.get('Content-Length', '')
-            if not size.isdigit() or int(size) > MAX_BODY_BYTES:
-                self._send(413, 'text/plain', b'body too large')
-                return
-            try:
-                click = parse_click(self.rfile.read(int(size)))
-            except ValueError as error:
-                self._send(400, 'text/plain; charset=utf-8', str(error).encode())
-                return
-            self._send(200, 'text/plain; charset=utf-8', on_click(click).encode())
-
-        def _send_picture(self) -> None:
-            found = picture()
-            if found is None:
-                self._send(503, 'text/plain', b'no image yet')
-            else:
-                self._send(200, 'image/jpeg', found[0], {'X-Stamp': str(found[1])})
-
-        def _send(
-            self, code: int, kind: str, body: bytes, extra: dict[str, str] | None = None
-        ) -> None:
-            self.send_response(code)
-            self.send_header('Content-Type', kind)
-            self.send_header('Content-Length', str(len(body)))
-            for name, value in (extra or {}).items():
-                self.send_header(name, value)
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_: object) -> None:
-            """Sixteen requests a second are not worth a line each."""
-
-    return ThreadingHTTPServer((host, port), Handler)
+    return _Server((host, port), type('Handler', (_Handler,), {'desk': desk}))
