@@ -69,6 +69,11 @@ def tensor_path(weights: Path) -> Path:
     return weights.with_suffix(".onnx_data")
 
 
+def int8_path(weights: Path) -> Path:
+    """Where the search graph in 8 bits lies, if there is one."""
+    return weights.with_suffix(".int8.onnx")
+
+
 def read_checkpoint(name: str | Path) -> Checkpoint:
     """Read header and checksum.
 

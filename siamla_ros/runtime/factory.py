@@ -6,9 +6,16 @@ import importlib.util
 
 from siamla_ros.runtime.base import Runtime
 from siamla_ros.runtime.device import choose_device
-from siamla_ros.weights import Checkpoint, WeightsError, graph_paths, load_model, tensor_path
+from siamla_ros.weights import (
+    Checkpoint,
+    WeightsError,
+    graph_paths,
+    int8_path,
+    load_model,
+    tensor_path,
+)
 
-RUNTIMES = ("auto", "torch", "onnxruntime")
+RUNTIMES = ("auto", "torch", "onnxruntime", "onnxruntime-int8")
 
 
 def build_runtime(
@@ -26,20 +33,22 @@ def build_runtime(
     if threads < 0:
         raise ValueError(f"threads = {threads}: must be >= 0")
     choice = choose_device(device)
-    if runtime == "onnxruntime" and choice.device != "cpu":
+    if runtime.startswith("onnxruntime") and choice.device != "cpu":
         raise ValueError(
-            f"runtime = 'onnxruntime': runs on the CPU, not on {choice.device}; use device 'cpu'"
+            f"runtime = {runtime!r}: runs on the CPU, not on {choice.device}; use device 'cpu'"
         )
     if choice.device == "cpu" and runtime != "torch":
-        missing = _missing_for_onnx(checkpoint)
+        int8 = runtime == "onnxruntime-int8"
+        missing = _missing_for_onnx(checkpoint, int8)
         if not missing:
             from siamla_ros.runtime.onnx_runtime import OnnxRuntime
 
+            graphs = "the exported graphs" + (", the search in 8 bits" if int8 else "")
             return OnnxRuntime(
-                checkpoint, threads
-            ), f"{choice.reason}; ONNX Runtime on the exported graphs"
-        if runtime == "onnxruntime":
-            raise WeightsError(f"runtime = 'onnxruntime': {missing}")
+                checkpoint, threads, int8
+            ), f"{choice.reason}; ONNX Runtime on {graphs}"
+        if runtime != "auto":
+            raise WeightsError(f"runtime = {runtime!r}: {missing}")
         return _torch(
             checkpoint, choice.device, threads, half
         ), f"{choice.reason}; torch because {missing}"
@@ -56,10 +65,12 @@ def _torch(checkpoint: Checkpoint, device: str, threads: int, half: bool) -> Run
     return TorchRuntime(load_model(checkpoint), device, half)
 
 
-def _missing_for_onnx(checkpoint: Checkpoint) -> str:
+def _missing_for_onnx(checkpoint: Checkpoint, int8: bool) -> str:
     """What ONNX Runtime lacks, in words; empty when nothing."""
     if importlib.util.find_spec("onnxruntime") is None:
         return "onnxruntime is not installed"
-    needed = (*graph_paths(checkpoint.path), tensor_path(checkpoint.path))
+    needed = [*graph_paths(checkpoint.path), tensor_path(checkpoint.path)]
+    if int8:
+        needed.append(int8_path(checkpoint.path))
     absent = [path.name for path in needed if not path.is_file()]
     return f"{', '.join(absent)} not beside the weights (see 'siamla export')" if absent else ""

@@ -10,7 +10,14 @@ from numpy.typing import NDArray
 
 from siamla_ros.crops import ImageArray, Window, crop
 from siamla_ros.runtime.base import Maps
-from siamla_ros.weights import Checkpoint, WeightsError, file_digest, graph_paths, tensor_path
+from siamla_ros.weights import (
+    Checkpoint,
+    WeightsError,
+    file_digest,
+    graph_paths,
+    int8_path,
+    tensor_path,
+)
 
 
 class OnnxRuntime:
@@ -18,18 +25,21 @@ class OnnxRuntime:
     writes.
 
     :param threads: threads of one forward pass; 0 leaves the choice to the library
+    :param int8: search by the graph in 8 bits that ``siamla export --int8`` writes
     :raises WeightsError: a graph cannot be loaded, or was exported from other weights
     """
 
     device = "cpu"
-    name = "onnxruntime"
 
-    def __init__(self, checkpoint: Checkpoint, threads: int = 0) -> None:
+    def __init__(self, checkpoint: Checkpoint, threads: int = 0, int8: bool = False) -> None:
+        self.name = "onnxruntime-int8" if int8 else "onnxruntime"
         self.config = checkpoint.model
         tensors = tensor_path(checkpoint.path)
         digests = {"sha256": checkpoint.sha256, "tensors_sha256": file_digest(tensors)}
         template, search = graph_paths(checkpoint.path)
         self._template = _session(template, digests, threads)
+        if int8:  # its tensors lie in the graph itself
+            search, digests = int8_path(checkpoint.path), {"sha256": checkpoint.sha256}
         self._search = _session(search, digests, threads)
 
     def template(
@@ -76,7 +86,7 @@ def _session(path: Path, digests: dict[str, str], threads: int):
             f"{path}: exported from weights {noted.get('sha256')}, the checkpoint is "
             f"{digests['sha256']}: export again"
         )
-    if noted.get("tensors_sha256") != digests["tensors_sha256"]:
+    if noted.get("tensors_sha256") != digests.get("tensors_sha256"):
         raise WeightsError(
             f"{path}: the tensors beside it are not those of its export: export again"
         )
