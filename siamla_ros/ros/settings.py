@@ -49,7 +49,7 @@ class NodeSettings:
     )
     runtime: str = setting(
         'auto', 'what runs the network: auto takes ONNX Runtime on a CPU where it can',
-        choices=('auto', 'torch', 'onnxruntime'), live=False,
+        choices=('auto', 'torch', 'onnxruntime', 'onnxruntime-int8'), live=False,
     )
     threads: int = setting(
         0, "CPU threads of the network; 0: the library's own choice", minimum=0, maximum=256,
