@@ -10,7 +10,8 @@ results are reported on.
 
 * high_threshold: exceeded by at most `wrong_share` of the frames on which the target is absent or
   the box is elsewhere.
-* accept_threshold (recovery, which looks at many windows): the same for a tenth of `wrong_share`.
+* accept_threshold, for a recovery that decides by the confidence alone (`identity.enabled: false`):
+  the same for a tenth of `wrong_share`. With identity, `evaluation.calibrate_identity` chooses it.
 * low_threshold: found by running the supervisor over the records at each candidate value. Among the
   values at which LOST is declared at most `false_lost` times in 1000 frames while the box is on the
   target, it takes those that declare most disappearances within `within_frames`, and of these the
@@ -257,9 +258,9 @@ def as_yaml(result: Calibration) -> str:
         '    supervisor:',
         f'      low_threshold: {result.low_threshold:.2f}',
         f'      high_threshold: {result.high_threshold:.2f}',
-        '    recovery:',
-        f'      hint_threshold: {min(result.low_threshold, result.accept_threshold):.2f}',
-        f'      accept_threshold: {result.accept_threshold:.2f}',
+        '# for a recovery without identity:',
+        f'#   hint_threshold: {min(result.low_threshold, result.accept_threshold):.2f}',
+        f'#   accept_threshold: {result.accept_threshold:.2f}',
     ]
     return '\n'.join(lines) + '\n'
 

@@ -13,8 +13,10 @@ from typing import NamedTuple, Protocol
 from siamla_ros import boxes
 from siamla_ros.evidence import Box, box_size
 
-MOST_CANDIDATES = 3
+MOST_PLACES = 3  # of an image that are looked at twice
 SAME_PLACE_IOU = 0.3
+LOOKS = 8  # over which the evidence of a candidate is averaged
+TINY = 1e-6
 # A candidate may move on between two looks, in box sizes and in box sizes a second.
 MOTION_SLACK = 0.4
 MAX_SPEED = 10.0
@@ -34,17 +36,28 @@ class Found(Protocol):
 class Candidate:
     """A place that may be the target's.
 
-    confidence: of the last look. proven_frames, proven_s: how long it has kept above the accept
+    confidence: of the last look. log_odds: that it is the target, mean of its last looks, of which
+    there were `looks`. proven_frames, proven_s: how long that mean has kept above the accept
     threshold without a break; the first look counts a frame and no time.
     """
 
     box_xywh: Box
     confidence: float
+    log_odds: float = 0.0
+    looks: int = 0
     proven_frames: int = 0
     proven_s: float = 0.0
 
 
 class Hit(NamedTuple):
+    """An answer that is worth a second look: its index, and the candidate that it was aimed at."""
+
+    index: int
+    answer: Found
+    known: Candidate | None
+
+
+class Place(NamedTuple):
     """A candidate as this image shows it, and the index of the answer that shows it."""
 
     candidate: Candidate
@@ -60,33 +73,58 @@ def check_confidences(found: Sequence[Found]) -> None:
             )
 
 
+def log_odds(probability: float) -> float:
+    """ln(p / (1 - p)), cut at a millionth: 0 is undecided."""
+    value = min(max(probability, TINY), 1.0 - TINY)
+    return math.log(value / (1.0 - value))
+
+
 def look_again(
-    known: Candidate | None, answer: Found, accept_threshold: float, interval_s: float
+    hit: Hit, probability: float, asked: float, interval_s: float
 ) -> Candidate:
-    """The candidate after one more look; `known` is what it was, if the look was aimed at it."""
-    box, confidence = tuple(answer.box_xywh), answer.confidence
-    if confidence < accept_threshold:
-        return Candidate(box, confidence)
-    if known is None or known.proven_frames == 0 or not _moved_on(known, box, interval_s):
-        return Candidate(box, confidence, 1)
-    return Candidate(box, confidence, known.proven_frames + 1, known.proven_s + interval_s)
+    """The candidate after one more look, by which it is the target with that probability.
+
+    asked: the log odds that the mean of its looks must reach.
+    """
+    box, known, odds = tuple(hit.answer.box_xywh), hit.known, log_odds(probability)
+    if known is not None and not _moved_on(known, box, interval_s):
+        known = None
+    looks = known.looks + 1 if known else 1
+    if known:
+        odds = known.log_odds + (odds - known.log_odds) / min(looks, LOOKS)
+    if odds < asked:
+        return Candidate(box, hit.answer.confidence, odds, looks)
+    if known is None or known.proven_frames == 0:
+        return Candidate(box, hit.answer.confidence, odds, looks, 1)
+    return Candidate(
+        box, hit.answer.confidence, odds, looks, known.proven_frames + 1,
+        known.proven_s + interval_s,
+    )
 
 
 def one_a_place(hits: Sequence[Hit]) -> list[Hit]:
-    """The most confident hits, at most `MOST_CANDIDATES`, one where several overlap."""
-    # at one place the hit that was proven for long outranks a fresh look
-    ranked = sorted(hits, key=lambda hit: (-hit.candidate.proven_frames, -hit.candidate.confidence))
+    """The most promising hits, at most `MOST_PLACES`, one where several overlap."""
+    # at one place the hit that was looked at for long outranks a fresh look
+    ranked = sorted(
+        hits, key=lambda hit: (-(hit.known.proven_frames if hit.known else 0),
+                               -hit.answer.confidence)
+    )
     places: list[Hit] = []
     for hit in ranked:
-        if all(_apart(hit.candidate, other.candidate) for other in places):
+        if all(_apart(hit.answer, other.answer) for other in places):
             places.append(hit)
-    return sorted(places, key=lambda hit: -hit.candidate.confidence)[:MOST_CANDIDATES]
+    return places[:MOST_PLACES]
 
 
-def rivalled(places: Sequence[Hit], ratio: float) -> bool:
-    """Whether another place is at least `ratio` times as confident as the first."""
-    limit = ratio * places[0].candidate.confidence
-    return any(hit.candidate.confidence >= limit for hit in places[1:])
+def rivalled(places: Sequence[Place], ratio: float) -> bool:
+    """Whether another place is at least `ratio` times as likely the target as the first."""
+    limit = ratio * probability_of(places[0].candidate)
+    return any(probability_of(place.candidate) >= limit for place in places[1:])
+
+
+def probability_of(candidate: Candidate) -> float:
+    """That a candidate is the target, by its looks so far."""
+    return 1.0 / (1.0 + math.exp(-candidate.log_odds))
 
 
 def size_fits(box_xywh: Box, lost_size: float, limit: float) -> bool:
@@ -103,5 +141,5 @@ def _moved_on(known: Candidate, box_xywh: Box, interval_s: float) -> bool:
     return math.hypot(x - old_x, y - old_y) <= size * (MOTION_SLACK + MAX_SPEED * interval_s)
 
 
-def _apart(first: Candidate, second: Candidate) -> bool:
+def _apart(first: Found, second: Found) -> bool:
     return float(boxes.iou(first.box_xywh, second.box_xywh)) < SAME_PLACE_IOU

@@ -5,8 +5,8 @@ verdicts.
 
 * GOOD: confidence at or above `high_threshold`, box plausible, no rival.
 * FAIR: confidence between the thresholds, or high with a rival nearly as strong elsewhere.
-* BAD: confidence below `low_threshold`, or a box that cannot be the target's: it jumped, changed
-  its size or left the image.
+* BAD: confidence below `low_threshold`, a look that is another's, or a box that cannot be the
+  target's: it jumped, changed its size or left the image.
 """
 
 from __future__ import annotations
@@ -89,6 +89,9 @@ class SupervisorConfig:
     min_visible: float = bounded(
         0.1, 0.0, 1.0, 'share of the box within the image below which the target has left'
     )
+    identity_threshold: float = bounded(
+        0.1, 0.0, 1.0, 'probability, by its look, of being the target below which a frame is bad'
+    )
     rival_ratio: float = bounded(
         0.7, 0.0, 10.0, 'second peak / confidence from which a rival is suspected'
     )
@@ -114,7 +117,8 @@ class Observation:
 
     stamp_s: image stamp in seconds. confidence, second_peak: [0, 1]. box_xywh: half-open pixels; a
     size of zero means that nothing of the box lies within the image. image_size: (width, height) in
-    pixels. Raises ValueError naming the field, its value and the limit.
+    pixels. identity: probability that the box shows this very target (`identity`); 1 where it was
+    not looked at. Raises ValueError naming the field, its value and the limit.
     """
 
     stamp_s: float
@@ -122,10 +126,11 @@ class Observation:
     second_peak: float
     box_xywh: Box
     image_size: tuple[int, int]
+    identity: float = 1.0
 
     def __post_init__(self) -> None:
         check_stamp(self.stamp_s)
-        for name in ('confidence', 'second_peak'):
+        for name in ('confidence', 'second_peak', 'identity'):
             value = getattr(self, name)
             if not 0.0 <= value <= 1.0:  # false for NaN, too
                 raise ValueError(f'{name} is {value!r}, must lie in [0, 1]')
@@ -189,6 +194,8 @@ def assess(config: SupervisorConfig, reference: Reference, seen: Observation) ->
     if seen.confidence < config.low_threshold:
         leaving = _half_out(reference, seen.image_size)
         return Evidence(Quality.BAD, Reason.LEFT_IMAGE if leaving else Reason.LOW_CONFIDENCE)
+    if seen.identity < config.identity_threshold:
+        return Evidence(Quality.BAD, Reason.DISTRACTOR)
     rival = seen.second_peak > 0.0 and seen.second_peak >= config.rival_ratio * seen.confidence
     if not _plausible_motion(config, reference, seen.box_xywh, RIVAL_CAUTION if rival else 1.0):
         return Evidence(Quality.BAD, Reason.DISTRACTOR if rival else Reason.IMPLAUSIBLE_MOTION)

@@ -9,14 +9,18 @@
   `global`, a coarse grid over the whole image at several scales. Each image gets `crops_per_frame`
   of them in turn, so that the cost of an image is bounded and a whole round takes several images.
 * Proof: a promising answer becomes a candidate, which is then looked at on every image from its own
-  box. It is accepted after `confirm_frames` images in a row, and `confirm_s` seconds, above
-  `accept_threshold` at consistent places, unless another candidate elsewhere is nearly as good.
+  box. What is asked is the probability that it is *this* target (`identity`; without it, the
+  network's confidence). It is accepted once the mean of its looks has kept above
+  `accept_threshold`, and further above it the further off it is, for `confirm_frames` images in a row and `confirm_s`
+  seconds, unless another candidate elsewhere is nearly as good. One that turns out to be something
+  else is dropped, so that it does not keep windows from the search.
 
 Pure: no torch, no ROS, no clock; memory is immutable.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
@@ -27,9 +31,12 @@ from siamla_ros.candidates import (
     Candidate,
     Found,
     Hit,
+    Place,
     check_confidences,
+    log_odds,
     look_again,
     one_a_place,
+    probability_of,
     rivalled,
     size_fits,
 )
@@ -38,7 +45,9 @@ from siamla_ros.limits import bounded, check_fields, choice
 from siamla_ros.motion import BoxMotion
 from siamla_ros.search_windows import grid, inside, ring
 
-GRID_SIZES = (1.6, 1.0, 0.6)  # rounds of the global search take these sizes, coarse first
+# Rounds of the global search take these sizes. Trackers find a target that has 0.8 to 1.6 times the
+# size of the box that lays the window, so the first two see most that comes back, and see it soon.
+GRID_SIZES = (1.3, 1.3, 0.8)
 LONGEST_STEP_S = 1.0  # a longer pause says nothing about the target's motion
 ASSUMED_INTERVAL_S = 1.0 / 30.0  # where stamps do not advance
 
@@ -54,18 +63,24 @@ class RecoveryConfig:
     budget_ms: float = bounded(
         0.0, 0.0, 10000.0, 'time for them on one image, fewer windows if needed; 0: no limit'
     )
-    accept_threshold: float = bounded(0.95, 0.0, 1.0, 'confidence that a candidate must keep up')
+    accept_threshold: float = bounded(
+        0.75, 0.0, 1.0, 'probability of being the target that a candidate must keep up'
+    )
     hint_threshold: float = bounded(0.5, 0.0, 1.0, 'confidence that makes a candidate')
     confirm_frames: int = bounded(4, 1, 1000, 'images in a row that prove a candidate')
     confirm_s: float = bounded(0.1, 0.0, 60.0, 'and the seconds they must span')
+    place_doubt: float = bounded(
+        0.5, 0.0, 10.0,
+        'log odds more that acceptance asks, times ln(1 + box sides from the last place)'
+    )
+    drop_threshold: float = bounded(
+        0.1, 0.0, 1.0, 'probability of being the target below which a candidate is dropped'
+    )
     rival_ratio: float = bounded(
-        0.85, 0.0, 10.0, 'share of its confidence from which another candidate prevents acceptance'
+        0.85, 0.0, 10.0, 'share of its probability from which another candidate prevents acceptance'
     )
     max_size_ratio: float = bounded(
         3.0, 1.0, 100.0, 'largest ratio of sides between the target found and the target lost'
-    )
-    min_similarity: float = bounded(
-        0.45, 0.0, 1.0, 'appearance similarity to the template that acceptance asks; 0: not asked'
     )
     rings: int = bounded(2, 0, 10, 'rings of windows round the last place')
     frames_per_ring: int = bounded(8, 1, 1000, 'images after which the next ring is taken in')
@@ -87,10 +102,11 @@ class RecoveryConfig:
 
 @dataclass(frozen=True)
 class RecoveryMemory:
-    """State of one search; immutable, made by `Recovery`."""
+    """State of one search; immutable, made by `Recovery`. lost_xywh: where it began."""
 
     motion: BoxMotion
     stamp_s: float
+    lost_xywh: Box
     image_size: tuple[int, int] = (0, 0)
     interval_s: float = 0.0
     frames: int = 0
@@ -137,17 +153,18 @@ class Recovery:
         check_box(box_xywh, smallest=1e-3)
         start = BoxMotion.start(box_xywh)
         return RecoveryMemory(
-            replace(start, mean=(*start.mean[:4], *map(float, velocity_px_s))), stamp_s
+            replace(start, mean=(*start.mean[:4], *map(float, velocity_px_s))), stamp_s, box_xywh
         )
 
     def plan(
         self, memory: RecoveryMemory, image_size: tuple[int, int], stamp_s: float,
-        ms_per_crop: float = 0.0,
+        ms_per_crop: float = 0.0, sights: Sequence[Box] = (),
     ) -> Plan:
         """Choose this image's windows.
 
         image_size: (width, height). ms_per_crop: what a window has cost lately, to keep to
-        `budget_ms`.
+        `budget_ms`. sights: boxes where something of the target's colours is in sight; a global
+        search looks at them first.
         """
         check_stamp(stamp_s)
         passed = stamp_s - memory.stamp_s
@@ -161,12 +178,13 @@ class Recovery:
         if self.config.mode == 'off':
             return Plan((), memory)
         crops = self.affordable(ms_per_crop)
-        memory = replace(memory, candidates=memory.candidates[:max(crops - 1, 1)])
+        memory = replace(memory, candidates=memory.candidates[:max(crops // 2, 1)])
         chosen = [candidate.box_xywh for candidate in memory.candidates]
-        far = (crops - len(chosen)) // 2 if self.config.mode == 'global' else 0
-        memory, far_boxes = self._far(memory, far)
-        memory, near_boxes = self._near(memory, crops - len(chosen) - len(far_boxes))
-        return Plan((*chosen, *near_boxes, *far_boxes), memory)
+        far = self._far_share(memory, crops - len(chosen))
+        seen = list(sights[:far - 1]) if far > 1 else []
+        memory, far_boxes = self._far(memory, far - len(seen))
+        memory, near_boxes = self._near(memory, crops - len(chosen) - len(seen) - len(far_boxes))
+        return Plan((*chosen, *near_boxes, *seen, *far_boxes), memory)
 
     def affordable(self, ms_per_crop: float) -> int:
         """How many windows an image may have at that price; never less than one."""
@@ -177,33 +195,56 @@ class Recovery:
 
     def judge(
         self, memory: RecoveryMemory, found: Sequence[Found],
-        similarity: Callable[[Sequence[Box]], Sequence[float]] | None = None,
+        recognise: Callable[[Sequence[Found]], Sequence[float]] | None = None,
     ) -> Verdict:
         """Weigh the answers to a plan, in its order.
 
-        similarity: appearance similarity of boxes to the template, [0, 1]; asked only before
-        acceptance, if `min_similarity` is set. Raises ValueError for a confidence outside [0, 1]
-        (NaN, too).
+        recognise: probability that each of a few answers, at most `MOST_PLACES` of them, shows this
+        very target; without it, their confidence. Raises ValueError for a confidence outside
+        [0, 1] (NaN, too).
         """
         check_confidences(found)
         lost_size = box_size(memory.motion.box_xywh)
-        hits = [
-            Hit(self._look(memory, index, answer), index)
+        hits = one_a_place([
+            Hit(index, answer, self._known(memory, index))
             for index, answer in enumerate(found)
             if answer.confidence >= self.config.hint_threshold
             and size_fits(answer.box_xywh, lost_size, self.config.max_size_ratio)
-        ]
-        places = one_a_place(hits)
-        memory = replace(memory, candidates=tuple(hit.candidate for hit in places))
+        ])
+        places = self._places(memory, hits, recognise)
+        memory = replace(memory, candidates=tuple(place.candidate for place in places))
         if not places:
             return Verdict(Outcome.NOTHING, None, memory)
-        best = places[0]
-        accepted = self._proven(best.candidate) and not rivalled(places, self.config.rival_ratio)
-        if accepted and self.config.min_similarity > 0.0 and similarity is not None:
-            accepted = similarity([best.candidate.box_xywh])[0] >= self.config.min_similarity
-        if accepted:
-            return Verdict(Outcome.ACCEPTED, best.index, replace(memory, candidates=()))
+        if self._proven(places[0].candidate) and not rivalled(places, self.config.rival_ratio):
+            return Verdict(Outcome.ACCEPTED, places[0].index, replace(memory, candidates=()))
         return Verdict(Outcome.CANDIDATE, None, memory)
+
+    def _places(
+        self, memory: RecoveryMemory, hits: Sequence[Hit],
+        recognise: Callable[[Sequence[Found]], Sequence[float]] | None,
+    ) -> list[Place]:
+        """What the hits are candidates for, the likeliest first, without the hopeless ones."""
+        answers = [hit.answer for hit in hits]
+        if recognise is None or not hits:
+            chances: Sequence[float] = [answer.confidence for answer in answers]
+        else:
+            chances = recognise(answers)
+        places = [
+            Place(
+                look_again(hit, chance, self._asked(memory, hit.answer), memory.interval_s),
+                hit.index,
+            )
+            for hit, chance in zip(hits, chances)
+        ]
+        worth = [p for p in places if probability_of(p.candidate) >= self.config.drop_threshold]
+        return sorted(worth, key=lambda place: -place.candidate.log_odds)
+
+    def _asked(self, memory: RecoveryMemory, answer: Found) -> float:
+        """Log odds that a candidate must reach: the further off it is, the more."""
+        (x, y), (old_x, old_y) = boxes.center(answer.box_xywh), boxes.center(memory.lost_xywh)
+        sides = math.hypot(x - old_x, y - old_y) / box_size(memory.lost_xywh)
+        least = log_odds(self.config.accept_threshold)
+        return least + self.config.place_doubt * math.log1p(sides)
 
     def _near(self, memory: RecoveryMemory, count: int) -> tuple[RecoveryMemory, list[Box]]:
         """The next windows round the last place and the predicted one."""
@@ -233,9 +274,17 @@ class Recovery:
             memory, far_turn=0 if over else start + count, far_round=memory.far_round + over
         ), chosen
 
-    def _look(self, memory: RecoveryMemory, index: int, answer: Found) -> Candidate:
-        known = memory.candidates[index] if index < len(memory.candidates) else None
-        return look_again(known, answer, self.config.accept_threshold, memory.interval_s)
+    def _far_share(self, memory: RecoveryMemory, windows: int) -> int:
+        """How many of the windows look far: half of them, and all but one once the rings are full.
+        """
+        if self.config.mode != 'global':
+            return 0
+        near_first = self.config.frames_per_ring * (self.config.rings + 1)
+        return windows // 2 if memory.frames <= near_first else max(windows - 1, 0)
+
+    @staticmethod
+    def _known(memory: RecoveryMemory, index: int) -> Candidate | None:
+        return memory.candidates[index] if index < len(memory.candidates) else None
 
     def _proven(self, candidate: Candidate) -> bool:
         enough = candidate.proven_s >= self.config.confirm_s - 1e-9

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from siamla_ros import boxes
-from siamla_ros.candidates import Candidate, look_again
+from siamla_ros.candidates import LOOKS, Candidate, Hit, log_odds, look_again
 from siamla_ros.recovery import Outcome, Recovery, RecoveryConfig, RecoveryMemory, Verdict
 from siamla_ros.search_windows import grid, ring
 from siamla_ros.supervisor import Observation, State, Supervisor, SupervisorConfig
@@ -19,7 +19,7 @@ IMAGE = (640, 480)
 LAST = (300.0, 200.0, 40.0, 40.0)
 CONFIG = RecoveryConfig(
     mode='global', crops_per_frame=4, accept_threshold=0.6, hint_threshold=0.3, confirm_frames=3,
-    confirm_s=0.05, rival_ratio=0.8, min_similarity=0.0, rings=2, frames_per_ring=4, window=4.0,
+    confirm_s=0.05, rival_ratio=0.8, place_doubt=0.0, rings=2, frames_per_ring=4, window=4.0,
 )
 RATE_HZ = 30.0
 
@@ -59,7 +59,7 @@ def probe(things: list[Thing], windows, window: float = 4.0) -> list[Answer]:
 
 def search(
     things, frames: int = 60, config: RecoveryConfig = CONFIG, velocity=(0.0, 0.0), last=LAST,
-    similarity=None,
+    recognise=None,
 ) -> tuple[int | None, Verdict, list[int]]:
     """(image of acceptance or None, last verdict, number of windows on each image).
 
@@ -73,10 +73,10 @@ def search(
         spent.append(len(plan.boxes_xywh))
         scene = things(frame) if callable(things) else things
         found = probe(scene, plan.boxes_xywh, config.window)
-        verdict = recovery.judge(plan.memory, found, similarity)
+        verdict = recovery.judge(plan.memory, found, recognise)
         memory = verdict.memory
         if verdict.outcome is Outcome.ACCEPTED:
-            assert found[verdict.index].confidence >= config.accept_threshold
+            assert found[verdict.index].confidence >= config.hint_threshold
             assert verdict.memory.candidates == ()
             return frame, verdict, spent
     return None, verdict, spent
@@ -151,15 +151,44 @@ def test_something_that_jumps_about_is_not_proven():
     assert search(things, frames=60)[0] is None
 
 
+KNOWN = Candidate(LAST, 0.9, log_odds(0.9), looks=5, proven_frames=5, proven_s=0.2)
+
+
+def again(box, chance, interval_s=1 / RATE_HZ, known=KNOWN) -> Candidate:
+    return look_again(Hit(0, Answer(box, 0.9), known), chance, log_odds(0.6), interval_s)
+
+
 def test_a_candidate_that_jumps_is_proven_anew():
-    known = Candidate(LAST, 0.9, proven_frames=5, proven_s=0.2)
-    near = look_again(known, Answer((310.0, 205.0, 40.0, 40.0), 0.9), 0.6, 1 / RATE_HZ)
+    near = again((310.0, 205.0, 40.0, 40.0), 0.9)
     assert (near.proven_frames, near.proven_s) == (6, pytest.approx(0.2 + 1 / RATE_HZ))
-    far = look_again(known, Answer((400.0, 200.0, 40.0, 40.0), 0.9), 0.6, 1 / RATE_HZ)
-    assert (far.proven_frames, far.proven_s) == (1, 0.0)
-    slow = look_again(known, Answer((400.0, 200.0, 40.0, 40.0), 0.9), 0.6, 0.5)
+    far = again((400.0, 200.0, 40.0, 40.0), 0.9)
+    assert (far.looks, far.proven_frames, far.proven_s) == (1, 1, 0.0)
+    slow = again((400.0, 200.0, 40.0, 40.0), 0.9, 0.5)
     assert slow.proven_frames == 6, 'half a second is time enough to get there'
-    assert look_again(known, Answer(LAST, 0.5), 0.6, 1 / RATE_HZ).proven_frames == 0
+
+
+@pytest.mark.parametrize(
+    ('chances', 'proven'),
+    [
+        ([0.9], 6),
+        ([0.5], 6),  # one doubtful look is outweighed by five good ones
+        ([0.2, 0.2, 0.2, 0.2, 0.2], 0),  # a habit of doubt is not
+        ([0.0001], 0),  # nor is one look that shows something else
+        ([0.0001, 0.2, 0.2, 0.9], 0),
+    ],
+)
+def test_proof_is_the_mean_of_the_looks(chances, proven):
+    candidate = KNOWN
+    for chance in chances:
+        candidate = again(LAST, chance, known=candidate)
+    assert candidate.proven_frames == proven
+
+
+def test_old_looks_fade():
+    candidate = replace(KNOWN, looks=1000)
+    for _ in range(3 * LOOKS):
+        candidate = again(LAST, 0.2, known=candidate)
+    assert candidate.log_odds == pytest.approx(log_odds(0.2), abs=0.3)
 
 
 @pytest.mark.parametrize(
@@ -186,17 +215,47 @@ def test_a_thing_of_a_wild_size_is_ignored(size):
     assert verdict.outcome is Outcome.NOTHING
 
 
-def test_appearance_can_be_asked_before_acceptance():
+def test_who_looks_alike_is_not_accepted_however_confident_the_network_is():
+    """The network says 0.9 of all; only recognition tells them apart."""
     asked = []
 
-    def similarity(found):
-        asked.extend(found)
-        return [0.4]
+    def chances(answers):
+        asked.append(len(answers))
+        return [0.95 if answer.box_xywh == LAST else 0.3 for answer in answers]
 
-    assert search([Thing(LAST)], similarity=similarity)[0] is not None and not asked
-    picky = replace(CONFIG, min_similarity=0.5)
-    assert search([Thing(LAST)], config=picky, similarity=similarity)[0] is None and asked
-    assert search([Thing(LAST)], config=picky, similarity=lambda found: [0.6])[0] is not None
+    other = Thing((330.0, 330.0, 40.0, 40.0))
+    assert search([other])[0] is not None, 'without recognition it is taken'
+    assert search([other], recognise=chances)[0] is None
+    assert search([Thing(LAST)], recognise=chances)[0] is not None
+    assert max(asked) <= 3
+
+
+@pytest.mark.parametrize(('place_doubt', 'near', 'far'), [(0.0, True, True), (0.8, True, False)])
+def test_the_further_off_the_more_proof_is_asked(place_doubt, near, far):
+    config = replace(CONFIG, place_doubt=place_doubt)
+    for box, found in ((LAST, near), ((20.0, 20.0, 40.0, 40.0), far)):
+        accepted, _, _ = search(
+            [Thing(box)], config=config, recognise=lambda answers: [0.8] * len(answers)
+        )
+        assert (accepted is not None) == found
+
+
+@pytest.mark.parametrize(('chance', 'kept'), [(0.05, 0), (0.2, 1)])
+def test_who_is_surely_somebody_else_keeps_no_window_from_the_search(chance, kept):
+    recovery = Recovery(CONFIG)
+    plan = recovery.plan(recovery.begin(LAST, 0.0), IMAGE, 0.03)
+    found = probe([Thing(LAST)], plan.boxes_xywh)
+    verdict = recovery.judge(plan.memory, found, lambda answers: [chance] * len(answers))
+    assert len(verdict.memory.candidates) == kept
+
+
+def test_a_coloured_place_is_looked_at_at_once_in_a_global_search_alone():
+    sight = (20.0, 20.0, 50.0, 50.0)
+    for mode, seen in (('global', True), ('local', False)):
+        recovery = Recovery(replace(CONFIG, mode=mode))
+        plan = recovery.plan(recovery.begin(LAST, 0.0), IMAGE, 0.03, sights=[sight])
+        assert (sight in plan.boxes_xywh) == seen
+        assert len(plan.boxes_xywh) <= CONFIG.crops_per_frame
 
 
 @pytest.mark.parametrize(('ms_per_crop', 'windows'), [(0.0, 4), (5.0, 4), (10.0, 2), (99.0, 1)])
@@ -335,10 +394,12 @@ def test_begin_refuses_a_box_that_is_none(box):
 
 
 def lasting(history: list[list[Answer]], config: RecoveryConfig) -> bool:
-    """Whether the last `confirm_frames` images all had an answer above the accept threshold."""
+    """Whether the last `confirm_frames` images all had a promising answer, and one a good one."""
     recent = history[-config.confirm_frames:]
-    return len(recent) == config.confirm_frames and all(
-        any(answer.confidence >= config.accept_threshold for answer in found) for found in recent
+    best = [max((answer.confidence for answer in found), default=0.0) for found in recent]
+    return (
+        len(recent) == config.confirm_frames and min(best) >= config.hint_threshold
+        and max(best) >= config.accept_threshold
     )
 
 

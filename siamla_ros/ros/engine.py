@@ -19,6 +19,7 @@ import numpy as np
 
 from siamla_ros.boxes import BoxError, check_init_box
 from siamla_ros.motion import BoxMotion
+from siamla_ros.recognition import Glance, Recogniser
 from siamla_ros.recovery import Recovery
 from siamla_ros.results import TargetState, TrackResult
 from siamla_ros.ros.frame import Frame
@@ -74,7 +75,8 @@ class Engine:
         """Take over changed parameters; targets stay."""
         self.settings = settings
         self.supervisor = Supervisor(settings.supervisor, settings.recovery.mode != 'off')
-        self.searcher = Searcher(self.tracker, Recovery(settings.recovery))
+        self.recogniser = Recogniser(self.tracker, settings.identity)
+        self.searcher = Searcher(self.tracker, Recovery(settings.recovery), self.recogniser)
 
     def known(self, target_id: str) -> bool:
         """Whether there is such a target, be it still catching up."""
@@ -170,6 +172,7 @@ class Engine:
             id=target_id, label=label, state=state, memory=decision.memory, image_size=size,
             seq=frame.seq, stamp_ns=frame.stamp_ns, motion=BoxMotion.start(box),
             motion_s=frame.stamp_s, trusted_ns=frame.stamp_ns,
+            identity=self.recogniser.begin(image, state),
         )
         given = TrackResult(state.box_xywh, 1.0, 1.0, 1.0, 0.0, state)
         target.apply(decision, given, frame.stamp_ns)
@@ -191,17 +194,38 @@ class Engine:
                     self.supervisor.tick(target.memory, frame.stamp_s), None, frame.stamp_ns
                 )
             else:
-                self._judge(target, result, frame, size)
+                self._judge(target, result, image, frame)
             self._search(target, image, frame)
 
     def _judge(
-        self, target: Target, result: TrackResult, frame: Frame, size: tuple[int, int]
+        self, target: Target, result: TrackResult, image: np.ndarray, frame: Frame
     ) -> None:
+        glance = self._glance(target, result, image)
         seen = Observation(
             stamp_s=frame.stamp_s, confidence=result.confidence, second_peak=result.second_peak,
-            box_xywh=result.box_xywh, image_size=size,
+            box_xywh=result.box_xywh, image_size=(image.shape[1], image.shape[0]),
+            identity=glance.probability,
         )
-        target.apply(self.supervisor.step(target.memory, seen), result, frame.stamp_ns)
+        decision = self.supervisor.step(target.memory, seen)
+        target.identity = self.recogniser.remember(
+            target.identity, glance, result.confidence, decision.template_ok
+        )
+        target.apply(decision, result, frame.stamp_ns)
+
+    def _glance(self, target: Target, result: TrackResult, image: np.ndarray) -> Glance:
+        """Whether the box shows this target, where the confidence does not settle it anyway."""
+        config = self.supervisor.config
+        if result.confidence < config.low_threshold:
+            return Glance()
+        try:
+            return self.recogniser.glance(
+                target.identity, image, target.state, result,
+                doubtful=result.confidence < config.high_threshold,
+                uncertain=target.memory.state is State.UNCERTAIN,
+            )
+        except TRACKER_ERRORS as error:
+            self._report('look', error)
+            return Glance()
 
     def _search(self, target: Target, image: np.ndarray, frame: Frame) -> None:
         """Self-recovery, if it is the target's turn to be searched for."""

@@ -1,8 +1,8 @@
 """The one table of parameters: declaration, validation, YAML and documentation are made from it.
 
-Rows come from typed settings (`NodeSettings`, `SupervisorConfig`, `RecoveryConfig`), so that a
-number, its range and its description are written once. Free of ROS: `parameter_server` declares
-the table on a node.
+Rows come from typed settings (`NodeSettings`, `SupervisorConfig`, `RecoveryConfig`,
+`IdentityConfig`), so that a number, its range and its description are written once. Free of ROS:
+`parameter_server` declares the table on a node.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
+from siamla_ros.identity import IdentityConfig
 from siamla_ros.limits import check_number
 from siamla_ros.recovery import RecoveryConfig
 from siamla_ros.ros.settings import NodeSettings
@@ -20,6 +21,7 @@ GROUPS: tuple[tuple[str, type], ...] = (
     ('', NodeSettings),
     ('supervisor.', SupervisorConfig),
     ('recovery.', RecoveryConfig),
+    ('identity.', IdentityConfig),
 )
 TYPE_NAMES = {bool: 'bool', int: 'int', float: 'double', str: 'string'}
 
@@ -103,6 +105,7 @@ class Settings:
     node: NodeSettings
     supervisor: SupervisorConfig
     recovery: RecoveryConfig
+    identity: IdentityConfig
 
 
 def defaults() -> dict[str, Any]:

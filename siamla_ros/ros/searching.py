@@ -8,6 +8,7 @@ from typing import Protocol
 
 import numpy as np
 
+from siamla_ros.recognition import Recogniser
 from siamla_ros.recovery import Outcome, Recovery
 from siamla_ros.results import TargetState, TrackResult
 from siamla_ros.ros.targets import Box, Target
@@ -28,9 +29,9 @@ class Prober(Protocol):
 class Searcher:
     """Runs searches and remembers what a window costs, to keep to the time budget."""
 
-    def __init__(self, tracker: Prober, recovery: Recovery) -> None:
+    def __init__(self, tracker: Prober, recovery: Recovery, recogniser: Recogniser) -> None:
         self._tracker = tracker
-        self.recovery = recovery
+        self.recovery, self.recogniser = recovery, recogniser
         self.ms_per_crop = 0.0
 
     def look(self, target: Target, image: np.ndarray, stamp_s: float) -> TrackResult | None:
@@ -44,7 +45,9 @@ class Searcher:
                 memory.search_box_xywh, memory.trusted_stamp_s, target.motion.velocity_px_s
             )
         size = (image.shape[1], image.shape[0])
-        plan = self.recovery.plan(target.search, size, stamp_s, self.ms_per_crop)
+        plan = self.recovery.plan(
+            target.search, size, stamp_s, self.ms_per_crop, self._sights(target, image)
+        )
         if not plan.boxes_xywh:
             target.search = plan.memory
             return None
@@ -53,12 +56,22 @@ class Searcher:
         self._note_cost((time.monotonic() - began_s) * 1e3 / len(found))
         verdict = self.recovery.judge(
             plan.memory, found,
-            lambda boxes: self._tracker.similarity(image, target.state, boxes),
+            lambda answers: self.recogniser.probabilities(
+                target.identity, image, target.state, answers
+            ),
         )
         target.search = verdict.memory
         if verdict.outcome is not Outcome.ACCEPTED:
             return None
         return found[verdict.index]
+
+    def _sights(self, target: Target, image: np.ndarray) -> list[Box]:
+        """Where the target's colours are, beside the candidates, which are looked at anyway."""
+        if self.recovery.config.mode != 'global':
+            return []
+        taken = [candidate.box_xywh for candidate in target.search.candidates]
+        box = target.memory.search_box_xywh
+        return self.recogniser.sights(target.identity, image, box, taken)
 
     def _note_cost(self, ms: float) -> None:
         self.ms_per_crop = ms if not self.ms_per_crop else 0.8 * self.ms_per_crop + 0.2 * ms

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+from siamla_ros.identity import Identity
 from siamla_ros.motion import BoxMotion
 from siamla_ros.results import TargetState, TrackResult
 from siamla_ros.supervisor import Decision, Memory, Reason, State
@@ -62,6 +63,7 @@ class Target:
     motion: BoxMotion
     motion_s: float
     trusted_ns: int
+    identity: Identity = Identity()
     result: TrackResult | None = None
     search: Any = None
     output: TargetOutput | None = None

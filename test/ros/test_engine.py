@@ -132,6 +132,64 @@ def test_recovery_finds_the_target_where_it_reappears():
     assert engine.process(film.shoot(123))[0].believed
 
 
+DARKER_BGR = (20, 30, 175)  # the tracker of these tests takes it for the same red
+
+
+class KeenTracker(ColourTracker):
+    """Finds both reds alike, but sees that their looks differ a little."""
+
+    def similarity(self, image_bgr, state, boxes_xywh):
+        return [
+            1.0 - abs(int(image_bgr[int(y + h / 2), int(x + w / 2), 2]) - 230) / 200
+            for x, y, w, h in boxes_xywh
+        ]
+
+
+@pytest.mark.parametrize(('identity', 'taken'), [(True, False), (False, True)])
+def test_who_looks_alike_to_the_tracker_is_not_taken_for_the_target(identity, taken):
+    engine, film = started(KeenTracker(), recovery__mode='local', identity__enabled=identity)
+    for _ in range(30):
+        engine.process(film.shoot(100))
+    lose(engine, film)
+    believed = [
+        engine.process(film.shoot(120, colour=DARKER_BGR))[0].believed for _ in range(40)
+    ]
+    assert any(believed) == taken
+    for _ in range(20):
+        output, = engine.process(film.shoot(110))
+    assert output.believed, 'the target itself is'
+
+
+def test_a_switch_while_tracking_is_noticed():
+    engine, film = started(KeenTracker(), supervisor__identity_threshold=0.5)
+    for _ in range(30):
+        assert engine.process(film.shoot(100))[0].believed
+    outputs = [engine.process(film.shoot(100, colour=DARKER_BGR))[0] for _ in range(20)]
+    assert not outputs[-1].believed
+    assert Reason.DISTRACTOR in [output.reason for output in outputs]
+
+
+def test_what_is_remembered_is_bounded_and_a_new_box_begins_anew():
+    engine, film = started()
+    for _ in range(200):
+        engine.process(film.shoot(100))
+    known = engine.targets['red'].identity
+    assert known.likeness.count > 10
+    assert len(known.views) <= engine.settings.identity.views
+    engine.start('red', 'square', (100, 100, SIDE, SIDE), film.shoot(100), live=True)
+    assert engine.targets['red'].identity.likeness.count == 0
+
+
+def test_looks_that_fail_are_survived_and_reported():
+    class Blind(ColourTracker):
+        def similarity(self, image_bgr, state, boxes_xywh):
+            raise RuntimeError('CUDA out of memory')
+
+    engine, film = started(Blind())
+    believed = [engine.process(film.shoot(100))[0].believed for _ in range(40)]
+    assert all(believed) and engine.errors > 0 and 'look' in engine.last_error
+
+
 def test_without_recovery_only_a_new_box_brings_it_back():
     engine, film = started(recovery__mode='off')
     lose(engine, film)

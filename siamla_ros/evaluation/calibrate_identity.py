@@ -1,0 +1,111 @@
+"""Fit what `identity` and `recovery` decide by to the weights at hand, on validation material.
+
+    python -m siamla_ros.evaluation.calibrate_identity --data TRAIN --clips CLIPS \\
+        --output thresholds.yaml
+
+The node's own engine runs through validation episodes with a recovery that never accepts; whatever
+it looks at is recorded with the truth. From that follow, in this order,
+
+* what is usual for well-tracked targets: confidence, similarity, colour and their spreads;
+* the weights of the three deviations: a logistic regression, every episode counting the same;
+* `recovery.accept_threshold`: the recorded looks are judged anew at each value; of the values at
+  which at most `--wrong-share` of the finds are wrong and that find nearly as many targets within
+  30 frames as any of these, the strictest;
+* `supervisor.identity_threshold`: at most `--doubt-share` of the looks at rightly tracked targets
+  fall below it.
+
+Nothing of it may run on the sequences that results are reported on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from siamla_ros.evaluation import suites
+from siamla_ros.evaluation.identity_fit import Fit, fit
+from siamla_ros.evaluation.identity_records import Story, record
+from siamla_ros.evaluation.scenarios import Episode
+from siamla_ros.evaluation.validation_episodes import (
+    clip_episodes,
+    clip_scenes,
+    synthetic_episodes,
+)
+from siamla_ros.tracker import Tracker, load_tracker
+
+TABLE = Path(__file__).resolve().parents[2] / "config" / "validation_clips.csv"
+
+
+def as_yaml(result: Fit) -> str:
+    """Parameters for the node, with what they did on the records as comments."""
+    lines = [f"# {line}" for line in result.report]
+    lines += ["/**:", "  ros__parameters:"]
+    groups = {
+        "supervisor": {"identity_threshold": result.identity_threshold},
+        "recovery": {"accept_threshold": result.accept_threshold},
+        "identity": result.identity,
+    }
+    for group, values in groups.items():
+        lines.append(f"    {group}:")
+        lines += [f"      {name}: {value:.4g}" for name, value in values.items()]
+    return "\n".join(lines) + "\n"
+
+
+def stories(
+    tracker: Tracker, args: argparse.Namespace, every: int = 1
+) -> Iterable[Story]:
+    """Record every episode; the frames are made one episode at a time."""
+    parts: list[Iterable[Episode]] = []
+    if args.data:
+        parts.append(synthetic_episodes(args.data, args.synthetic, args.seed))
+    if args.clips:
+        scenes = clip_scenes(args.clips, args.table, tracker)
+        parts.append(clip_episodes(scenes, args.seed))
+    chosen = itertools.islice(itertools.chain(*parts), 0, None, every)
+    with suites.progress("episodes", 0, args.quiet) as bar:
+        for episode in chosen:
+            bar.set_description(episode.sequence.name)
+            yield record(tracker, episode)
+            bar.update()
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Command line; 2 when the material cannot be used."""
+    parser = argparse.ArgumentParser(
+        prog="siamla_ros.evaluation.calibrate_identity", description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )  # fmt: skip
+    parser.add_argument("--data", type=Path, help="training pack, for synthetic episodes")
+    parser.add_argument("--clips", type=Path, help="folder of unlabelled clips")
+    parser.add_argument("--table", type=Path, default=TABLE, help="CSV of their targets")
+    parser.add_argument("--model", default="default", help="name or checkpoint")
+    parser.add_argument("--synthetic", type=int, default=24, help="synthetic episodes")
+    parser.add_argument("--every", type=int, default=1, help="take every n-th episode only")
+    parser.add_argument("--wrong-share", type=float, default=0.02, help="of the finds")
+    parser.add_argument("--doubt-share", type=float, default=0.001, help="of right looks")
+    parser.add_argument("--seed", type=int, default=5)
+    parser.add_argument("--threads", type=int, default=2, help="of the network")
+    parser.add_argument("--output", type=Path, help="YAML file (default: standard output)")
+    parser.add_argument("--quiet", action="store_true", help="no progress bar")
+    args = parser.parse_args(arguments)
+    if not (args.data or args.clips):
+        parser.error("neither --data nor --clips is given, at least one is needed")
+    try:
+        tracker = load_tracker(args.model, "cpu", threads=args.threads)
+        told = list(stories(tracker, args, args.every))
+        text = as_yaml(fit(told, args.wrong_share, args.doubt_share))
+    except (OSError, ValueError) as error:
+        print(error, file=sys.stderr)
+        return 2
+    if args.output is None:
+        print(text, end="")
+    else:
+        args.output.write_text(text, encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,230 @@
+"""Is this the same thing? Each target is compared with what it has looked like so far.
+
+What separates a target from its look-alikes differs from target to target: one man in dark clothes
+keeps a template similarity of 0.9 while he turns, another falls to 0.7. So nothing is compared with
+a constant. While a target is surely tracked, an `Identity` gathers how confident the network is of
+it, how like its first template it stays, and its colours; a candidate is then measured in standard
+deviations from that. A logistic model turns the three deviations into the probability that the
+candidate is the target. Its weights are fitted by `calibration` on validation material.
+
+    identity = learn(config, identity, look)         # on trusted frames of TRACKING, now and then
+    p = probability(config, identity, look)          # of a candidate, or of a doubtful frame
+
+Pure: no torch, no ROS, no image; everything is immutable and bounded.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
+
+from siamla_ros.appearance import Colours, colour_likeness
+from siamla_ros.limits import bounded, check_fields, switch
+
+# Better than usual must not make up for much that is worse, and one kind of evidence alone (colours
+# under another light) must not decide: -6 did best on scenes held out of the fit, of -6 to -25.
+LEAST_Z, MOST_Z = -6.0, 2.0
+FORGETTING = 30  # looks after which a spread forgets as fast as it learns
+EXTREME = 1e-3  # confidences are cut here before their logit is taken
+
+
+@dataclass(frozen=True)
+class IdentityConfig:
+    """The memory of a look and its model; every field is also a ROS parameter (docs/tuning.md)."""
+
+    enabled: bool = switch(True, 'compare candidates and doubtful frames with the target so far')
+    learn_frames: int = bounded(
+        9, 1, 1000, 'trusted frames from one look that is remembered to the next'
+    )
+    views: int = bounded(8, 1, 64, 'colour descriptions kept of a target')
+    prior_looks: float = bounded(
+        5.0, 0.0, 1000.0, "weight of the usual spreads below against the target's own, in looks"
+    )
+    usual_confidence: float = bounded(
+        3.93, -10.0, 10.0, 'logit of the confidence of targets that are tracked well'
+    )
+    confidence_spread: float = bounded(0.408, 0.01, 10.0, 'its standard deviation within a target')
+    usual_likeness: float = bounded(
+        0.803, 0.0, 1.0, 'template similarity of targets that are tracked well'
+    )
+    likeness_spread: float = bounded(0.0511, 0.001, 1.0, 'its standard deviation within a target')
+    usual_colour: float = bounded(
+        0.969, 0.0, 1.0, 'colour similarity of targets that are tracked well'
+    )
+    colour_spread: float = bounded(0.0245, 0.001, 1.0, 'its standard deviation within a target')
+    confidence_weight: float = bounded(0.68, 0.0, 10.0, 'log odds a deviation of confidence')
+    likeness_weight: float = bounded(0.63, 0.0, 10.0, 'log odds a deviation of similarity')
+    colour_weight: float = bounded(0.93, 0.0, 10.0, 'log odds a deviation of colour')
+    bias: float = bounded(7.39, -20.0, 20.0, 'log odds of a candidate that looks as usual')
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+
+
+class Look(NamedTuple):
+    """What one box shows: confidence of the network, similarity to the target's first template,
+    both in [0, 1], and colours (None where the box shows too little of the image).
+    """
+
+    confidence: float
+    likeness: float
+    colours: Colours | None
+
+
+class Spread(NamedTuple):
+    """Mean and variance of what has been seen; old values fade after `FORGETTING` of them."""
+
+    count: int = 0
+    mean: float = 0.0
+    variance: float = 0.0
+
+    def more(self, value: float) -> Spread:
+        """One value more."""
+        count = self.count + 1
+        share = 1.0 / min(count, FORGETTING)
+        step = value - self.mean
+        mean = self.mean + share * step
+        return Spread(count, mean, (1.0 - share) * (self.variance + share * step * step))
+
+    def deviation(self, value: float, mean: float, spread: float, weight: float) -> float:
+        """How many standard deviations a value lies above what is usual for this target.
+
+        mean, spread, weight: what is usual for targets at large, and for how many values it counts
+        in the spread. The mean is the target's own as soon as it has one.
+        """
+        seen = min(self.count, FORGETTING)
+        own = self.mean if seen else mean
+        total = seen + weight
+        variance = (seen * self.variance + weight * spread**2) / total if total else spread**2
+        z = (value - own) / math.sqrt(max(variance, 1e-8))
+        return min(max(z, LEAST_Z), MOST_Z)
+
+
+@dataclass(frozen=True)
+class Identity:
+    """What a target has looked like so far.
+
+    views: its colours at different times, the first of them for ever. frames: since the last look.
+    """
+
+    views: tuple[Colours, ...] = field(default=(), repr=False)
+    confidence: Spread = Spread()
+    likeness: Spread = Spread()
+    colour: Spread = Spread()
+    frames: int = 0
+
+
+class Measured(NamedTuple):
+    """A look against one target: logit of the confidence, similarity to the first template, and
+    colour similarity to the likest view (None where there is nothing to compare).
+    """
+
+    confidence: float
+    likeness: float
+    colour: float | None
+
+
+class Deviations(NamedTuple):
+    """Of one look from what is usual for the target, in standard deviations."""
+
+    confidence: float
+    likeness: float
+    colour: float
+
+
+def waited(identity: Identity, looked: bool) -> Identity:
+    """A frame that is not trusted enough to learn from."""
+    return replace(identity, frames=0 if looked else identity.frames + 1)
+
+
+def passed(identity: Identity, confidence: float) -> Identity:
+    """A trusted frame that was not looked at."""
+    spread = identity.confidence.more(_logit(confidence))
+    return replace(identity, frames=identity.frames + 1, confidence=spread)
+
+
+def learn(config: IdentityConfig, identity: Identity, look: Look) -> Identity:
+    """Remember a look at the target, from a frame that is trusted."""
+    identity = replace(passed(identity, look.confidence), frames=0)
+    colour, views = identity.colour, identity.views
+    if look.colours is not None:
+        likest = _likest(views, look.colours)
+        colour = colour.more(likest[0]) if views else colour
+        views = _with_view(views, look.colours, likest[1], config.views)
+    return replace(
+        identity, views=views, colour=colour, likeness=identity.likeness.more(look.likeness)
+    )
+
+
+def begun(first: Colours | None) -> Identity:
+    """The identity of a target of which only the first image is known."""
+    return Identity(views=() if first is None else (first,))
+
+
+def measured(identity: Identity, look: Look) -> Measured:
+    """Compare a look with what is remembered."""
+    colour = None
+    if look.colours is not None and identity.views:
+        colour = _likest(identity.views, look.colours)[0]
+    return Measured(_logit(look.confidence), look.likeness, colour)
+
+
+def deviations(config: IdentityConfig, identity: Identity, seen: Measured) -> Deviations:
+    """How far a look is from what is usual for the target; 0 where nothing can be said."""
+    weight = config.prior_looks
+    return Deviations(
+        identity.confidence.deviation(
+            seen.confidence, config.usual_confidence, config.confidence_spread, weight
+        ),
+        identity.likeness.deviation(
+            seen.likeness, config.usual_likeness, config.likeness_spread, weight
+        ),
+        0.0 if seen.colour is None else identity.colour.deviation(
+            seen.colour, config.usual_colour, config.colour_spread, weight
+        ),
+    )
+
+
+def log_odds(config: IdentityConfig, identity: Identity, look: Look) -> float:
+    """Evidence that a look shows the target: 0 is undecided."""
+    return weighed(config, deviations(config, identity, measured(identity, look)))
+
+
+def weighed(config: IdentityConfig, z: Deviations) -> float:
+    """Log odds of deviations."""
+    return (
+        config.bias + config.confidence_weight * z.confidence
+        + config.likeness_weight * z.likeness + config.colour_weight * z.colour
+    )
+
+
+def probability(config: IdentityConfig, identity: Identity, look: Look) -> float:
+    """That a look shows the target, [0, 1]."""
+    return 1.0 / (1.0 + math.exp(-min(max(log_odds(config, identity, look), -30.0), 30.0)))
+
+
+def _likest(views: Sequence[Colours], colours: Colours) -> tuple[float, int]:
+    """The greatest likeness to a view, and which; (0, -1) without views."""
+    found = [(colour_likeness(view, colours), index) for index, view in enumerate(views)]
+    return max(found, default=(0.0, -1))
+
+
+def _with_view(
+    views: tuple[Colours, ...], colours: Colours, likest: int, most: int
+) -> tuple[Colours, ...]:
+    """With one more view; where there are enough, it replaces the one that it is likest to (or
+    the second, as the first stays for ever).
+    """
+    if len(views) < most:
+        return (*views, colours)
+    if len(views) == 1:
+        return views
+    place = max(likest, 1)
+    return (*views[:place], colours, *views[place + 1:])
+
+
+def _logit(confidence: float) -> float:
+    value = min(max(confidence, EXTREME), 1.0 - EXTREME)
+    return math.log(value / (1.0 - value))

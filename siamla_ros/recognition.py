@@ -1,0 +1,106 @@
+"""Looks at a target through the tracker's eyes: what `identity` needs of an image.
+
+A look costs one template crop of the network and a small histogram. On frames that are trusted one
+is taken every `learn_frames`; on doubtful ones a few more often, and on every image while the
+target is UNCERTAIN or searched for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
+
+import numpy as np
+
+from siamla_ros import boxes, identity
+from siamla_ros.appearance import coloured_place, colours
+from siamla_ros.candidates import Found
+from siamla_ros.evidence import Box
+from siamla_ros.identity import Identity, IdentityConfig, Look
+from siamla_ros.results import TargetState
+
+HASTE = 3  # a doubtful frame is looked at so many times sooner than a good one
+ENLARGED = 1.25  # the window laid over a coloured place: its centre is known roughly only
+LEARN_FROM = 0.5  # probability of being the target below which a look teaches nothing
+SMALLEST_PX = 2.0  # side of a box that shows nothing
+
+
+class Seer(Protocol):
+    """What is needed of the tracker."""
+
+    def similarity(
+        self, image_bgr: np.ndarray, state: TargetState, boxes_xywh: Sequence[Box]
+    ) -> list[float]: ...
+
+
+class Glance(NamedTuple):
+    """A look, and the probability that it shows the target: 1 where nobody looked."""
+
+    probability: float = 1.0
+    look: Look | None = None
+
+
+class Recogniser:
+    """Compares boxes with a target; holds the tracker and a configuration and nothing else."""
+
+    def __init__(self, tracker: Seer, config: IdentityConfig | None = None) -> None:
+        self._tracker = tracker
+        self.config = config or IdentityConfig()
+
+    def begin(self, image_bgr: np.ndarray, state: TargetState) -> Identity:
+        """The identity of a target that was just initialised."""
+        known = self.config.enabled and min(state.box_xywh[2:]) >= SMALLEST_PX
+        return identity.begun(colours(image_bgr, state.box_xywh) if known else None)
+
+    def glance(
+        self, known: Identity, image_bgr: np.ndarray, state: TargetState, answer: Found,
+        doubtful: bool = False, uncertain: bool = False,
+    ) -> Glance:
+        """Look at the box of a tracked target, if it is time to.
+
+        doubtful: the network is not sure of this frame. uncertain: the target is not believed.
+        """
+        wait = 1 if uncertain else self.config.learn_frames // (HASTE if doubtful else 1)
+        small = min(answer.box_xywh[2:]) < SMALLEST_PX
+        if not self.config.enabled or small or known.frames + 1 < wait:
+            return Glance()
+        look = self._look(image_bgr, state, answer)
+        return Glance(identity.probability(self.config, known, look), look)
+
+    def remember(
+        self, known: Identity, glance: Glance, confidence: float, trusted: bool
+    ) -> Identity:
+        """The identity after a frame on which the target was tracked."""
+        if not trusted or glance.probability < LEARN_FROM:
+            return identity.waited(known, looked=glance.look is not None)
+        if glance.look is None:
+            return identity.passed(known, confidence)
+        return identity.learn(self.config, known, glance.look)
+
+    def probabilities(
+        self, known: Identity, image_bgr: np.ndarray, state: TargetState, answers: Sequence[Found]
+    ) -> list[float]:
+        """That each answer shows the target; the bare confidence where identity is switched off."""
+        if not self.config.enabled:
+            return [answer.confidence for answer in answers]
+        return [
+            identity.probability(self.config, known, self._look(image_bgr, state, answer))
+            if min(answer.box_xywh[2:]) >= SMALLEST_PX else 0.0
+            for answer in answers
+        ]
+
+    def sights(
+        self, known: Identity, image_bgr: np.ndarray, lost_box_xywh: Box,
+        but: Sequence[Box] = (),
+    ) -> list[Box]:
+        """Boxes, at most one, where the target's colours are seen; but: where not to look."""
+        if not self.config.enabled or not known.views:
+            return []
+        w, h = lost_box_xywh[2:]
+        target = np.mean(known.views, axis=0)
+        place = coloured_place(image_bgr, target, (w, h), but)
+        return [] if place is None else [boxes.from_center(*place, w * ENLARGED, h * ENLARGED)]
+
+    def _look(self, image_bgr: np.ndarray, state: TargetState, answer: Found) -> Look:
+        likeness = self._tracker.similarity(image_bgr, state, [answer.box_xywh])[0]
+        return Look(answer.confidence, likeness, colours(image_bgr, answer.box_xywh))
