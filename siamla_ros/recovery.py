@@ -11,9 +11,9 @@
 * Proof: a promising answer becomes a candidate, which is then looked at on every image from its own
   box. What is asked is the probability that it is *this* target (`identity`; without it, the
   network's confidence). It is accepted once the mean of its looks has kept above
-  `accept_threshold`, and further above it the further off it is, for `confirm_frames` images in a row and `confirm_s`
-  seconds, unless another candidate elsewhere is nearly as good. One that turns out to be something
-  else is dropped, so that it does not keep windows from the search.
+  `accept_threshold`, and further above it the further off it is, for `confirm_frames` images in a
+  row and `confirm_s` seconds, unless another candidate elsewhere is nearly as good. One that turns
+  out to be something else is dropped, so that it does not keep windows from the search.
 
 Pure: no torch, no ROS, no clock; memory is immutable.
 """
