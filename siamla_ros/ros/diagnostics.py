@@ -13,6 +13,7 @@ from siamla_ros.ros.stats import Latency, Snapshot
 
 OK, WARN, ERROR = DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.ERROR
 ODD_LATENCY_MS = 60_000.0
+MISSED_SHARE = 0.1  # of the images received, from which misses are worth a warning
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,7 @@ class Health:
     :param failure: why the node could not be configured; empty if it could
     :param silent_s: seconds since the last image, infinite before the first
     :param received_hz: over the last period
+    :param missed: images that were published but did not get to the callback
     """
 
     name: str
@@ -42,6 +44,10 @@ class Health:
     new_bad_images: int = 0
     qos_problems: tuple[str, ...] = ()
     buffer: str = ''
+    missed: int = 0
+    lost_in_transport: int = 0
+    new_missed: int = 0
+    period_s: float = 1.0
 
 
 def diagnostic_array(stamp: Time, health: Health) -> DiagnosticArray:
@@ -58,6 +64,8 @@ def _source(health: Health) -> DiagnosticStatus:
         'topic': health.image_topic,
         'publishers': health.publishers,
         'received': counts.get('received', 0),
+        'missed before the node took them': health.missed,
+        'of these lost in transport': health.lost_in_transport,
         'received Hz': f'{health.received_hz:.1f}',
         'bad images': counts.get('bad_image', 0),
         'time jumps': counts.get('time_jump', 0),
@@ -82,6 +90,11 @@ def _source_verdict(health: Health) -> tuple[bytes, str]:
         return WARN, f'no image on {health.image_topic} for {health.silent_s:.1f} s'
     if health.new_bad_images:
         return ERROR, f'{health.new_bad_images} images could not be used, the log says why'
+    if health.new_missed > MISSED_SHARE * health.received_hz * health.period_s + 1:
+        return WARN, (
+            f'{health.new_missed} images were published but missed, {health.received_hz:.1f} a '
+            'second received: the processor is busy, or transport loses them'
+        )
     return OK, f'{health.received_hz:.1f} images a second'
 
 

@@ -31,6 +31,7 @@ class HealthMonitor:
         self._targets: dict[str, int] = {}
         self._last_image_s = -math.inf
         self._before = (time.monotonic(), Snapshot(), 0)
+        self._missed_before = 0
 
     def report_qos(self, text: str) -> None:
         """A QoS incompatibility, in plain words; logged once."""
@@ -65,6 +66,8 @@ class HealthMonitor:
         before_s, before, errors_before = self._before
         self._before = (now_s, snapshot, errors)
         period_s = max(now_s - before_s, 1e-3)
+        missed = source.missed if source else 0
+        new_missed, self._missed_before = max(missed - self._missed_before, 0), missed
 
         def new(name: str) -> int:
             return snapshot.counts.get(name, 0) - before.counts.get(name, 0)
@@ -81,6 +84,8 @@ class HealthMonitor:
             silent_s=now_s - self._last_image_s,
             source_timeout_s=node.settings.node.source_timeout_s,
             received_hz=new('received') / period_s, processed_hz=new('processed') / period_s,
-            new_bad_images=new('bad_image'), qos_problems=tuple(self._qos_problems),
+            missed=missed, lost_in_transport=source.lost_in_transport if source else 0,
+            new_missed=new_missed, period_s=period_s, new_bad_images=new('bad_image'),
+            qos_problems=tuple(self._qos_problems),
             buffer=f'{len(worker.buffer)} ({worker.buffer.nbytes / 1e6:.0f} MB)' if worker else '0',
         )

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,9 @@ from siamla_ros.ros import qos
 from siamla_ros.ros.frame import COMPRESSED, Frame
 from siamla_ros.ros.qos_events import subscription_events
 from siamla_ros.ros.raw_image import LayoutError, parse_image
+from siamla_ros.ros.running import InvalidHandle
+
+UNNUMBERED = 2**64 - 1  # what the middleware says where it does not number messages
 
 
 def frame_from_image(message: Image, seq: int = 0) -> Frame:
@@ -41,6 +44,26 @@ def frame_from_compressed(message: CompressedImage, seq: int = 0) -> Frame:
     )
 
 
+class Gaps:
+    """Counts messages that never reached the callback, by the numbers that their publisher gave.
+
+    Free of ROS; one publisher at a time: where there are several their numbers say nothing.
+    """
+
+    LONGEST = 10_000  # a longer gap is another publisher, not a loss
+
+    def __init__(self) -> None:
+        self.missed = 0
+        self._last = 0
+
+    def see(self, number: int, alone: bool) -> None:
+        """A message arrived. alone: there is no other publisher."""
+        gap = number - self._last - 1
+        if alone and self._last and 0 < gap <= self.LONGEST:
+            self.missed += gap
+        self._last = number if alone else 0
+
+
 class ImageSource:
     """Subscribes to `image` (or `image/compressed`) and hands every frame to `sink`."""
 
@@ -52,16 +75,21 @@ class ImageSource:
         self._node, self._sink = node, sink
         self._numbers = itertools.count(1)
         self._raw_works = True
+        self._gaps = Gaps()
+        self._publishers, self._counted_s = 0, float('-inf')
+        self.lost_in_transport = 0
         # A group of its own: images do not wait for others, and rclpy leaves a group blocked
         # whose entity is destroyed while ready.
         group = MutuallyExclusiveCallbackGroup()
-        compressed = transport == 'compressed'
+        compressed = self._compressed = transport == 'compressed'
         topic = 'image/compressed' if compressed else 'image'
         self.subscription = node.create_subscription(
             CompressedImage if compressed else Image, topic,
-            self._on_compressed if compressed else self._on_raw,
+            self._on_message,
             profile or qos.image_in(), raw=not compressed, callback_group=group,
-            event_callbacks=subscription_events(node.resolve_topic_name(topic), report),
+            event_callbacks=subscription_events(
+                node.resolve_topic_name(topic), report, self._on_lost
+            ),
             qos_overriding_options=qos.overridable(),
         )
 
@@ -74,29 +102,83 @@ class ImageSource:
         """How many publishers there are."""
         return self._node.count_publishers(self.topic)
 
+    @property
+    def missed(self) -> int:
+        """Images that were published but never came to a callback: lost in transport, or replaced
+        by a newer one before this process had the time to take them. 0 where ROS does not number
+        messages (Humble), or several publish.
+        """
+        return self._gaps.missed
+
+    def _on_lost(self, total: int) -> None:
+        self.lost_in_transport = total
+
+    def _number(self, info: Any) -> None:
+        """Look at the number that the publisher gave a message; the graph is asked once a second.
+        """
+        number = info.get('publication_sequence_number') if isinstance(info, dict) else getattr(
+            info, 'publication_sequence_number', None)
+        if not number or number >= UNNUMBERED:
+            return
+        now_s = time.monotonic()
+        if now_s - self._counted_s > 1.0:
+            self._publishers, self._counted_s = self.publishers(), now_s
+        self._gaps.see(number, self._publishers <= 1)
+
     def destroy(self) -> None:
         """End the subscription."""
         self._node.destroy_subscription(self.subscription)
 
-    def _on_raw(self, data: bytes) -> None:
+    def _on_message(self, message: Any, info: Any) -> None:
+        """One image, and all others that wait: the last of them is worked on, the others are only
+        kept for init boxes of the past. Taken one by one by the executor they would be as many
+        steps behind the camera.
+        """
+        frames = []
+        for data, about in [(message, info), *self._waiting()]:
+            self._number(about)
+            frame = self._frame(data)
+            if frame is not None:
+                frames.append(frame)
+        for frame in frames:
+            self._sink(frame)
+
+    def _waiting(self) -> Iterator[tuple[Any, Any]]:
+        """Messages that have come in the meantime, oldest first."""
+        try:
+            subscription = self.subscription
+            handle, kind, raw = subscription.handle, subscription.msg_type, subscription.raw
+            while True:
+                with handle:  # it may be destroyed by a lifecycle transition in between
+                    taken = handle.take_message(kind, raw)
+                if not taken:
+                    return
+                yield taken[0], taken[1]
+        except (InvalidHandle, AttributeError):
+            return  # destroyed, or this is called before __init__ has assigned it
+
+    def _frame(self, data: Any) -> Frame | None:
+        """None if it cannot be deserialized, which is reported."""
+        seq = next(self._numbers)
+        if self._compressed:
+            return frame_from_compressed(data, seq)
+        reason = ''
         if self._raw_works:
             try:
-                self._sink(parse_image(data, next(self._numbers)))
-                return
+                return parse_image(data, seq)
             except LayoutError as error:
-                self._raw_works = False
-                self._node.get_logger().warning(
-                    f'serialized image not laid out as expected ({error}); from now on it is '
-                    'deserialized the normal, slower way'
-                )
+                reason = str(error)
         try:
             message = deserialize_message(data, Image)
         except RuntimeError as error:
             self._node.get_logger().error(
                 f'image refused, it cannot be deserialized: {error}', throttle_duration_sec=1.0
             )
-            return
-        self._sink(frame_from_image(message, next(self._numbers)))
-
-    def _on_compressed(self, message: CompressedImage) -> None:
-        self._sink(frame_from_compressed(message, next(self._numbers)))
+            return None
+        if self._raw_works:
+            self._raw_works = False
+            self._node.get_logger().warning(
+                f'serialized image not laid out as expected ({reason}); from now on it is '
+                'deserialized the normal, slower way'
+            )
+        return frame_from_image(message, seq)

@@ -21,8 +21,11 @@ def _profile(
 
 
 def image_in() -> QoSProfile:
-    """Images to work on: best effort matches every camera, and only the newest one matters."""
-    return _profile(1, ReliabilityPolicy.BEST_EFFORT)
+    """Images to work on: best effort matches every camera. Only the newest one is worked on, but
+    with a depth of 1 those that come while the process waits for a processor would vanish uncounted
+    and would be missing from the ring of recent images.
+    """
+    return _profile(8, ReliabilityPolicy.BEST_EFFORT)
 
 
 def image_record() -> QoSProfile:

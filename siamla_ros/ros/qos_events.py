@@ -24,9 +24,19 @@ def _reporter(
     return on_incompatible
 
 
-def subscription_events(topic: str, report: Callable[[str], None]) -> Any:
-    """Event callbacks of a subscription that report in plain words."""
-    return SubscriptionEventCallbacks(incompatible_qos=_reporter(topic, 'subscription', report))
+def subscription_events(
+    topic: str, report: Callable[[str], None], lost: Callable[[int], None] | None = None
+) -> Any:
+    """Event callbacks of a subscription that report in plain words.
+
+    :param lost: told how many messages were lost in transport so far; not with every middleware
+    """
+    callbacks = SubscriptionEventCallbacks(
+        incompatible_qos=_reporter(topic, 'subscription', report)
+    )
+    if lost is not None:
+        callbacks.message_lost = lambda event: lost(event.total_count)
+    return callbacks
 
 
 def publisher_events(topic: str, report: Callable[[str], None]) -> Any:
