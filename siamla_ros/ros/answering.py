@@ -9,6 +9,8 @@ from typing import NamedTuple
 
 from siamla_ros.ros.targets import Box
 
+FAR_PX, TINY_PX = 1e6, 0.1
+
 
 @dataclass(frozen=True)
 class Candidate:
@@ -146,8 +148,8 @@ def _by_distance(fits: list[int], distances: list[float], rules: AnswerRules) ->
 
 
 def is_box(box_xywh: Box) -> bool:
-    """Finite, with an area."""
-    return all(math.isfinite(value) for value in box_xywh) and min(box_xywh[2:]) > 0.0
+    """Finite, and of a size and place that pixels can have: nothing overflows later."""
+    return max(map(abs, box_xywh)) <= FAR_PX and min(box_xywh[2:]) >= TINY_PX
 
 
 def _side(box_xywh: Box) -> float:

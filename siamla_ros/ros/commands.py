@@ -13,7 +13,14 @@ from std_srvs.srv import Trigger
 from vision_msgs.msg import Detection2D
 
 from siamla_ros.ros import qos
-from siamla_ros.ros.inits import InitCode, InitError, InitOutcome, InitRequest, check_id
+from siamla_ros.ros.inits import (
+    InitCode,
+    InitError,
+    InitOutcome,
+    InitRequest,
+    check_id,
+    check_label,
+)
 from siamla_ros.ros.messages import box_of, label_of, stamp_ns_of
 from siamla_ros.ros.qos_events import subscription_events
 from siamla_ros.srv import ClearTarget, InitTarget
@@ -59,12 +66,12 @@ class Commands:
         self, detection: Detection2D, answer: Callable[[InitOutcome], None], patient: bool
     ) -> None:
         try:
-            target_id = check_id(detection.id)
+            target_id, label = check_id(detection.id), check_label(label_of(detection))
         except InitError as error:
             answer(InitOutcome(error.code, str(error), detection.id))
             return
         self._tracking.submit(InitRequest(
-            id=target_id, label=label_of(detection), box_xywh=box_of(detection.bbox),
+            id=target_id, label=label, box_xywh=box_of(detection.bbox),
             stamp_ns=stamp_ns_of(detection.header.stamp), answer=answer, patient=patient,
         ))
 

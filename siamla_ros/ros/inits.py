@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
+import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 
 from siamla_ros.boxes import BoxError
 
 DEFAULT_ID = 'target'
 MAX_ID_LENGTH = 128
+FARTHEST_PX = 1e6  # beyond any image; what is larger still would overflow
 
 
 class InitCode(IntEnum):
@@ -82,6 +84,44 @@ class InitRequest:
     patient: bool = False
 
 
+class Pending:
+    """Counts the init boxes that were passed on and not answered yet; thread-safe."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit, self._lock, self._count = limit, threading.Lock(), 0
+
+    @property
+    def full(self) -> bool:
+        """Whether there is no room for one more."""
+        return self._count >= self._limit
+
+    def note(self, request: InitRequest) -> InitRequest:
+        """The same request, counted until its `answer` is called."""
+        self._add(1)
+
+        def answer(outcome: InitOutcome) -> None:
+            self._add(-1)
+            request.answer(outcome)
+
+        return replace(request, answer=answer)
+
+    def _add(self, number: int) -> None:
+        with self._lock:
+            self._count += number
+
+
+def check_label(text: str) -> str:
+    """A label as it is: every status carries it.
+
+    :raises InitError: too long
+    """
+    if len(text) > MAX_ID_LENGTH:
+        raise InitError(
+            InitCode.BAD_ID, f'label has {len(text)} characters, must have at most {MAX_ID_LENGTH}'
+        )
+    return text
+
+
 def check_id(text: str) -> str:
     """A usable id: `DEFAULT_ID` for an empty one.
 
@@ -109,6 +149,11 @@ def check_numbers(box_xywh: tuple[float, float, float, float]) -> None:
     if not all(math.isfinite(value) for value in box_xywh):
         raise InitError(
             InitCode.BOX_NOT_FINITE, f'bbox x,y,w,h = {text}: every value must be finite'
+        )
+    if max(map(abs, box_xywh)) > FARTHEST_PX:
+        raise InitError(
+            InitCode.BOX_OUTSIDE,
+            f'bbox x,y,w,h = {text}: every value must lie within +-{FARTHEST_PX:g} pixels',
         )
     if min(box_xywh[2:]) <= 0.0:
         raise InitError(

@@ -22,7 +22,7 @@ from siamla_ros.ros.engine import Engine, TrackerLike
 from siamla_ros.ros.frame import Frame
 from siamla_ros.ros.health import HealthMonitor
 from siamla_ros.ros.image_source import ImageSource
-from siamla_ros.ros.inits import InitCode, InitOutcome, InitRequest
+from siamla_ros.ros.inits import InitCode, InitOutcome, InitRequest, Pending
 from siamla_ros.ros.outputs import Outputs
 from siamla_ros.ros.parameter_server import ParameterServer
 from siamla_ros.ros.parameters import Settings
@@ -35,6 +35,7 @@ from siamla_ros.ros.worker import Worker
 SUCCESS, FAILURE = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FAILURE
 THREADS = 5  # images, init service, clear, lifecycle and parameters, diagnostics
 CLEAR_WAIT_S = 30.0
+MAX_PENDING = 64  # init boxes that wait for an image or for their turn
 
 TrackerFactory = Callable[[NodeSettings], TrackerLike]
 
@@ -66,6 +67,7 @@ class TrackerNode(LifecycleNode):
         self.source: ImageSource | None = None
         self.stats = Stats()
         self.failure = ''
+        self._pending = Pending(MAX_PENDING)
         self.parameters = ParameterServer(self, lambda: self.engine is not None, self._apply)
         self.health = HealthMonitor(self)
         self.commands = Commands(self, self, self.health.report_qos)
@@ -153,8 +155,11 @@ class TrackerNode(LifecycleNode):
         if worker is None:
             text = f'the node is {self.state_label}, must be active'
             request.answer(InitOutcome(InitCode.NOT_ACTIVE, text, request.id))
+        elif self._pending.full:
+            text = f'{MAX_PENDING} init boxes wait already, for an image or for their turn'
+            request.answer(InitOutcome(InitCode.INTERNAL, text, request.id))
         else:
-            worker.submit(request)
+            worker.submit(self._pending.note(request))
 
     def clear(self, target_id: str | None) -> list[str] | None:
         """Forget targets; None if the node is not configured."""
