@@ -23,7 +23,7 @@ from siamla_ros.msg import ReinitRequest, TrackStatus
 from siamla_ros.ros import messages, qos
 from siamla_ros.ros.outputs import image_message
 from siamla_ros.ros.running import spin_once
-from siamla_ros.ros.tracker_node import TrackerNode
+from siamla_ros.ros.tracker_node import TrackerNode, default_factory
 from siamla_ros.srv import ClearTarget, InitTarget
 
 TIMEOUT_S = 15.0
@@ -43,13 +43,15 @@ def wait_until(ready, what, timeout_s=TIMEOUT_S):
 
 
 class Graph:
-    """Publishes pictures and init boxes; keeps all that comes back, by topic."""
+    """Publishes pictures and init boxes; keeps all that comes back, by topic. Kind `real` is the
+    network that ships.
+    """
 
     def __init__(self, kind, parameters):
         self.namespace = f'/test{next(NUMBERS)}'
         names = {name.replace('__', '.'): value for name, value in parameters.items()}
         self.tracker = TrackerNode(
-            make(kind), namespace=self.namespace,
+            default_factory if kind == 'real' else make(kind), namespace=self.namespace,
             parameter_overrides=[Parameter(name, value=value) for name, value in names.items()],
         )
         self.node = Node('tester', namespace=self.namespace)
