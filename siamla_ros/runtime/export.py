@@ -72,33 +72,49 @@ def export_onnx(checkpoint: Checkpoint, weights: Path | None = None) -> tuple[Pa
 
     :returns: paths of the graphs of the template and of the search
     """
+    weights = weights or checkpoint.path
+    written = (*graph_paths(weights), tensor_path(weights))
+    # onnx refuses tensors behind symbolic links, as an installation for development has them: all
+    # is made elsewhere.
+    with tempfile.TemporaryDirectory() as folder:
+        made = [Path(folder) / path.name for path in written]
+        _trace(checkpoint, Path(folder) / "whole.onnx")
+        _split(Path(folder) / "whole.onnx", made, checkpoint)
+        for source, path in zip(made, written, strict=True):
+            _replace(path.resolve(), source.read_bytes())
+    return graph_paths(weights)
+
+
+def _replace(path: Path, content: bytes) -> None:
+    """A new file under the old name: a tracker that runs has mapped the old one into its memory."""
+    new = path.with_name(f"{path.name}.new")
+    new.write_bytes(content)
+    new.replace(path)
+
+
+def _split(whole: Path, made: list[Path], checkpoint: Checkpoint) -> None:
+    """Write the graphs of template and search, and the tensors of both."""
     import onnx
 
-    weights = weights or checkpoint.path
-    template_path, search_path = graph_paths(weights)
-    with tempfile.TemporaryDirectory() as folder:
-        whole = Path(folder) / "whole.onnx"
-        _trace(checkpoint, whole)
-        graph = onnx.load(str(whole))
-    tensor_path(weights).write_bytes(b"")  # onnx appends to what is there
+    template, search, tensors = made
+    graph = onnx.load(str(whole))
     onnx.external_data_helper.convert_model_to_external_data(
-        graph, location=tensor_path(weights).name, size_threshold=SHARED_BYTES
+        graph, location=tensors.name, size_threshold=SHARED_BYTES
     )
-    onnx.external_data_helper.write_external_data_tensors(graph, str(weights.parent))
+    onnx.external_data_helper.write_external_data_tensors(graph, str(tensors.parent))
     description = {
         "sha256": checkpoint.sha256,
-        "tensors_sha256": file_digest(tensor_path(weights)),
+        "tensors_sha256": file_digest(tensors),
         "model": json.dumps(checkpoint.model.to_dict()),
     }
     for path, inputs, output in (
-        (template_path, ["crops"], "features"),
-        (search_path, ["crops", "template"], "maps"),
+        (template, ["crops"], "features"),
+        (search, ["crops", "template"], "maps"),
     ):
         part = onnx.utils.Extractor(graph).extract_model(inputs, [output])
         onnx.helper.set_model_props(part, description)
         path.write_bytes(part.SerializeToString())
         onnx.checker.check_model(str(path))
-    return template_path, search_path
 
 
 def _trace(checkpoint: Checkpoint, path: Path) -> None:

@@ -59,8 +59,9 @@ def _quantize(search: Path, prepared: Path, path: Path, feeds: Iterator[dict]) -
         def get_next(self) -> dict | None:
             return next(feeds, None)
 
-    # Loaded here: given a path it would look for the tensors beside its own copy of the graph.
-    quant_pre_process(onnx.load(str(search)), str(prepared), skip_symbolic_shape=True)
+    # Loaded here: given a path it would look for the tensors beside its own copy of the graph; and
+    # from where the files are, since onnx refuses tensors behind symbolic links.
+    quant_pre_process(onnx.load(str(search.resolve())), str(prepared), skip_symbolic_shape=True)
     nodes = [
         node.name
         for node in onnx.load(str(prepared)).graph.node

@@ -15,7 +15,7 @@ from siamla_ros.crops import context_window  # noqa: E402
 from siamla_ros.runtime.export import export_onnx  # noqa: E402
 from siamla_ros.runtime.factory import build_runtime  # noqa: E402
 from siamla_ros.runtime.quantize import export_int8  # noqa: E402
-from siamla_ros.weights import WeightsError, int8_path  # noqa: E402
+from siamla_ros.weights import WeightsError, int8_path, read_checkpoint, tensor_path  # noqa: E402
 
 BOX, BORDER = (100.0, 60.0, 40.0, 30.0), (90.0, 100.0, 110.0)
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning")
@@ -48,6 +48,24 @@ def test_eight_bits_give_nearly_the_same_maps(tmp_path):
     for a, b in zip(expected, found, strict=True):
         assert not np.array_equal(a, b)
         assert np.corrcoef(a.ravel(), b.ravel())[0, 1] > 0.9
+
+
+def test_files_behind_symbolic_links_are_written_and_read(tmp_path):
+    """As an installation for development has them."""
+    real, linked = tmp_path / "real", tmp_path / "linked"
+    for folder in (real, linked):
+        folder.mkdir()
+    export_onnx(tiny_checkpoint(real))
+    for path in real.iterdir():
+        (linked / path.name).symlink_to(path)
+    path = tensor_path(real / "tiny.safetensors")
+    tensors = path.read_bytes()
+    path.write_bytes(b"")
+    checkpoint = read_checkpoint(linked / "tiny.safetensors")
+    export_onnx(checkpoint)
+    assert path.read_bytes() == tensors
+    export_int8(checkpoint, crops(1))
+    assert maps_of(checkpoint, "onnxruntime-int8")[0].name == "onnxruntime-int8"
 
 
 def test_what_is_missing_or_stale_is_refused(tmp_path):
