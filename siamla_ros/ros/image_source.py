@@ -130,9 +130,9 @@ class ImageSource:
         self._node.destroy_subscription(self.subscription)
 
     def _on_message(self, message: Any, info: Any) -> None:
-        """One image, and all others that wait: the last of them is worked on, the others are only
-        kept for init boxes of the past. Taken one by one by the executor they would be as many
-        steps behind the camera.
+        """One image, and all others that wait where the queue is deeper than 1: the last of them is
+        worked on, the others are only kept for init boxes of the past. Taken one by one by the
+        executor they would be as many steps behind the camera.
         """
         frames = []
         for data, about in [(message, info), *self._waiting()]:
