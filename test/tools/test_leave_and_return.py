@@ -63,6 +63,10 @@ def test_all_went_well(scene):
     assert told.success and told.how == 'REINITIALIZED' and told.followed == 1.0
     assert (told.lost_after, told.requested_after, told.answered_after) == (6, 7, 3)
     assert (told.found_after, told.offered_wrong, told.taken_wrong) == (4, 1, 0)
+    assert told.processed == 3 / (len(film.images) - film.init_index)
+    untold = records(film, verdict, states=[
+        (film.left_index + 6, 'LOST', 'TIMEOUT'), (film.back_index + 5, 'UNCERTAIN', 'DISTRACTOR')])
+    assert untold.how == 'ANSWER'
 
 
 def test_what_counts_as_failure(scene):

@@ -22,6 +22,7 @@ from processes import Processes
 from rclpy.executors import SingleThreadedExecutor
 from verdict import Verdict, judge
 
+ENOUGH = 0.8        # share of images to be processed for the figures to mean something
 DRAIN_S = 2.0       # after the last image, for what is under way
 
 
@@ -104,5 +105,8 @@ def main(args: list[str]) -> int:
     figures = {**asdict(verdict), 'success': verdict.success}
     print('\n'.join(f'{name.replace("_", " "):16s} {value}' for name, value in figures.items()))
     print(f'logs             {options.output / "log"}')
+    if verdict.processed < ENOUGH:
+        print(f'the processor was busy: only {100 * verdict.processed:.0f} % of the images could '
+              'be processed, so this says little')
     (options.output / 'verdict.json').write_text(json.dumps(figures, indent=2) + '\n', 'utf-8')
     return 0 if verdict.success else 1

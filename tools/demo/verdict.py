@@ -38,6 +38,7 @@ class Verdict:
     :param taken_wrong: answers with a box that is not the target
     :param false_beliefs: detections after LOST that are not on the target
     :param followed: share of the processed images from `found_after` on in which it was believed
+    :param processed: share of the film from the init box on that the tracker had time for
     """
 
     lost_after: int | None
@@ -50,6 +51,7 @@ class Verdict:
     taken_wrong: int
     false_beliefs: int
     followed: float
+    processed: float
 
     @property
     def success(self) -> bool:
@@ -80,6 +82,8 @@ def judge(film: Film, record: Record, target_id: str) -> Verdict:
             image > lost and not is_target(film, image, box, 0.1)
             for image, _, box in record.believed),
         followed=_share(record, hits, found),
+        processed=len({image for image, _, _ in record.states}) / (
+            len(film.images) - film.init_index),
     )
 
 
@@ -94,11 +98,18 @@ def _since(start: int, image: int | None) -> int | None:
 
 
 def _reason_at(record: Record, found: int | None) -> str:
-    """What brought it back: the latest start that was told up to that image."""
+    """What brought it back: the latest start that was told up to that image, else an answer before
+    it (its first status may come when the target has caught up, with another reason).
+    """
     told = [reason for image, _, reason in record.states
             if found is not None and image <= found
             and reason in ('REINITIALIZED', 'REACQUIRED')]
-    return told[-1] if told else ''
+    if told:
+        return told[-1]
+    lost = [image for image, state, _ in record.states if state in MISSING]
+    answered = found is not None and any(
+        lost and lost[0] <= seen <= found for _, seen, _, _ in record.answers)
+    return 'ANSWER' if answered else ''
 
 
 def _wrong_offers(film: Film, record: Record, lost: int | None, found: int | None) -> int:
