@@ -5,6 +5,7 @@ the consensus of the cells.
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -187,13 +188,16 @@ def _at_least_one(ratio: NDArray) -> NDArray:
     return np.maximum(ratio, 1.0 / ratio)
 
 
+@lru_cache(maxsize=16)
 def _cosine_window(shape: tuple[int, int], middle: float) -> NDArray[np.float64]:
-    """1 at the crop's centre, which lies ``middle`` cells from cell 0."""
+    """1 at the crop's centre, which lies ``middle`` cells from cell 0. Shared: not to be written."""
 
     def axis(n: int) -> NDArray[np.float64]:
         return 0.5 + 0.5 * np.cos(np.pi * (np.arange(n) - middle) / (n / 2.0 + 1.0))
 
-    return np.outer(axis(shape[0]), axis(shape[1]))
+    window = np.outer(axis(shape[0]), axis(shape[1]))
+    window.setflags(write=False)
+    return window
 
 
 def _smooth_size(

@@ -106,7 +106,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--consensus",
         type=float,
-        default=2.0,
+        default=1.0,
         help="exponent of the cells' consensus in the confidence; 0: the network's own",
     )
     parser.add_argument("--scenes", type=int, default=80)
