@@ -190,7 +190,7 @@ def _looks(
         ]
         rows += [identity.deviations(config, shot.known, shot.seen) for shot in looks]
         right += [shot.overlap > ON_TARGET for shot in looks]
-        weight += [1.0 / len(looks)] * len(looks)
+        weight += [1.0 / max(len(looks), 1)] * len(looks)  # an episode may show nothing to look at
     scale = len(weight) / max(sum(weight), 1e-9)
     return np.array(rows, float).reshape(-1, 3), np.array(right, float), np.array(weight) * scale
 

@@ -62,6 +62,12 @@ def test_thresholds_find_the_target_and_not_its_likeness():
     assert 0.0 <= result.identity_threshold <= identity_fit.MOST_DOUBT
 
 
+def test_an_episode_without_looks_changes_nothing():
+    blind = Story('blind', 'test', GONE, BACK, (), STORIES[0].known, HERE)
+    alone = identity_fit.weights(IdentityConfig(), STORIES)
+    assert identity_fit.weights(IdentityConfig(), [*STORIES, blind]) == pytest.approx(alone)
+
+
 def test_who_cannot_be_told_apart_is_counted_as_wrong():
     twins = [story(seed, 0.8, telling=False) for seed in range(8)]
     config = IdentityConfig(usual_likeness=0.8, bias=6.0)
