@@ -52,8 +52,8 @@ class Track:
 class Goals:
     """What the thresholds must achieve."""
 
-    wrong_share: float = 0.01
-    false_lost: float = 0.5
+    wrong_share: float = 0.03
+    false_lost: float = 1.0
     within_frames: int = 10
 
 

@@ -7,7 +7,7 @@ The node's own engine runs through validation episodes with a recovery that neve
 it looks at is recorded with the truth. From that follow, in this order,
 
 * what is usual for well-tracked targets: confidence, similarity, colour and their spreads;
-* the weights of the three deviations: a logistic regression, every episode counting the same;
+* the weights of the three deviations: a logistic regression, every scene counting the same;
 * `recovery.accept_threshold`: the recorded looks are judged anew at each value; of the values at
   which at most `--wrong-share` of the finds are wrong and that find nearly as many targets within
   30 frames as any of these, the strictest;

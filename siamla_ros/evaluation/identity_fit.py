@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -181,8 +182,11 @@ def _odds(config: IdentityConfig, shot: Shot) -> float:
 def _looks(
     config: IdentityConfig, stories: Sequence[Story]
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """N x 3 deviations of the looks of searches, N labels, N weights: an episode counts once."""
+    """N x 3 deviations of the looks of searches, N labels, N weights: every scene counts the same,
+    however many episodes were made of it.
+    """
     rows, right, weight = [], [], []
+    episodes = Counter(_scene(story) for story in stories)
     for story in stories:
         looks = [
             shot for shot in story.shots
@@ -190,9 +194,16 @@ def _looks(
         ]
         rows += [identity.deviations(config, shot.known, shot.seen) for shot in looks]
         right += [shot.overlap > ON_TARGET for shot in looks]
-        weight += [1.0 / max(len(looks), 1)] * len(looks)  # an episode may show nothing to look at
+        share = 1.0 / episodes[_scene(story)]
+        weight += [share / max(len(looks), 1)] * len(looks)  # an episode may have none
     scale = len(weight) / max(sum(weight), 1e-9)
     return np.array(rows, float).reshape(-1, 3), np.array(right, float), np.array(weight) * scale
+
+
+def _scene(story: Story) -> str:
+    """Clips are edited several times, `scene/edit`; a synthetic video, `synthetic/number`, once."""
+    head = story.name.partition("/")[0]
+    return story.name if head == "synthetic" else head
 
 
 def _logistic(rows: np.ndarray, right: np.ndarray, weight: np.ndarray) -> np.ndarray:
