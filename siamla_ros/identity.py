@@ -27,6 +27,7 @@ from siamla_ros.limits import bounded, check_fields, switch
 # under another light) must not decide: -6 did best on scenes held out of the fit, of -6 to -25.
 LEAST_Z, MOST_Z = -6.0, 2.0
 FORGETTING = 30  # looks after which a spread forgets as fast as it learns
+VETO = -7.0  # log odds of a candidate in colours that the target has never shown
 EXTREME = 1e-3  # confidences are cut here before their logit is taken
 
 
@@ -58,6 +59,10 @@ class IdentityConfig:
     likeness_weight: float = bounded(0.845, 0.0, 10.0, 'log odds a deviation of similarity')
     colour_weight: float = bounded(0.206, 0.0, 10.0, 'log odds a deviation of colour')
     bias: float = bounded(5.47, -20.0, 20.0, 'log odds of a candidate that looks as usual')
+    colour_veto: float = bounded(
+        5.9, 0.5, 100.0,
+        'deviation of colour from which a search takes nobody back; above 6: never'
+    )
 
     def __post_init__(self) -> None:
         check_fields(self)
@@ -200,9 +205,28 @@ def weighed(config: IdentityConfig, z: Deviations) -> float:
     )
 
 
+def returning(config: IdentityConfig, z: Deviations) -> float:
+    """Log odds of somebody who is to be taken back without a detector or a person to confirm it.
+
+    Colours that the target has never shown rule that out, whatever the rest says: shape and
+    confidence of two pedestrians hardly differ, and a wrong follower is worse than a call for help.
+    """
+    odds = weighed(config, z)
+    return min(odds, VETO) if z.colour <= -config.colour_veto else odds
+
+
+def return_probability(config: IdentityConfig, identity: Identity, look: Look) -> float:
+    """That a look shows the target, for a search, [0, 1]."""
+    return _sigmoid(returning(config, deviations(config, identity, measured(identity, look))))
+
+
 def probability(config: IdentityConfig, identity: Identity, look: Look) -> float:
     """That a look shows the target, [0, 1]."""
-    return 1.0 / (1.0 + math.exp(-min(max(log_odds(config, identity, look), -30.0), 30.0)))
+    return _sigmoid(log_odds(config, identity, look))
+
+
+def _sigmoid(odds: float) -> float:
+    return 1.0 / (1.0 + math.exp(-min(max(odds, -30.0), 30.0)))
 
 
 def _likest(views: Sequence[Colours], colours: Colours) -> tuple[float, int]:

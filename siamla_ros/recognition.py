@@ -80,11 +80,11 @@ class Recogniser:
     def probabilities(
         self, known: Identity, image_bgr: np.ndarray, state: TargetState, answers: Sequence[Found]
     ) -> list[float]:
-        """That each answer shows the target; the bare confidence where identity is switched off."""
+        """That each answer of a search shows the target; the bare confidence where identity is switched off."""
         if not self.config.enabled:
             return [answer.confidence for answer in answers]
         return [
-            identity.probability(self.config, known, self._look(image_bgr, state, answer))
+            identity.return_probability(self.config, known, self._look(image_bgr, state, answer))
             if min(answer.box_xywh[2:]) >= SMALLEST_PX else 0.0
             for answer in answers
         ]
