@@ -1,5 +1,5 @@
-"""From response maps to one box: penalties, score-weighted box voting, and the fused confidence with
-the consensus of the cells.
+"""From response maps to one box: penalties, score-weighted box voting, and the fused confidence
+with the consensus of the cells.
 """
 
 from __future__ import annotations
@@ -190,7 +190,7 @@ def _at_least_one(ratio: NDArray) -> NDArray:
 
 @lru_cache(maxsize=16)
 def _cosine_window(shape: tuple[int, int], middle: float) -> NDArray[np.float64]:
-    """1 at the crop's centre, which lies ``middle`` cells from cell 0. Shared: not to be written."""
+    """1 at the crop's centre, which lies ``middle`` cells from cell 0. Shared: read only."""
 
     def axis(n: int) -> NDArray[np.float64]:
         return 0.5 + 0.5 * np.cos(np.pi * (np.arange(n) - middle) / (n / 2.0 + 1.0))

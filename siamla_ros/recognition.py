@@ -80,7 +80,7 @@ class Recogniser:
     def probabilities(
         self, known: Identity, image_bgr: np.ndarray, state: TargetState, answers: Sequence[Found]
     ) -> list[float]:
-        """That each answer of a search shows the target; the bare confidence where identity is switched off."""
+        """That each answer of a search shows the target; without identity the bare confidence."""
         if not self.config.enabled:
             return [answer.confidence for answer in answers]
         return [

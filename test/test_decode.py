@@ -172,5 +172,5 @@ def test_disagreeing_cells_lower_the_confidence_of_both_peaks_and_move_no_box():
     choice = choose(maps(p, reach=20.0), 0, WINDOW, 64, GRID, LAST, config)
     assert choice.box_xywh == plain.box_xywh
     assert choice.confidence == pytest.approx(0.9 * ((1 + 24 / 56) / 2) ** 2)
-    # (3,3)'s box shares 8 x 24 px with that of (1,2), 192 / 3008 < 0.2: it agrees with itself alone
+    # (3,3)'s box shares 8 x 24 px with that of (1,2), 192 / 3008 < 0.2: it agrees with itself
     assert choice.second_peak == pytest.approx(0.6)
