@@ -157,7 +157,7 @@ def test_values_beyond_their_range_are_refused(name):
 
 def test_consensus_is_the_weighted_overlap_of_the_boxes_of_one_object():
     box = np.array([0.0, 0.0, 10.0, 10.0])
-    # (3,3)'s box shares 8 x 24 px with (1,2)'s, 192 / 3008 < 0.2: it agrees with itself alone
+    candidates = np.array([[box, [5.0, 0.0, 10.0, 10.0], [50.0, 50.0, 10.0, 10.0]]])  # 1, 1/3, 0
     agreed = consensus(candidates, np.array([[0.6, 0.2, 0.9]]), box)
     assert agreed == pytest.approx((0.6 + 0.2 / 3) / 0.8)  # the one far away has no say
     assert consensus(candidates, np.array([[0.6, 0.0, 0.9]]), box) == pytest.approx(1.0)
