@@ -23,7 +23,7 @@ def _profile(
 def image_in() -> QoSProfile:
     """Images to work on: best effort matches every camera, and only the newest one matters. A
     deeper queue keeps those that come while the process waits for a processor, but taking them
-    costs time just then: measured, they were as good as gone anyway, and the newest came later.
+    costs time just then. /diagnostics counts the ones that were replaced.
     """
     return _profile(1, ReliabilityPolicy.BEST_EFFORT)
 
