@@ -56,7 +56,7 @@ LADDER = (
     Rung("laqp", "+ LAQP without LAFA", {"quality": "laqp"}, _LALS),
     Rung("lafa", "+ LAFA: full SiamLA", {"quality": "laqp_lafa"}, _LALS),
 )
-CONTROLS = (Rung("centerness", "control: centre-ness for LAQP", {"quality": "centerness"}, _LALS),)
+CONTROLS = (Rung("centerness", "centre-ness in place of LAQP", {"quality": "centerness"}, _LALS),)
 RUNGS = (*LADDER, *CONTROLS)
 """In the order of the table. Trained are both ends of the ladder first."""
 
