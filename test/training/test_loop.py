@@ -75,7 +75,7 @@ def test_training_makes_the_loss_smaller(pack, tmp_path):
     run = trainer(pack, tmp_path, chosen, tiny_model())
     batch = next(iter(run._batches(workers=0)))
     assert torch.isfinite(batch[2]).any()
-    parts = [run._train_step(batch) for _ in range(12)]
+    parts = [run._train_step(batch) for _ in range(40)]
     for name in ("total", "classification", "regression", "quality"):
         before, after = (getattr(parts[i], name).item() for i in (0, -1))
         assert after < 0.9 * before, name
