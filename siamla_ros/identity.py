@@ -61,7 +61,7 @@ class IdentityConfig:
     bias: float = bounded(5.47, -20.0, 20.0, 'log odds of a candidate that looks as usual')
     colour_veto: float = bounded(
         5.9, 0.5, 100.0,
-        'deviation of colour from which a look is not the target; above 6: none is'
+        'deviation of colour from which a search takes nobody back; above 6: never'
     )
 
     def __post_init__(self) -> None:
@@ -192,27 +192,40 @@ def deviations(config: IdentityConfig, identity: Identity, seen: Measured) -> De
     )
 
 
-def log_odds(config: IdentityConfig, z: Deviations) -> float:
-    """Evidence that a look shows the target: 0 is undecided.
-
-    Colours that the target has never shown rule it out, whatever the rest says: shape and
-    confidence of two pedestrians hardly differ, and following another is worse than asking.
-    """
-    odds = weighed(config, z)
-    return min(odds, VETO) if z.colour <= -config.colour_veto else odds
+def log_odds(config: IdentityConfig, identity: Identity, look: Look) -> float:
+    """Evidence that a look shows the target: 0 is undecided."""
+    return weighed(config, deviations(config, identity, measured(identity, look)))
 
 
 def weighed(config: IdentityConfig, z: Deviations) -> float:
-    """Log odds by the three deviations together, colours without their veto."""
+    """Log odds of deviations."""
     return (
         config.bias + config.confidence_weight * z.confidence
         + config.likeness_weight * z.likeness + config.colour_weight * z.colour
     )
 
 
+def returning(config: IdentityConfig, z: Deviations) -> float:
+    """Log odds of somebody who is to be taken back without a detector or a person to confirm it.
+
+    Colours that the target has never shown rule that out, whatever the rest says: shape and
+    confidence of two pedestrians hardly differ, and a wrong follower is worse than a call for help.
+    """
+    odds = weighed(config, z)
+    return min(odds, VETO) if z.colour <= -config.colour_veto else odds
+
+
+def return_probability(config: IdentityConfig, identity: Identity, look: Look) -> float:
+    """That a look shows the target, for a search, [0, 1]."""
+    return _sigmoid(returning(config, deviations(config, identity, measured(identity, look))))
+
+
 def probability(config: IdentityConfig, identity: Identity, look: Look) -> float:
     """That a look shows the target, [0, 1]."""
-    odds = log_odds(config, deviations(config, identity, measured(identity, look)))
+    return _sigmoid(log_odds(config, identity, look))
+
+
+def _sigmoid(odds: float) -> float:
     return 1.0 / (1.0 + math.exp(-min(max(odds, -30.0), 30.0)))
 
 

@@ -84,7 +84,7 @@ class Recogniser:
         if not self.config.enabled:
             return [answer.confidence for answer in answers]
         return [
-            identity.probability(self.config, known, self._look(image_bgr, state, answer))
+            identity.return_probability(self.config, known, self._look(image_bgr, state, answer))
             if min(answer.box_xywh[2:]) >= SMALLEST_PX else 0.0
             for answer in answers
         ]

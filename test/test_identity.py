@@ -115,11 +115,12 @@ def test_better_than_usual_does_not_make_up_for_other_colours():
     assert chance(tracked(0.6), likeness=1.0, colours=tint(*range(100, 120))) < 0.75
 
 
-@pytest.mark.parametrize(('veto', 'same'), [(5.9, False), (100.0, True)])
-def test_colours_never_seen_are_somebody_elses(veto, same):
+@pytest.mark.parametrize(('veto', 'taken'), [(5.9, False), (100.0, True)])
+def test_a_search_takes_nobody_back_in_colours_never_seen(veto, taken):
     config = IdentityConfig(colour_veto=veto, colour_weight=0.1)
-    other = Look(0.99, 0.9, tint(*range(100, 120)))
-    assert (identity.probability(config, tracked(0.6), other) > 0.9) is same
+    known, other = tracked(0.6), Look(0.99, 0.9, tint(*range(100, 120)))
+    assert identity.probability(config, known, other) > 0.9  # tracked, it passes: light changes
+    assert (identity.return_probability(config, known, other) > 0.9) is taken
 
 
 def test_frames_are_counted_between_looks():

@@ -85,7 +85,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--synthetic", type=int, default=24, help="synthetic episodes")
     parser.add_argument("--every", type=int, default=1, help="take every n-th episode only")
     parser.add_argument("--wrong-share", type=float, default=0.02, help="of the finds")
-    parser.add_argument("--doubt-share", type=float, default=0.02, help="of right looks")
+    parser.add_argument("--doubt-share", type=float, default=0.001, help="of right looks")
     parser.add_argument("--seed", type=int, default=5)
     parser.add_argument("--threads", type=int, default=2, help="of the network")
     parser.add_argument("--output", type=Path, help="YAML file (default: standard output)")

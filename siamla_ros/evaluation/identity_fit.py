@@ -134,7 +134,8 @@ def _first_find(config: IdentityConfig, story: Story, accept: float) -> Shot | N
         if shot.frame != frame:
             before, current = (current if shot.frame == frame + 1 else []), []
             frame = shot.frame
-        odds = _odds(config, shot)
+        deviations = identity.deviations(config, shot.known, shot.seen)
+        odds = identity.returning(config, deviations)
         known = [old for old in before
                  if float(boxes.iou(old[0].box_xywh, shot.box_xywh)) >= SAME_PLACE_IOU]
         _, mean, looks, proven = known[0] if known else (shot, 0.0, 0, 0)
@@ -157,7 +158,7 @@ def _sides(lost_xywh: Box, box_xywh: Box) -> float:
 def auc(config: IdentityConfig, stories: Sequence[Story]) -> float:
     """Area under the ROC curve of the log odds of looks while searching."""
     rows, right, _ = _looks(config, stories)
-    score = np.array([identity.log_odds(config, identity.Deviations(*row)) for row in rows])
+    score = np.array([identity.weighed(config, identity.Deviations(*row)) for row in rows])
     order = np.argsort(np.argsort(score))
     hits = right.sum()
     return float((order[right == 1].sum() - hits * (hits - 1) / 2) / (hits * (len(right) - hits)))
@@ -176,7 +177,7 @@ def _doubt(
 
 
 def _odds(config: IdentityConfig, shot: Shot) -> float:
-    return identity.log_odds(config, identity.deviations(config, shot.known, shot.seen))
+    return identity.weighed(config, identity.deviations(config, shot.known, shot.seen))
 
 
 def _looks(
