@@ -1,9 +1,18 @@
-"""Publishes one init box from the command line.
+"""Gives the tracker one init box from the command line.
 
     ros2 run siamla_ros init_box 310,120,60,140 --id walker --label person
-    ros2 run siamla_ros init_box 310,120,60,140 --next-image      # the box belongs to the next
-    image seen here
+    ros2 run siamla_ros init_box 310,120,60,140 --next-image      # for one image, and confirmed
     ros2 run siamla_ros init_box 310,120,60,140 --service /tracker/init_target     # with an answer
+
+With `--next-image` the box belongs to the next image that the tracker speaks of on `status`, not to
+one that was seen here: the tracker may have missed that one, and would refuse its stamp.
+
+* On the topic `init` nobody answers. With `--next-image`, `status` is watched until the target has
+  started; if it does not, that is said, and the log of the tracker tells why. Without it nothing is
+  known beyond "published".
+* `--service` is told why a box is refused. Where another image or another moment may do (the node
+  is not active yet, it has no image, it does not have that one), it is asked again until
+  `--timeout`.
 """
 
 from __future__ import annotations
@@ -19,19 +28,24 @@ from rclpy.client import Client
 from rclpy.executors import ExternalShutdownException
 from rclpy.node import Node
 from rclpy.utilities import remove_ros_args
-from sensor_msgs.msg import Image
 from std_msgs.msg import Header
 from vision_msgs.msg import Detection2D
 
+from siamla_ros.msg import TrackStatus
 from siamla_ros.ros import qos
-from siamla_ros.ros.inits import InitCode
-from siamla_ros.ros.messages import detection_message
-from siamla_ros.ros.raw_image import LayoutError, parse_image
+from siamla_ros.ros.inits import DEFAULT_ID, InitCode
+from siamla_ros.ros.messages import detection_message, stamp_ns_of
 from siamla_ros.ros.running import ros_session
 from siamla_ros.srv import InitTarget
 
 SETTLE_S = 0.3  # a reliable message needs a moment to leave the process
 SERVICE_WAIT_S = 60.0
+CONFIRM_S = 10.0  # in which a box that was published must show on `status`
+AGAIN = (
+    InitCode.NOT_ACTIVE, InitCode.NO_IMAGE, InitCode.STAMP_UNKNOWN, InitCode.STAMP_TOO_OLD,
+)  # refusals that the next image may not meet
+
+Stamp = Callable[[], Time]
 
 
 def parse_box(text: str) -> tuple[float, float, float, float]:
@@ -46,12 +60,21 @@ def parse_box(text: str) -> tuple[float, float, float, float]:
     return x, y, w, h
 
 
-class InitBox(Node):
-    """Waits for whom it talks to, then says it once."""
+def has_begun(before: TrackStatus | None, now: TrackStatus) -> bool:
+    """Whether a target began (anew) between two of its statuses; before: None if there was none."""
+    if before is None:
+        return True
+    went_on = before.reason == now.reason and now.frames_in_state > before.frames_in_state
+    return now.reason == TrackStatus.REASON_REINITIALIZED and not went_on
 
-    def __init__(self) -> None:
-        super().__init__('init_box')
-        self._stamps: list[Time] = []
+
+class InitBox(Node):
+    """Waits for whom it talks to, says it, and watches what becomes of it."""
+
+    def __init__(self, **options: object) -> None:
+        super().__init__('init_box', **options)
+        self._told: list[TrackStatus] = []
+        self._status_topic = ''
 
     def wait_for(self, what: str, ready: Callable[[], object], timeout_s: float) -> None:
         """Spin until `ready()` is true.
@@ -66,24 +89,33 @@ class InitBox(Node):
                 raise TimeoutError(f'{what} within {timeout_s:g} s')
             rclpy.spin_once(self, timeout_sec=0.05)
 
-    def watch_images(self) -> None:
-        """Begin to note the stamps of images."""
-        self.create_subscription(Image, 'image', self._on_image, qos.image_record(), raw=True)
+    def _spin(self, seconds: float) -> None:
+        end_s = time.monotonic() + seconds
+        while time.monotonic() < end_s:
+            rclpy.spin_once(self, timeout_sec=0.05)
 
-    def _on_image(self, data: bytes) -> None:
-        try:
-            frame = parse_image(data)
-        except LayoutError as error:
-            self.get_logger().warning(f'image not understood: {error}')
-            return
-        self._stamps.append(Time(sec=frame.sec, nanosec=frame.nanosec))
+    def watch_status(self) -> None:
+        """Begin to note what the tracker says."""
+        topic = self.create_subscription(TrackStatus, 'status', self._on_status, qos.result())
+        self._status_topic = topic.topic_name
+
+    def _on_status(self, status: TrackStatus) -> None:
+        if stamp_ns_of(status.header.stamp):  # else it speaks of no image
+            self._told.append(status)
 
     def next_stamp(self, timeout_s: float) -> Time:
-        """The stamp of the first image that arrives."""
-        self.wait_for('no image arrived', lambda: self._stamps, timeout_s)
-        return self._stamps[0]
+        """The stamp of the next image that the tracker speaks of.
 
-    def publish(self, detection: Detection2D, stamp: Callable[[], Time], timeout_s: float) -> None:
+        :raises TimeoutError: it did not, for that long
+        """
+        print(f'waiting for the next image that {self._status_topic} speaks of', flush=True)
+        self._told.clear()
+        self.wait_for(
+            f'{self._status_topic} spoke of no image', lambda: self._told, timeout_s
+        )
+        return self._told[0].header.stamp
+
+    def publish(self, detection: Detection2D, stamp: Stamp, timeout_s: float) -> None:
         """Once on `init`, when somebody listens."""
         publisher = self.create_publisher(Detection2D, 'init', qos.command())
         self.wait_for(
@@ -92,27 +124,47 @@ class InitBox(Node):
         )
         detection.header.stamp = stamp()
         publisher.publish(detection)
-        end_s = time.monotonic() + SETTLE_S
-        while time.monotonic() < end_s:
-            rclpy.spin_once(self, timeout_sec=0.05)
+        self._spin(SETTLE_S)
+
+    def confirm(self, detection: Detection2D, timeout_s: float) -> None:
+        """Wait until `status` shows that the target of a published box has begun.
+
+        :raises TimeoutError: it does not: refused, or doubtful at once
+        """
+        target_id, sent_ns = detection.id or DEFAULT_ID, stamp_ns_of(detection.header.stamp)
+        before: TrackStatus | None = None
+
+        def begun() -> bool:
+            nonlocal before
+            while self._told:
+                status = self._told.pop(0)
+                if status.id != target_id or status.state == TrackStatus.IDLE:
+                    continue
+                if stamp_ns_of(status.header.stamp) > sent_ns and has_begun(before, status):
+                    return True
+                before = status
+            return False
+
+        self.wait_for(
+            f'{self._status_topic} did not show target {target_id!r} begin (refused? the log of '
+            'the tracker says why, and --service is told)', begun, timeout_s,
+        )
 
     def call(
-        self, name: str, detection: Detection2D, stamp: Callable[[], Time], timeout_s: float
+        self, name: str, detection: Detection2D, stamp: Stamp, timeout_s: float
     ) -> InitTarget.Response:
-        """Through the service; waits for the answer, and for a node that is not active yet."""
+        """Through the service: the last answer; asks again where that may help."""
         client = self.create_client(InitTarget, name)
         self.wait_for(f'no service {name}', client.service_is_ready, timeout_s)
         end_s = time.monotonic() + timeout_s
         while True:
             answer = self._ask(client, detection, stamp)
-            if answer.code != InitCode.NOT_ACTIVE or time.monotonic() > end_s:
+            if answer.code not in AGAIN or time.monotonic() > end_s:
                 return answer
-            time.sleep(SETTLE_S)
-            self._stamps.clear()
+            print(f'asking again: {InitCode(answer.code).name}: {answer.message}', flush=True)
+            self._spin(SETTLE_S)
 
-    def _ask(
-        self, client: Client, detection: Detection2D, stamp: Callable[[], Time]
-    ) -> InitTarget.Response:
+    def _ask(self, client: Client, detection: Detection2D, stamp: Stamp) -> InitTarget.Response:
         detection.header.stamp = stamp()
         future = client.call_async(InitTarget.Request(detection=detection))
         self.wait_for(f'no answer from {client.srv_name}', future.done, SERVICE_WAIT_S)
@@ -126,38 +178,46 @@ def _options(argv: list[str]) -> argparse.Namespace:
     parser.add_argument('box', type=parse_box, help='x,y,w,h in pixels, left top width height')
     parser.add_argument('--id', default='', help='of the target; empty: the tracker chooses')
     parser.add_argument('--label', default='', help='class_id of the target')
-    parser.add_argument('--next-image', action='store_true', help='stamp of the next image seen')
+    parser.add_argument('--next-image', action='store_true',
+                        help='stamp of the next image that the tracker speaks of')
     parser.add_argument('--service', default='', help='call this service instead of publishing')
     parser.add_argument('--timeout', type=float, default=30.0, help='seconds to wait for others')
     return parser.parse_args(argv)
 
 
-def _send(options: argparse.Namespace) -> int:
-    node = InitBox()
+def send(node: InitBox, options: argparse.Namespace) -> int:
+    """Exit code 0: accepted, begun, or, on the topic without `--next-image`, published.
+
+    :raises TimeoutError: nobody was there, or the target did not begin
+    """
     if options.next_image:
-        node.watch_images()
+        node.watch_status()
 
     def stamp() -> Time:
         return node.next_stamp(options.timeout) if options.next_image else Time()
 
     detection = detection_message(Header(), options.box, 1.0, options.id, options.label)
-    if not options.service:
-        node.publish(detection, stamp, options.timeout)
-        print('init box published', flush=True)
-        return 0
-    answer = node.call(options.service, detection, stamp, options.timeout)
-    verdict = 'accepted' if answer.accepted else f'refused, {InitCode(answer.code).name}'
-    print(f'{verdict}: {answer.message}', flush=True)
-    return 0 if answer.accepted else 1
+    if options.service:
+        answer = node.call(options.service, detection, stamp, options.timeout)
+        verdict = 'accepted' if answer.accepted else f'refused, {InitCode(answer.code).name}'
+        print(f'{verdict}: {answer.message}', flush=True)
+        return 0 if answer.accepted else 1
+    node.publish(detection, stamp, options.timeout)
+    print('init box published', flush=True)
+    if options.next_image:
+        node.confirm(detection, min(options.timeout, CONFIRM_S))
+        print(f'target {options.id or DEFAULT_ID!r} has begun', flush=True)
+    return 0
 
 
 def main(args: list[str] | None = None) -> int:
-    """Exit code 0 if published or accepted, 1 if refused or if nobody was there."""
+    """Exit code 0 as of `send`; 1 if refused, if nobody was there, or if the target did not begin.
+    """
     argv = remove_ros_args(args if args is not None else sys.argv)
     options = _options(argv[1:])
     try:
         with ros_session(args):
-            return _send(options)
+            return send(InitBox(), options)
     except TimeoutError as error:
         print(f'error: {error}', file=sys.stderr)
         return 1
