@@ -30,6 +30,7 @@ class InitCode(IntEnum):
     NOT_ACTIVE = 9
     BAD_ID = 10
     INTERNAL = 11
+    CLEARED = 12
 
 
 BOX_CODES = {

@@ -162,7 +162,8 @@ class TrackerNode(LifecycleNode):
             worker.submit(self._pending.note(request))
 
     def clear(self, target_id: str | None) -> list[str] | None:
-        """Forget targets; None if the node is not configured."""
+        """Forget targets, and boxes that wait for their image; None if the node is not configured.
+        """
         engine, worker, outputs = self.engine, self.worker, self.outputs
         if engine is None:
             return None
@@ -174,6 +175,7 @@ class TrackerNode(LifecycleNode):
         def forget() -> None:
             gone.extend(engine.clear(target_id))
             outputs.publish_cleared(gone)
+            gone.extend(name for name in worker.drop_waiting(target_id) if name not in gone)
             done.set()
 
         worker.call(forget)

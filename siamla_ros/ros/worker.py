@@ -102,6 +102,16 @@ class Worker:
             self._calls.append(function)
             self._wake.notify_all()
 
+    def drop_waiting(self, target_id: str | None = None) -> list[str]:
+        """Refuse the boxes that wait for their image, of one id or all; the ids. Only on the
+        worker's thread.
+        """
+        gone = [item.request for item in self._waiting if target_id in (None, item.request.id)]
+        self._waiting = [item for item in self._waiting if item.request not in gone]
+        for request in gone:
+            _refuse(request, InitCode.CLEARED, 'the target was cleared before its image came')
+        return list(dict.fromkeys(request.id for request in gone))
+
     def configure(self, settings: Settings) -> None:
         """Take over changed parameters."""
         node = settings.node
@@ -216,6 +226,10 @@ class Worker:
             _refuse(request, error.code, str(error))
         except ImageError as error:
             _refuse(request, InitCode.NO_IMAGE, f'the image of the box cannot be used: {error}')
+        except Exception as error:  # whatever it is, somebody waits for the answer
+            self.stats.count('error')
+            logger.exception('unexpected error in the start of %r', request.id)
+            _refuse(request, InitCode.INTERNAL, f'{type(error).__name__}: {error}')
         else:
             text = 'following' if live else 'following, catching up from the image of the box'
             request.answer(InitOutcome(InitCode.ACCEPTED, text, request.id))

@@ -7,7 +7,7 @@ import pytest
 pytest.importorskip('rclpy', reason='needs ROS 2')
 pytest.importorskip('siamla_ros.msg', reason='needs the built messages: make setup')
 
-from graph import wait_until
+from graph import PERIOD_NS, wait_until
 from scenes import SIDE
 
 from siamla_ros.msg import TrackStatus
@@ -115,6 +115,21 @@ def test_two_targets_and_clear_of_one_and_of_all(graph):
     assert [item.id for item in graph.see(100)[0].detections] == ['second']
     assert graph.clear().success and graph.see(100)[0].detections == []
     assert any(letter.reason == TrackStatus.REASON_CLEARED for letter in graph.mail['status'])
+
+
+def test_clear_forgets_boxes_that_still_wait_for_their_image(graph):
+    graph.set('init_wait_s', 10.0)
+    graph.see(100)
+    graph.init_out.publish(graph.box((100, 100, SIDE, SIDE), 'topic'))
+    soon = graph.init_later((100, 100, SIDE, SIDE), 'soon', graph.stamp_ns + PERIOD_NS)
+    wait_until(lambda: len(graph.tracker.worker._waiting) == 2, 'not received')
+    answer = graph.clear()
+    graph.set('init_wait_s', 1.0)
+    assert answer.success and 'topic' in answer.message and 'soon' in answer.message
+    response = wait_until(lambda: soon.done() and soon.result(), 'no answer')
+    assert (response.accepted, response.code) == (False, InitTarget.Response.CLEARED)
+    for _ in range(3):
+        assert graph.see(100)[0].detections == []
 
 
 def hide(graph):

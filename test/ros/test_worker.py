@@ -4,8 +4,10 @@ import dataclasses
 import gc
 import resource
 import threading
+import time
 from pathlib import Path
 
+import pytest
 from doubles import ColourTracker, IdentityTracker
 from scenes import SIDE, Film, picture
 
@@ -105,6 +107,55 @@ def test_what_waits_is_answered_when_it_stops():
     bench.worker.call(lambda: None)
     bench.worker.stop()
     assert answers and answers[0].code is InitCode.NOT_ACTIVE
+
+
+def test_what_waits_is_dropped_by_id_and_answered():
+    bench, film = Bench(init_wait_s=30.0), Film()
+    bench.show(film.shoot(100))
+    soon, waits = bench.ask((100, 100, SIDE, SIDE), stamp_ns=film.stamp_ns + film.period_ns)
+    next_one, _ = bench.ask((100, 100, SIDE, SIDE))
+    dropped, done = [], threading.Event()
+
+    def drop():
+        dropped.append(bench.worker.drop_waiting('blue'))
+        assert not waits.is_set()
+        dropped.append(bench.worker.drop_waiting('red'))
+        done.set()
+
+    bench.worker.call(drop)
+    assert done.wait(TIMEOUT_S) and dropped == [[], ['red']]
+    assert [item.code for item in soon + next_one] == [InitCode.CLEARED] * 2
+    bench.show(film.shoot(100))
+    bench.show(film.shoot(100))
+    bench.worker.stop()
+    assert bench.published[-1][1] == [], 'a box that was dropped is not used later'
+
+
+class OddTracker(ColourTracker):
+    """Its first init fails as no tracker should."""
+
+    def init(self, image_bgr, box_xywh):
+        self.init = super().init
+        raise LookupError('no such layer')
+
+
+@pytest.mark.parametrize('stamped', [False, True])
+def test_an_unexpected_error_in_a_start_is_answered_and_the_next_box_is_followed(stamped):
+    bench, film = Bench(OddTracker()), Film()
+    bench.show(film.shoot(100))
+    stamp_ns = film.stamp_ns if stamped else 0
+    for expected in (InitCode.INTERNAL, InitCode.ACCEPTED):
+        answers, done = bench.ask((100, 100, SIDE, SIDE), stamp_ns)
+        bench.show(film.shoot(100))
+        assert done.wait(TIMEOUT_S) and answers[0].code is expected
+        if expected is InitCode.INTERNAL:
+            assert answers[0].message == 'LookupError: no such layer'
+    while bench.worker.engine.catching:
+        time.sleep(0.01)
+    bench.show(film.shoot(100))
+    bench.worker.stop()
+    assert bench.published[-1][1][0].believed
+    assert bench.stats.snapshot().counts['error'] == 1
 
 
 def test_nonsense_is_refused_before_any_image():
