@@ -29,6 +29,7 @@ from pathlib import Path
 
 import numpy as np
 
+from siamla_ros.console import hand_over
 from siamla_ros.supervisor import Observation, State, Supervisor, SupervisorConfig
 
 COLUMNS = ('sequence', 'frame', 'confidence', 'present', 'iou')
@@ -279,16 +280,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not 0.0 < options.rate < 1e6:
         parser.error(f'--rate is {options.rate}, must lie in (0, 1e6)')
     goals = Goals(options.wrong_share, options.false_lost, options.within_frames)
-    try:
-        text = as_yaml(calibrate(read_records(options.records), options.rate, goals))
-    except (OSError, ValueError) as error:
-        print(error, file=sys.stderr)
-        return 2
-    if options.output is None:
-        print(text, end='')
-    else:
-        options.output.write_text(text, encoding='utf-8')
-    return 0
+    return hand_over(
+        lambda: as_yaml(calibrate(read_records(options.records), options.rate, goals)),
+        options.output,
+    )
 
 
 if __name__ == '__main__':

@@ -25,6 +25,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from siamla_ros.console import hand_over
 from siamla_ros.evaluation import suites
 from siamla_ros.evaluation.identity_fit import Fit, fit
 from siamla_ros.evaluation.identity_records import Story, record
@@ -93,18 +94,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     args = parser.parse_args(arguments)
     if not (args.data or args.clips):
         parser.error("neither --data nor --clips is given, at least one is needed")
-    try:
+
+    def make() -> str:
         tracker = load_tracker(args.model, "cpu", threads=args.threads)
         told = list(stories(tracker, args, args.every))
-        text = as_yaml(fit(told, args.wrong_share, args.doubt_share))
-    except (OSError, ValueError) as error:
-        print(error, file=sys.stderr)
-        return 2
-    if args.output is None:
-        print(text, end="")
-    else:
-        args.output.write_text(text, encoding="utf-8")
-    return 0
+        return as_yaml(fit(told, args.wrong_share, args.doubt_share))
+
+    return hand_over(make, args.output)
 
 
 if __name__ == "__main__":

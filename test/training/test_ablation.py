@@ -26,19 +26,13 @@ from siamla_ros.training.feature_cache import cached_features, pairs_of_step  # 
 from siamla_ros.training.records import load_pack  # noqa: E402
 from siamla_ros.training.validate import validate, validation_tracks  # noqa: E402
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory):
     """Six objects of ten frames: enough frames to hold objects out of training."""
     return write_pack(tmp_path_factory.mktemp("data") / "pack", tracks=6, frames=10, masks=False)
-
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def mild_model():

@@ -19,20 +19,13 @@ from siamla_ros.training.initialise import build_initial  # noqa: E402
 from siamla_ros.training.optimise import parameter_groups, rate  # noqa: E402
 from siamla_ros.training.records import load_pack  # noqa: E402
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 
 @pytest.fixture(scope="module")
 def pack(tmp_path_factory):
     folder = write_pack(tmp_path_factory.mktemp("data") / "pack")
     return load_pack(folder, "train", {}, val_fraction=0.0)
-
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    """Sums in the same order every time."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def config(pairs: int = 16, batch: int = 4, init: str = "none", model=None, **schedule):
