@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from siamla_ros.colours import colour_signature, colour_similarity
+from siamla_ros.appearance import Colours, colours_of_halves, likeness_of_halves
 from siamla_ros.ros.engine import TRACKER_ERRORS, TrackerLike
 from siamla_ros.ros.frame import Frame
 from siamla_ros.ros.targets import Box
@@ -23,7 +23,7 @@ REFRESH_S = 2.0
 @dataclass(frozen=True)
 class _Look:
     state: object
-    colours: np.ndarray
+    colours: Colours
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class Looks:
             state = self._tracker.init(image, box_xywh)
         except TRACKER_ERRORS:
             return  # a box at the border may be too small for a template; the next one will do
-        look = _Look(state, colour_signature(image, box_xywh))
+        look = _Look(state, colours_of_halves(image, box_xywh))
         known = self._looks.get(target_id)
         self._looks[target_id] = _Known(known.first if known else look, look, frame.stamp_s)
 
@@ -70,12 +70,12 @@ class Looks:
         if known is None:
             return [0.0] * len(boxes_xywh)
         image = frame.to_bgr()
-        colours = [colour_signature(image, box) for box in boxes_xywh]
+        colours = [colours_of_halves(image, box) for box in boxes_xywh]
         columns = []
         for look in (known.first, known.latest):
             kinds = self._tracker.similarity(image, look.state, boxes_xywh)
             columns.append([
-                float(np.cbrt(kind * colour_similarity(look.colours, colour) ** 2))
+                float(np.cbrt(kind * likeness_of_halves(look.colours, colour) ** 2))
                 for kind, colour in zip(kinds, colours)
             ])
         return [max(pair) for pair in zip(*columns)]
