@@ -3,83 +3,13 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from support.searches import CONFIG, IMAGE, LAST, RATE_HZ, Answer, Thing, probe, search
 
-from siamla_ros import boxes
-from siamla_ros.candidates import LOOKS, Candidate, Hit, log_odds, look_again
-from siamla_ros.recovery import Outcome, Recovery, RecoveryConfig, RecoveryMemory, Verdict
-from siamla_ros.search_windows import grid, ring
+from siamla_ros.recovery import Outcome, Recovery, RecoveryConfig
 from siamla_ros.supervisor import Observation, State, Supervisor, SupervisorConfig
-
-IMAGE = (640, 480)
-LAST = (300.0, 200.0, 40.0, 40.0)
-CONFIG = RecoveryConfig(
-    mode='global', crops_per_frame=4, accept_threshold=0.6, hint_threshold=0.3, confirm_frames=3,
-    confirm_s=0.05, rival_ratio=0.8, place_doubt=0.0, rings=2, frames_per_ring=4, window=4.0,
-)
-RATE_HZ = 30.0
-
-
-@dataclass(frozen=True)
-class Answer:
-    box_xywh: tuple[float, float, float, float]
-    confidence: float
-
-
-@dataclass(frozen=True)
-class Thing:
-    """Something in the scene that looks like the target; `score` is how much."""
-
-    box_xywh: tuple[float, float, float, float]
-    score: float = 0.9
-
-
-def probe(things: list[Thing], windows, window: float = 4.0) -> list[Answer]:
-    """What a tracker would answer: the likest thing within each window, at a fitting scale."""
-    answers = []
-    for box in windows:
-        cx, cy = boxes.center(box)
-        best = Answer(tuple(box), 0.05)
-        for thing in things:
-            x, y, w, h = thing.box_xywh
-            held = abs(x + w / 2 - cx) + w / 2 <= box[2] * window / 2 and (
-                abs(y + h / 2 - cy) + h / 2 <= box[3] * window / 2
-            )
-            misfit = abs(math.log(math.sqrt(w * h / (box[2] * box[3]))))
-            confidence = thing.score * max(0.0, 1.0 - 0.4 * misfit)
-            if held and confidence > best.confidence:
-                best = Answer(thing.box_xywh, confidence)
-        answers.append(best)
-    return answers
-
-
-def search(
-    things, frames: int = 60, config: RecoveryConfig = CONFIG, velocity=(0.0, 0.0), last=LAST,
-    recognise=None,
-) -> tuple[int | None, Verdict, list[int]]:
-    """(image of acceptance or None, last verdict, number of windows on each image).
-
-    things: a list, or a function of the frame number that gives one.
-    """
-    recovery = Recovery(config)
-    memory = recovery.begin(last, 0.0, velocity)
-    spent, verdict = [], Verdict(Outcome.NOTHING, None, memory)
-    for frame in range(1, frames + 1):
-        plan = recovery.plan(memory, IMAGE, frame / RATE_HZ)
-        spent.append(len(plan.boxes_xywh))
-        scene = things(frame) if callable(things) else things
-        found = probe(scene, plan.boxes_xywh, config.window)
-        verdict = recovery.judge(plan.memory, found, recognise)
-        memory = verdict.memory
-        if verdict.outcome is Outcome.ACCEPTED:
-            assert found[verdict.index].confidence >= config.hint_threshold
-            assert verdict.memory.candidates == ()
-            return frame, verdict, spent
-    return None, verdict, spent
 
 
 @pytest.mark.parametrize(
@@ -149,46 +79,6 @@ def test_something_that_jumps_about_is_not_proven():
         return [Thing((240.0 + 120.0 * (frame % 2), 200.0, 40.0, 40.0))]
 
     assert search(things, frames=60)[0] is None
-
-
-KNOWN = Candidate(LAST, 0.9, log_odds(0.9), looks=5, proven_frames=5, proven_s=0.2)
-
-
-def again(box, chance, interval_s=1 / RATE_HZ, known=KNOWN) -> Candidate:
-    return look_again(Hit(0, Answer(box, 0.9), known), chance, log_odds(0.6), interval_s)
-
-
-def test_a_candidate_that_jumps_is_proven_anew():
-    near = again((310.0, 205.0, 40.0, 40.0), 0.9)
-    assert (near.proven_frames, near.proven_s) == (6, pytest.approx(0.2 + 1 / RATE_HZ))
-    far = again((400.0, 200.0, 40.0, 40.0), 0.9)
-    assert (far.looks, far.proven_frames, far.proven_s) == (1, 1, 0.0)
-    slow = again((400.0, 200.0, 40.0, 40.0), 0.9, 0.5)
-    assert slow.proven_frames == 6, 'half a second is time enough to get there'
-
-
-@pytest.mark.parametrize(
-    ('chances', 'proven'),
-    [
-        ([0.9], 6),
-        ([0.5], 6),  # one doubtful look is outweighed by five good ones
-        ([0.2, 0.2, 0.2, 0.2, 0.2], 0),  # a habit of doubt is not
-        ([0.0001], 0),  # nor is one look that shows something else
-        ([0.0001, 0.2, 0.2, 0.9], 0),
-    ],
-)
-def test_proof_is_the_mean_of_the_looks(chances, proven):
-    candidate = KNOWN
-    for chance in chances:
-        candidate = again(LAST, chance, known=candidate)
-    assert candidate.proven_frames == proven
-
-
-def test_old_looks_fade():
-    candidate = replace(KNOWN, looks=1000)
-    for _ in range(3 * LOOKS):
-        candidate = again(LAST, 0.2, known=candidate)
-    assert candidate.log_odds == pytest.approx(log_odds(0.2), abs=0.3)
 
 
 @pytest.mark.parametrize(
@@ -322,42 +212,6 @@ def test_the_loop_with_the_supervisor_from_loss_to_reacquisition():
     assert State.SEARCHING in states and box == (60.0, 300.0, 44.0, 44.0)
 
 
-@pytest.mark.parametrize('aspect', [(40.0, 40.0), (20.0, 60.0), (120.0, 15.0), (300.0, 300.0)])
-@pytest.mark.parametrize('image_size', [(640, 480), (320, 200), (1920, 1080)])
-def test_grid_holds_a_target_wherever_it_is(aspect, image_size):
-    w, h = aspect
-    windows = grid((10.0, 10.0, w, h), image_size, 4.0, most=10_000)
-    for x in range(0, max(int(image_size[0] - w), 1), 17):
-        for y in range(0, max(int(image_size[1] - h), 1), 17):
-            held = any(
-                abs(x + w / 2 - cx) <= 1.5 * w + 1e-6 and abs(y + h / 2 - cy) <= 1.5 * h + 1e-6
-                for cx, cy in map(boxes.center, windows)
-            )
-            assert held, (x, y)
-
-
-def test_grid_grows_coarser_before_it_grows_longer():
-    fine, coarse = (grid((0.0, 0.0, 20.0, 20.0), IMAGE, 4.0, most) for most in (1000, 40))
-    assert len(fine) > 100 and len(coarse) <= 40
-    assert coarse[0][2] > fine[0][2] == 20.0
-    assert coarse[0][2] <= 50.0
-    tiny = grid((0.0, 0.0, 5.0, 5.0), IMAGE, 4.0, most=40)
-    assert len(tiny) > 40 and tiny[0][2] == 12.5, 'never too coarse to recognise'
-    nearest = [math.dist(boxes.center(box), (10.0, 10.0)) for box in fine]
-    assert nearest == sorted(nearest)
-
-
-def test_rings_grow_and_stay_in_the_image():
-    assert [box[2] for box in ring(LAST, 0, 4.0, IMAGE)] == pytest.approx([40.0, 68.0, 24.0])
-    first, second = (ring(LAST, number, 4.0, IMAGE) for number in (1, 2))
-    assert len(first) == 8 and len(second) > 8
-    corner = ring((0.0, 0.0, 40.0, 40.0), 1, 4.0, IMAGE)
-    assert len(corner) == 3, 'the other five would see nothing new'
-    for box in (*first, *second, *corner):
-        cx, cy = boxes.center(box)
-        assert 0.0 <= cx <= IMAGE[0] and 0.0 <= cy <= IMAGE[1]
-
-
 @pytest.mark.parametrize(
     ('field', 'value'),
     [
@@ -391,49 +245,6 @@ def test_a_confidence_that_is_none_is_refused(confidence):
 def test_begin_refuses_a_box_that_is_none(box):
     with pytest.raises(ValueError, match='box_xywh is'):
         Recovery(CONFIG).begin(box, 0.0)
-
-
-def lasting(history: list[list[Answer]], config: RecoveryConfig) -> bool:
-    """Whether the last `confirm_frames` images all had a promising answer, and one a good one."""
-    recent = history[-config.confirm_frames:]
-    best = [max((answer.confidence for answer in found), default=0.0) for found in recent]
-    return (
-        len(recent) == config.confirm_frames and min(best) >= config.hint_threshold
-        and max(best) >= config.accept_threshold
-    )
-
-
-coordinates = st.tuples(
-    st.floats(-50, 640), st.floats(-50, 480), st.floats(1, 300), st.floats(1, 300)
-)
-
-
-@settings(max_examples=60, deadline=None)
-@given(
-    st.sampled_from(['local', 'global']), st.integers(1, 6), st.integers(1, 5), coordinates,
-    st.lists(st.lists(st.tuples(coordinates, st.floats(0, 1)), max_size=3), max_size=15),
-    st.floats(0.001, 0.5),
-)
-def test_any_scene_keeps_to_the_budget_and_to_the_proof(mode, crops, confirm, last, scenes, dt):
-    config = replace(CONFIG, mode=mode, crops_per_frame=crops, confirm_frames=confirm)
-    recovery = Recovery(config)
-    memory: RecoveryMemory = recovery.begin(last, 0.0, (30.0, -10.0))
-    history: list[list[Answer]] = []
-    for frame, scene in enumerate(scenes, start=1):
-        plan = recovery.plan(memory, IMAGE, frame * dt)
-        assert plan == recovery.plan(memory, IMAGE, frame * dt), 'deterministic'
-        assert 1 <= len(plan.boxes_xywh) <= crops
-        for box in plan.boxes_xywh:
-            assert all(map(math.isfinite, box)) and min(box[2:]) > 0.0
-        found = probe([Thing(*item) for item in scene], plan.boxes_xywh)
-        history.append(found)
-        verdict = recovery.judge(plan.memory, found)
-        assert verdict == recovery.judge(plan.memory, found)
-        assert (verdict.index is not None) == (verdict.outcome is Outcome.ACCEPTED)
-        assert len(verdict.memory.candidates) <= 3
-        if verdict.outcome is Outcome.ACCEPTED:
-            assert lasting(history, config)
-        memory = verdict.memory
 
 
 def test_default_windows_are_those_of_the_shipped_network():

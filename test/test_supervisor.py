@@ -1,65 +1,19 @@
-"""The state machine, as a table of scenes; its invariants, for any input."""
+"""The state machine, as a table of scenes."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import fields, replace
+from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from support.state_scenes import BOX, CONFIG, IMAGE, observe, play
 
-from siamla_ros.supervisor import (
-    Decision,
-    Memory,
-    Observation,
-    Reason,
-    State,
-    Supervisor,
-    SupervisorConfig,
-)
+from siamla_ros.supervisor import Observation, Reason, State, Supervisor
 
-IMAGE = (640, 480)
-BOX = (300.0, 200.0, 40.0, 40.0)
-CONFIG = SupervisorConfig(
-    high_threshold=0.6, low_threshold=0.3, confirm_frames=2, confirm_s=0.03, settle_frames=6,
-    settle_s=0.1, lost_frames=5, lost_s=0.12, uncertain_timeout_s=1.0, search_timeout_s=2.0,
-)
-SIGHTS = {  # what one letter of a scene stands for: confidence, second peak, box
-    'g': (0.9, 0.1, BOX),
-    'f': (0.45, 0.1, BOX),
-    'r': (0.9, 0.88, BOX),  # a rival elsewhere is nearly as strong
-    'b': (0.1, 0.0, BOX),
-    'd': (0.9, 0.8, (345.0, 200.0, 40.0, 40.0)),  # it moves by its own width, towards a rival
-    'm': (0.9, 0.1, (345.0, 200.0, 40.0, 40.0)),  # the same without a rival
-    'j': (0.9, 0.1, (10.0, 10.0, 40.0, 40.0)),  # a jump across the image
-    's': (0.9, 0.1, (280.0, 180.0, 160.0, 160.0)),  # four times the size
-    'o': (0.9, 0.1, (639.5, 200.0, 0.5, 40.0)),  # a sliver at the border
-}
 SHORT = {
     'T': State.TRACKING, 'U': State.UNCERTAIN, 'L': State.LOST, 'S': State.SEARCHING,
     'I': State.IDLE,
 }
-
-
-def observe(letter: str, stamp_s: float) -> Observation:
-    confidence, second_peak, box = SIGHTS[letter]
-    return Observation(stamp_s, confidence, second_peak, box, IMAGE)
-
-
-def play(
-    scene: str, config: SupervisorConfig = CONFIG, rate_hz: float = 30.0, search: bool = False
-) -> list[Decision]:
-    """Decisions on a scene of one letter a frame, after a start at time 0."""
-    supervisor = Supervisor(config, search)
-    memory = supervisor.start(0.0, BOX, IMAGE).memory
-    decisions = []
-    for frame, letter in enumerate(scene, start=1):
-        decisions.append(supervisor.step(memory, observe(letter, frame / rate_hz)))
-        memory = decisions[-1].memory
-    return decisions
-
-
 SCENES = [
     # scene, states, reason of the last state
     ('gggg', 'TTTT', Reason.INIT),
@@ -208,55 +162,6 @@ def test_start_again_and_clear_from_any_state():
     assert (after.state, after.believed, after.accept_state) == (State.IDLE, False, False)
 
 
-def test_plausible_motion_is_per_second():
-    supervisor = Supervisor(CONFIG)
-    memory = supervisor.start(0.0, BOX, IMAGE).memory
-    moved = (BOX[0] + 120.0, BOX[1], 40.0, 40.0)  # three box sizes
-    fast = supervisor.step(memory, Observation(1 / 30, 0.9, 0.0, moved, IMAGE))
-    slow = supervisor.step(memory, Observation(1 / 5, 0.9, 0.0, moved, IMAGE))
-    assert fast.reason is Reason.IMPLAUSIBLE_MOTION and slow.believed
-    unchecked = Supervisor(replace(CONFIG, max_speed=0.0))
-    assert unchecked.step(memory, Observation(1 / 30, 0.9, 0.0, moved, IMAGE)).believed
-
-
-def test_plausible_motion_is_relative_to_the_box():
-    supervisor = Supervisor(CONFIG)
-    big = (100.0, 100.0, 200.0, 200.0)
-    memory = supervisor.start(0.0, big, IMAGE).memory
-    moved = (220.0, 100.0, 200.0, 200.0)
-    assert supervisor.step(memory, Observation(1 / 30, 0.9, 0.0, moved, IMAGE)).believed
-
-
-def test_a_box_cut_by_the_border_may_change_its_size():
-    supervisor = Supervisor(CONFIG)
-    memory = supervisor.start(0.0, (560.0, 200.0, 60.0, 60.0), IMAGE).memory
-    for frame, width in enumerate((60.0, 40.0, 20.0, 10.0), start=1):
-        box = (640.0 - width, 200.0, width, 60.0)
-        decision = supervisor.step(memory, Observation(frame / 30, 0.9, 0.0, box, IMAGE))
-        memory = decision.memory
-        assert decision.believed
-    box = (637.0, 200.0, 3.0, 60.0)
-    decision = supervisor.step(memory, Observation(5 / 30, 0.9, 0.0, box, IMAGE))
-    assert decision.reason is Reason.LEFT_IMAGE, '5 % of the size it had inside'
-
-
-def test_low_confidence_half_out_of_the_image_has_left():
-    supervisor = Supervisor(CONFIG)
-    memory = supervisor.start(0.0, (570.0, 200.0, 60.0, 60.0), IMAGE).memory
-    memory = supervisor.step(
-        memory, Observation(0.03, 0.9, 0.0, (615.0, 200.0, 25.0, 60.0), IMAGE)
-    ).memory
-    decision = supervisor.step(memory, Observation(0.06, 0.1, 0.0, BOX, IMAGE))
-    assert decision.reason is Reason.LEFT_IMAGE
-
-
-def test_an_empty_box_has_left_whatever_the_limits():
-    supervisor = Supervisor(replace(CONFIG, min_visible=0.0))
-    memory = supervisor.start(0.0, BOX, IMAGE).memory
-    seen = Observation(0.03, 0.9, 0.0, (640.0, 100.0, 0.0, 40.0), IMAGE)
-    assert supervisor.step(memory, seen).reason is Reason.LEFT_IMAGE
-
-
 @pytest.mark.parametrize('stamp_s', [-100.0, 100.0])
 def test_break_in_the_stamps_suspends_belief_until_confirmed(stamp_s):
     supervisor = Supervisor(CONFIG)
@@ -320,137 +225,7 @@ def test_uncertain_boxes_are_believed_only_by_choice_and_never_when_bad():
     assert shown == [True, False, True, False, True, True]
 
 
-@pytest.mark.parametrize(
-    ('field', 'value'),
-    [
-        ('high_threshold', 1.5), ('low_threshold', -0.1), ('high_threshold', math.nan),
-        ('confirm_frames', 0), ('lost_frames', 2.5), ('lost_s', -1.0), ('max_speed', math.inf),
-        ('believe_uncertain', 1), ('stale_after_s', 0.0), ('settle_frames', True),
-    ],
-)
-def test_config_names_field_and_value(field, value):
-    with pytest.raises(ValueError, match=f'{field} is {value!r}'):
-        SupervisorConfig(**{field: value})
-
-
-def test_config_refuses_thresholds_the_wrong_way_round():
-    with pytest.raises(ValueError, match='low_threshold is 0.7, must not exceed high_threshold'):
-        SupervisorConfig(low_threshold=0.7, high_threshold=0.6)
-
-
-def test_every_parameter_describes_itself():
-    for item in fields(SupervisorConfig):
-        assert item.metadata['description'], item.name
-
-
-@pytest.mark.parametrize(
-    ('change', 'message'),
-    [
-        ({'confidence': math.nan}, 'confidence is nan'),
-        ({'confidence': 1.01}, 'confidence is 1.01'),
-        ({'second_peak': math.nan}, 'second_peak is nan'),
-        ({'stamp_s': math.inf}, 'stamp_s is inf'),
-        ({'box_xywh': (0.0, 0.0, math.nan, 1.0)}, 'box_xywh is'),
-        ({'box_xywh': (0.0, 0.0, -1.0, 1.0)}, 'box_xywh is'),
-        ({'box_xywh': (1e12, 0.0, 1.0, 1.0)}, 'box_xywh is'),
-        ({'image_size': (0, 480)}, 'image_size is'),
-    ],
-)
-def test_observation_refuses_what_is_no_answer(change, message):
-    good = {
-        'stamp_s': 0.0, 'confidence': 0.5, 'second_peak': 0.1, 'box_xywh': BOX,
-        'image_size': IMAGE,
-    }
-    with pytest.raises(ValueError, match=message):
-        Observation(**{**good, **change})
-
-
 @pytest.mark.parametrize('box', [(0.0, 0.0, 0.0, 10.0), (math.nan, 0.0, 5.0, 5.0)])
 def test_start_refuses_a_box_that_is_none(box):
     with pytest.raises(ValueError, match='box_xywh is'):
         Supervisor().start(0.0, box, IMAGE)
-
-
-LEGAL = {
-    State.TRACKING: {State.TRACKING, State.UNCERTAIN},
-    State.UNCERTAIN: {State.UNCERTAIN, State.TRACKING, State.LOST},
-    State.LOST: {State.LOST, State.SEARCHING},
-    State.SEARCHING: {State.SEARCHING, State.LOST},
-}
-unit = st.floats(0.0, 1.0)
-observations = st.builds(
-    Observation,
-    stamp_s=st.floats(0.0, 30.0) | st.sampled_from([0.0, 0.03, 0.06, 1e9]),
-    confidence=unit | st.sampled_from([0.0, 0.29, 0.3, 0.6, 1.0]),
-    second_peak=unit,
-    box_xywh=st.tuples(
-        st.floats(-700, 700), st.floats(-700, 700), st.floats(0, 900), st.floats(0, 900)
-    ) | st.just(BOX),
-    image_size=st.just(IMAGE) | st.just((320, 240)),
-)
-configs = st.builds(
-    SupervisorConfig,
-    high_threshold=st.floats(0.5, 1.0), low_threshold=st.floats(0.0, 0.5),
-    confirm_frames=st.integers(1, 5), confirm_s=st.floats(0, 0.5),
-    settle_frames=st.integers(1, 8), lost_frames=st.integers(1, 6), lost_s=st.floats(0, 0.5),
-    uncertain_timeout_s=st.floats(0, 5), search_timeout_s=st.floats(0, 5),
-    believe_uncertain=st.booleans(), max_speed=st.floats(0, 50), max_scale_rate=st.floats(0, 5),
-    min_visible=unit, rival_ratio=st.floats(0, 2), stale_after_s=st.floats(0.01, 5),
-)
-
-
-def memories(
-    config: SupervisorConfig, search: bool, seen: list[Observation]
-) -> list[tuple[Memory, Observation, Decision]]:
-    supervisor = Supervisor(config, search)
-    memory = supervisor.start(0.0, BOX, IMAGE).memory
-    steps = []
-    for item in seen:
-        decision = supervisor.step(memory, item)
-        steps.append((memory, item, decision))
-        memory = decision.memory
-    return steps
-
-
-@settings(max_examples=150, deadline=None)
-@given(configs, st.booleans(), st.lists(observations, max_size=25))
-def test_invariants(config, search, seen):
-    bad_since_good = 0
-    for before, item, decision in memories(config, search, seen):
-        assert decision.state in LEGAL[before.state]
-        assert search or decision.state is not State.SEARCHING
-        changed = decision.state is not before.state
-        assert changed or decision.reason is before.reason
-        assert decision.reason not in (Reason.NONE, Reason.CLEARED, Reason.REACQUIRED)
-        assert not changed or decision.memory.frames_in_state == 1
-        assert decision.memory.frames_in_state >= 1 and decision.memory.lost_s >= 0.0
-        if decision.believed:
-            assert item.confidence >= config.low_threshold
-            assert decision.accept_state
-            uncertain = config.believe_uncertain and decision.state is State.UNCERTAIN
-            assert decision.state is State.TRACKING or uncertain
-            assert decision.memory.box_xywh == item.box_xywh
-        if decision.state in (State.LOST, State.SEARCHING):
-            assert not decision.accept_state and not decision.template_ok
-            assert decision.memory.trusted_box_xywh == before.trusted_box_xywh
-        if decision.template_ok:
-            assert decision.state is State.TRACKING and item.confidence >= config.high_threshold
-        bad_since_good = 0 if decision.accept_state else bad_since_good + 1
-        if decision.state is State.LOST and before.state is State.UNCERTAIN:
-            timed_out = decision.reason is Reason.TIMEOUT
-            assert timed_out or decision.memory.bad.frames >= config.lost_frames
-            assert timed_out or decision.memory.bad.seconds >= config.lost_s - 1e-6
-        if before.state is State.UNCERTAIN and decision.state is State.TRACKING:
-            counts = decision.memory
-            assert counts.good.frames >= config.confirm_frames or (
-                counts.settled.frames >= config.settle_frames
-            )
-
-
-@settings(max_examples=50, deadline=None)
-@given(configs, st.booleans(), st.lists(observations, max_size=12))
-def test_deterministic_and_without_memory_of_its_own(config, search, seen):
-    first = memories(config, search, seen)
-    assert first == memories(config, search, seen)
-    for before, item, decision in reversed(first):  # in any order, also between other targets
-        assert Supervisor(config, search).step(before, item) == decision

@@ -1,0 +1,75 @@
+"""A simulated tracker for searches, instead of a network."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from siamla_ros import boxes
+from siamla_ros.recovery import Outcome, Recovery, RecoveryConfig, Verdict
+
+IMAGE = (640, 480)
+LAST = (300.0, 200.0, 40.0, 40.0)
+CONFIG = RecoveryConfig(
+    mode='global', crops_per_frame=4, accept_threshold=0.6, hint_threshold=0.3, confirm_frames=3,
+    confirm_s=0.05, rival_ratio=0.8, place_doubt=0.0, rings=2, frames_per_ring=4, window=4.0,
+)
+RATE_HZ = 30.0
+
+
+@dataclass(frozen=True)
+class Answer:
+    box_xywh: tuple[float, float, float, float]
+    confidence: float
+
+
+@dataclass(frozen=True)
+class Thing:
+    """Something in the scene that looks like the target; `score` is how much."""
+
+    box_xywh: tuple[float, float, float, float]
+    score: float = 0.9
+
+
+def probe(things: list[Thing], windows, window: float = 4.0) -> list[Answer]:
+    """What a tracker would answer: the likest thing within each window, at a fitting scale."""
+    answers = []
+    for box in windows:
+        cx, cy = boxes.center(box)
+        best = Answer(tuple(box), 0.05)
+        for thing in things:
+            x, y, w, h = thing.box_xywh
+            held = abs(x + w / 2 - cx) + w / 2 <= box[2] * window / 2 and (
+                abs(y + h / 2 - cy) + h / 2 <= box[3] * window / 2
+            )
+            misfit = abs(math.log(math.sqrt(w * h / (box[2] * box[3]))))
+            confidence = thing.score * max(0.0, 1.0 - 0.4 * misfit)
+            if held and confidence > best.confidence:
+                best = Answer(thing.box_xywh, confidence)
+        answers.append(best)
+    return answers
+
+
+def search(
+    things, frames: int = 60, config: RecoveryConfig = CONFIG, velocity=(0.0, 0.0), last=LAST,
+    recognise=None,
+) -> tuple[int | None, Verdict, list[int]]:
+    """(image of acceptance or None, last verdict, number of windows on each image).
+
+    things: a list, or a function of the frame number that gives one.
+    """
+    recovery = Recovery(config)
+    memory = recovery.begin(last, 0.0, velocity)
+    spent, verdict = [], Verdict(Outcome.NOTHING, None, memory)
+    for frame in range(1, frames + 1):
+        plan = recovery.plan(memory, IMAGE, frame / RATE_HZ)
+        spent.append(len(plan.boxes_xywh))
+        scene = things(frame) if callable(things) else things
+        found = probe(scene, plan.boxes_xywh, config.window)
+        verdict = recovery.judge(plan.memory, found, recognise)
+        memory = verdict.memory
+        if verdict.outcome is Outcome.ACCEPTED:
+            assert found[verdict.index].confidence >= config.hint_threshold
+            assert verdict.memory.candidates == ()
+            return frame, verdict, spent
+    return None, verdict, spent
