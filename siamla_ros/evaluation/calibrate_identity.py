@@ -15,6 +15,10 @@ it looks at is recorded with the truth. From that follow, in this order,
   fall below it.
 
 Nothing of it may run on the sequences that results are reported on.
+
+Recording takes minutes. With `--records FOLDER` each episode is written there as soon as it is
+recorded; the same command again goes on from there, and once all are there (with other shares, say)
+only fits. A change of the program itself is not noticed: then take another folder.
 """
 
 from __future__ import annotations
@@ -23,19 +27,24 @@ import argparse
 import itertools
 import sys
 from collections.abc import Iterable, Sequence
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from siamla_ros.console import hand_over
 from siamla_ros.evaluation import suites
+from siamla_ros.evaluation.followers import settings_for
 from siamla_ros.evaluation.identity_fit import Fit, fit
 from siamla_ros.evaluation.identity_records import Story, record
 from siamla_ros.evaluation.scenarios import Episode
+from siamla_ros.evaluation.story_files import StoryFiles
 from siamla_ros.evaluation.validation_episodes import (
     clip_episodes,
     clip_scenes,
     synthetic_episodes,
 )
 from siamla_ros.tracker import Tracker, load_tracker
+from siamla_ros.weights import file_digest
 
 TABLE = Path(__file__).resolve().parents[2] / "config" / "validation_clips.csv"
 
@@ -55,22 +64,60 @@ def as_yaml(result: Fit) -> str:
     return "\n".join(lines) + "\n"
 
 
+def settings_of(tracker: Tracker, args: argparse.Namespace) -> dict[str, Any]:
+    """Whatever the records depend on: weights, material, and how the engine is set."""
+    material: dict[str, Any] = {}
+    if args.data:
+        material["data"] = file_digest(args.data / "index.csv")
+        material["synthetic"] = args.synthetic
+    if args.clips:
+        material["clips"] = {path.name: path.stat().st_size for path in args.clips.glob("*.mp4")}
+        material["table"] = file_digest(args.table)
+    engine = asdict(settings_for(tracker, "global"))
+    engine.pop("node")  # topics and buffers, which episodes have none of
+    return {
+        "tracker": tracker.description, "engine": engine, "material": material,
+        "seed": args.seed, "every": args.every,
+    }
+
+
 def stories(
-    tracker: Tracker, args: argparse.Namespace, every: int = 1
-) -> Iterable[Story]:
-    """Record every episode; the frames are made one episode at a time."""
+    tracker: Tracker, args: argparse.Namespace, files: StoryFiles | None = None
+) -> list[Story]:
+    """Record every episode that `files` does not hold; frames are made one episode at a time.
+
+    Raises ValueError when two episodes have one name.
+    """
+    complete = files.complete() if files else None
+    if complete is not None:
+        return complete
+    told: dict[str, Story] = {}
+    with suites.progress("episodes", 0, args.quiet) as bar:
+        for episode in _episodes(tracker, args):
+            name = episode.sequence.name
+            bar.set_description(name)
+            if name in told:
+                raise ValueError(f"two episodes are called {name!r}")
+            story = files.kept(name) if files else None
+            if story is None:
+                story = record(tracker, episode)
+                if files:
+                    files.keep(story)
+            told[name] = story
+            bar.update()
+    if files:
+        files.finish(list(told))
+    return list(told.values())
+
+
+def _episodes(tracker: Tracker, args: argparse.Namespace) -> Iterable[Episode]:
     parts: list[Iterable[Episode]] = []
     if args.data:
         parts.append(synthetic_episodes(args.data, args.synthetic, args.seed))
     if args.clips:
         scenes = clip_scenes(args.clips, args.table, tracker)
         parts.append(clip_episodes(scenes, args.seed))
-    chosen = itertools.islice(itertools.chain(*parts), 0, None, every)
-    with suites.progress("episodes", 0, args.quiet) as bar:
-        for episode in chosen:
-            bar.set_description(episode.sequence.name)
-            yield record(tracker, episode)
-            bar.update()
+    return itertools.islice(itertools.chain(*parts), 0, None, args.every)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -89,6 +136,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--doubt-share", type=float, default=0.001, help="of right looks")
     parser.add_argument("--seed", type=int, default=5)
     parser.add_argument("--threads", type=int, default=2, help="of the network")
+    parser.add_argument("--records", type=Path, help="folder to keep them in, and to go on from")
     parser.add_argument("--output", type=Path, help="YAML file (default: standard output)")
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
     args = parser.parse_args(arguments)
@@ -97,7 +145,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     def make() -> str:
         tracker = load_tracker(args.model, "cpu", threads=args.threads)
-        told = list(stories(tracker, args, args.every))
+        files = StoryFiles(args.records, settings_of(tracker, args)) if args.records else None
+        told = stories(tracker, args, files)
         return as_yaml(fit(told, args.wrong_share, args.doubt_share))
 
     return hand_over(make, args.output)
