@@ -22,8 +22,7 @@ from siamla_ros.evaluation.confidence import CORRECT_IOU, reliability
 from siamla_ros.model import ModelConfig, SiamLA
 from siamla_ros.runtime.base import Maps
 from siamla_ros.training.calibrate import fit_platt
-from siamla_ros.training.pairs import read_image
-from siamla_ros.training.records import Record
+from siamla_ros.training.records import Record, read_image
 from siamla_ros.training.validate import Report, scenes_of
 
 Box = tuple[float, float, float, float]

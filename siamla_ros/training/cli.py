@@ -45,6 +45,7 @@ def run(args: argparse.Namespace) -> int:
     from siamla_ros.training.config import TrainConfig, load_config
     from siamla_ros.training.finish import blend, validation_report, write_checkpoint
     from siamla_ros.training.initialise import build_initial
+    from siamla_ros.training.lookalikes import table
     from siamla_ros.training.loop import Trainer
     from siamla_ros.training.records import load_pack
     from siamla_ros.training.validate import validation_tracks
@@ -57,7 +58,10 @@ def run(args: argparse.Namespace) -> int:
     initial = build_initial(config, args.init)
     pack = load_pack(args.data, "train", config.data.sampling)
     tracks = validation_tracks(args.data)
-    trainer = Trainer(config, initial, pack, args.output, device.device, tracks)
+    rivals = None
+    if config.data.lookalike > 0:
+        rivals = table(initial, pack, args.output / "lookalikes.json")
+    trainer = Trainer(config, initial, pack, args.output, device.device, tracks, rivals)
     if trainer.resume():
         print(f"resumed at step {trainer.step} of {trainer.steps}")
     if not trainer.run(args.workers, args.minutes):

@@ -29,6 +29,8 @@ class DataConfig:
 
     :param other: the search region shows another object (negative)
     :param erased: the target is covered in its own scene (negative)
+    :param lookalike: share of the other objects, and of those beside a cut-out, that are drawn
+        among the ones that resemble it most (:mod:`siamla_ros.training.lookalikes`)
     :param synthetic: cut-outs on photographs instead of the pack's pictures
     :param far: the target is anywhere in the search region, not near its middle
     :param occlude: a positive's target is hidden in part
@@ -46,6 +48,7 @@ class DataConfig:
     sampling: dict[str, float] = field(default_factory=lambda: dict(SAMPLING))
     other: float = 0.12
     erased: float = 0.13
+    lookalike: float = 0.0
     synthetic: float = 0.3
     far: float = 0.3
     occlude: float = 0.2

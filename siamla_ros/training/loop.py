@@ -48,6 +48,7 @@ class Trainer:
 
     :param model: starts the run; moved to ``device``
     :param tracks: held-out objects, validated every ``schedule.validate_every`` steps
+    :param rivals: look-alikes of every track of the pack (:class:`PairSource`)
     """
 
     def __init__(
@@ -58,12 +59,13 @@ class Trainer:
         folder: Path,
         device: str,
         tracks: list[list[Record]] | None = None,
+        rivals: list[list[int]] | None = None,
     ) -> None:
         self.config, self.folder, self.device = config, folder, torch.device(device)
         self.tracks = tracks or []
         self.model = model.to(self.device, memory_format=torch.channels_last).train()
         self.ema = copy.deepcopy(self.model).eval()
-        self.source = PairSource(pack, config.model, config.data, config.seed)
+        self.source = PairSource(pack, config.model, config.data, config.seed, rivals)
         self.steps = config.schedule.pairs // config.schedule.batch
         self.optimiser = Optimiser(self.model, self.ema, config)
         self.model.train()  # once more: a backbone may keep what is frozen now in evaluation mode

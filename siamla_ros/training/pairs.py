@@ -6,9 +6,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum
-from pathlib import Path
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -18,8 +16,10 @@ from siamla_ros.model import ModelConfig
 from siamla_ros.training import composite
 from siamla_ros.training.augment import Image, Light, cover, deform, degrade, paste, soft_shape
 from siamla_ros.training.config import DataConfig
-from siamla_ros.training.records import Pack, Record
+from siamla_ros.training.records import Pack, Record, read_image
+from siamla_ros.training.rivals import Rivals
 from siamla_ros.training.style import BoxStyle
+from siamla_ros.training.synthetic import SyntheticPairs
 
 
 class Kind(IntEnum):
@@ -42,14 +42,6 @@ class Pair:
     kind: Kind
 
 
-def read_image(path: Path) -> Image:
-    """:raises OSError: not an image"""
-    image = cv2.imread(str(path), cv2.IMREAD_COLOR)
-    if image is None:
-        raise OSError(f"{path}: cannot be read as an image")
-    return image
-
-
 def to_crop(
     box_xywh: tuple[float, ...], window: Window, size_px: int
 ) -> tuple[float, float, float, float]:
@@ -64,10 +56,21 @@ class PairSource:
     """Draws pairs from a pack.
 
     :param model: crop sizes and contexts, so that training sees what tracking sees
+    :param rivals: for every track of the pack those that look like it; needed where
+        ``data.lookalike`` is above 0
     """
 
-    def __init__(self, pack: Pack, model: ModelConfig, data: DataConfig, seed: int) -> None:
+    def __init__(
+        self,
+        pack: Pack,
+        model: ModelConfig,
+        data: DataConfig,
+        seed: int,
+        rivals: list[list[int]] | None = None,
+    ) -> None:
         self.pack, self.model, self.data, self.seed = pack, model, data, seed
+        self._rivals = Rivals(pack, rivals, data.lookalike)
+        self._synthetic = SyntheticPairs(pack, model, data, self._rivals)
 
     def pair(self, index: int) -> Pair:
         """The pair of this index, always the same for the same seed."""
@@ -82,10 +85,10 @@ class PairSource:
             else Kind.POSITIVE
         )
         style = BoxStyle.draw(rng) if rng.random() < self.data.style else BoxStyle()
+        drawn = None
         if self.pack.cutouts and self.pack.photos and rng.random() < self.data.synthetic:
-            template, search, box = self._synthetic(rng, kind, style)
-        else:
-            template, search, box = self._natural(rng, kind, style)
+            drawn = self._synthetic.draw(rng, kind is not Kind.OTHER, style)
+        template, search, box = drawn or self._natural(rng, kind, style)
         if rng.random() < self.data.deform:
             search, box = deform(search, box, rng)
         if kind is Kind.ERASED:
@@ -143,9 +146,13 @@ class PairSource:
         return search
 
     def _another(self, first: Record, rng: np.random.Generator) -> Record:
-        """An object of another picture; half of the time of the same data set, so that it looks
-        alike.
+        """An object of another picture: one that resembles this one, or any; half of those of the
+        same data set.
         """
+        like = self._rivals.of(first, rng)
+        if like:
+            track = like[int(rng.integers(len(like)))]
+            return track[int(rng.integers(len(track)))]
         want_same = rng.random() < 0.5
         candidate = first
         for _ in range(40):
@@ -189,55 +196,6 @@ class PairSource:
             photo = read_image(self.pack.choose(rng)[0].path)
         size = max(self.model.search_size_px, self.model.template_size_px)
         return composite.background(photo, size, float(rng.uniform(0.5, 1.2)), rng)
-
-    def _synthetic(
-        self, rng: np.random.Generator, kind: Kind, style: BoxStyle
-    ) -> tuple[Image, Image, tuple]:
-        """A cut-out moving over a photograph; distractors of the same data set beside it."""
-        records = self.pack.cutouts
-        record = records[int(rng.integers(len(records)))]
-        cutout = composite.load_cutout(record)
-        if cutout is None:
-            return self._natural(rng, kind, style)
-        photo = read_image(self.pack.photos[int(rng.integers(len(self.pack.photos)))])
-        t, s = self.model.template_size_px, self.model.search_size_px
-        zoom = t / s * self.model.search_context / self.model.template_context
-        canvas = composite.background(photo, 2 * t, zoom, rng)
-        side = t / self.model.template_context
-        angle = rng.normal(0, 12)
-        x0, y0, x1, y1 = style.apply_xyxy(composite.place(canvas, cutout, t, t, side, side, angle))
-        drawn = (x0, y0, x1 - x0, y1 - y0)
-        window = context_window(drawn, self.model.template_context, self.model.isotropic)
-        template = crop(canvas, window, t, border_color(canvas))
-        search = composite.background(photo, s, 1.0, rng)
-        box = self._draw_search(search, cutout if kind is not Kind.OTHER else None, angle, rng)
-        return template, search, box
-
-    def _draw_search(
-        self, search: Image, cutout: tuple | None, angle: float, rng: np.random.Generator
-    ) -> tuple:
-        size = search.shape[0]
-        side = size / self.model.search_context
-        for _ in range(int(rng.integers(0, 3)) + (cutout is None)):
-            self._draw_cutout(search, rng, side, angle)
-        near = rng.random() >= self.data.far
-        offset = rng.normal(0, 0.3, 2) * side if near else rng.uniform(-0.5, 0.5, 2) * (size - side)
-        center = size / 2 + offset
-        size, stretch = rng.normal(0, self.data.scale_error), rng.normal(0, self.data.aspect_error)
-        w, h = (side * np.exp(size + sign * stretch) for sign in (1, -1))
-        if cutout is None:
-            return (center[0] - w / 2, center[1] - h / 2, center[0] + w / 2, center[1] + h / 2)
-        return composite.place(search, cutout, center[0], center[1], w, h, angle + rng.normal(0, 9))
-
-    def _draw_cutout(
-        self, search: Image, rng: np.random.Generator, side: float, angle: float
-    ) -> None:
-        record = self.pack.cutouts[int(rng.integers(len(self.pack.cutouts)))]
-        other = composite.load_cutout(record)
-        if other is not None:
-            x, y = rng.uniform(0, search.shape[0], 2)
-            w, h = side * np.exp(rng.normal(0, 0.25, 2))
-            composite.place(search, other, x, y, w, h, angle + rng.normal(0, 10))
 
     def _disturb(self, search: Image, box: tuple, rng: np.random.Generator) -> None:
         """Partial occlusion of the target, and erasing marks elsewhere, so that a mark is no sign

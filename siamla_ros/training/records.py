@@ -13,7 +13,9 @@ import hashlib
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 COLUMNS = ("dataset", "track_id", "frame", "file", "x", "y", "w", "h")
 MIN_SIDE_PX = 8.0
@@ -52,6 +54,14 @@ class Pack:
     def __post_init__(self) -> None:
         self._cumulative = np.cumsum(self.weights)
         self._cumulative[-1] = 1.0
+
+
+def read_image(path: Path) -> NDArray[np.uint8]:
+    """:raises OSError: not an image"""
+    image = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    if image is None:
+        raise OSError(f"{path}: cannot be read as an image")
+    return image
 
 
 def read_index(folder: Path) -> list[Record]:

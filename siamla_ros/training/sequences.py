@@ -17,8 +17,7 @@ from numpy.typing import NDArray
 
 from siamla_ros.training import composite
 from siamla_ros.training.augment import Image, Light, cover, degrade
-from siamla_ros.training.pairs import read_image
-from siamla_ros.training.records import Pack, Record
+from siamla_ros.training.records import Pack, Record, read_image
 
 ABSENCES = ("none", "covered", "removed", "cut")
 SIZE = (480, 360)

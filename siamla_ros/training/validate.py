@@ -20,8 +20,7 @@ from numpy.typing import NDArray
 from siamla_ros import boxes
 from siamla_ros.tracker import Tracker
 from siamla_ros.training.augment import Image, cover
-from siamla_ros.training.pairs import read_image
-from siamla_ros.training.records import Record, load_pack
+from siamla_ros.training.records import Record, load_pack, read_image
 
 MIN_TRACK = 9
 SHIFT, SCALE, ASPECT = 0.30, 0.15, 0.08
