@@ -20,19 +20,29 @@ from siamla_ros.training.validate import Report, validate
 from siamla_ros.weights import Checkpoint, save_checkpoint
 
 
-def blend(initial: SiamLA, trained: SiamLA, share: float) -> SiamLA:
+def blend(
+    initial: SiamLA,
+    trained: SiamLA,
+    share: float,
+    box_share: float | None = None,
+    quality_share: float = 1.0,
+) -> SiamLA:
     """Weights ``share`` of the way from ``initial`` to ``trained``, where both started alike.
 
     Fine-tuning on little data forgets what the initial weights had learnt from much; a point
-    between both keeps most of either (WiSE-FT, Wortsman et al., CVPR 2022). The quality branch,
-    new here, is taken as trained.
+    between both keeps most of either (WiSE-FT, Wortsman et al., CVPR 2022).
+
+    :param box_share: the same for the regression branch; None: ``share``
+    :param quality_share: the same for the quality branch; 1, as trained, where it is new
     """
     result = copy.deepcopy(trained)
     start = initial.state_dict()
+    shares = {"reg_": share if box_share is None else box_share, "quality.": quality_share}
     with torch.no_grad():
         for name, value in result.state_dict().items():
-            if not name.startswith("quality.") and value.is_floating_point():
-                value.copy_(torch.lerp(start[name].to(value), value, share))
+            part = next((s for head, s in shares.items() if name.startswith(head)), share)
+            if part != 1.0 and value.is_floating_point():
+                value.copy_(torch.lerp(start[name].to(value), value, part))
     return result
 
 

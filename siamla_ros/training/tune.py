@@ -104,6 +104,12 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--blend", type=Path, help="published weights to mix in (WiSE-FT)")
     parser.add_argument("--share", type=float, default=0.7, help="share of --model in the mix")
     parser.add_argument(
+        "--box-share",
+        type=float,
+        help="the same for the regression branch alone; 0 keeps the boxes of --blend "
+        "(default: as --share)",
+    )
+    parser.add_argument(
         "--consensus",
         type=float,
         default=1.0,
@@ -116,8 +122,11 @@ def main(arguments: list[str] | None = None) -> int:
     model, facts = load_model(source), dict(source.provenance)
     if args.blend is not None:
         config = from_dict(TrainConfig, facts["recipe"])
-        model = blend(build_initial(config, args.blend), model, args.share)
-        facts["blend"] = {"with": args.blend.name, "share": args.share}
+        boxes = args.share if args.box_share is None else args.box_share
+        initial = build_initial(config, args.blend)
+        quality = 1.0 if args.blend.suffix == ".onnx" else args.share  # FEAR-XS has no such branch
+        model = blend(initial, model, args.share, boxes, quality)
+        facts["blend"] = {"with": args.blend.name, "share": args.share, "box_share": boxes}
     plain = replace(
         source.decode,
         consensus_exponent=args.consensus,
