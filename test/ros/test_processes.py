@@ -88,13 +88,6 @@ def test_signals_end_the_node_cleanly(spawn, how):
     assert 'Traceback' not in tracker.text and 'rror' not in tracker.text, tracker.text
 
 
-def assert_followed(figures, tracker):
-    """How many images the tracker gets to look at is the machine's affair; on those it must follow.
-    """
-    seen, told = figures['images_with_detection'], figures['images_processed']
-    assert seen >= 5 and seen >= 0.5 * told, (figures, tracker.text)
-
-
 def test_the_graph_of_the_demo(spawn, clip, tmp_path):
     tracker = spawn('tracker', DOUBLES, 'colour')
     tracker.says('active: waiting for images')
@@ -105,15 +98,15 @@ def test_the_graph_of_the_demo(spawn, clip, tmp_path):
     box.says('waiting for the next image')
     # The delay: DDS may tell the viewers of the camera seconds after it told the camera of them.
     camera = spawn('camera', 'camera_node', *parameters(
-        source=clip, rate=20.0, wait_for_subscribers=2, start_delay=4.0
+        source=clip, rate=10.0, wait_for_subscribers=2, start_delay=4.0
     ))
     assert camera.child.wait(LIMIT_S) == 0 and 'published 60 images' in camera.text
     assert box.child.wait(LIMIT_S) == 0 and "target 'red' has begun" in box.text, box.text
     assert recorder.child.wait(LIMIT_S) == 0, recorder.text
     assert tracker.end() == 0
     figures = json.loads((tmp_path / 'sum.json').read_text())
-    assert figures['images_received'] >= 55
-    assert_followed(figures, tracker)
+    assert figures['images_received'] >= 55 and figures['images_processed'] >= 20
+    assert figures['images_with_detection'] >= 15, (figures, tracker.text)
     assert figures['video_frames'] == figures['images_received']
     assert 0.0 < figures['latency_p50_ms'] < 1000.0
     assert ' red  x ' in recorder.text and 'score' in recorder.text
@@ -198,12 +191,12 @@ def test_the_real_tracker_follows_a_square(spawn, clip, tmp_path):
     box = spawn('box', 'init_box', f'40,100,{SIDE},{SIDE}', '--next-image')
     box.says('waiting for the next image')
     camera = spawn('camera', 'camera_node', *parameters(
-        source=clip, rate=10.0, wait_for_subscribers=2, start_delay=4.0
+        source=clip, rate=5.0, wait_for_subscribers=2, start_delay=4.0
     ))
     assert camera.child.wait(LIMIT_S) == box.child.wait(LIMIT_S) == 0
     assert recorder.child.wait(LIMIT_S) == 0 and tracker.end() == 0
     figures = json.loads((tmp_path / 'sum.json').read_text())
-    assert_followed(figures, tracker)
+    assert figures['images_with_detection'] >= 30, (figures, tracker.text)
     last = [line for line in recorder.text.splitlines() if ' target ' in line][-1]
     x = float(last.split(' x ')[1].split()[0])
-    assert x > 120.0, last
+    assert x > 150.0, last
