@@ -108,13 +108,14 @@ def scenes_of(track: list[Record], probes: int, seed: tuple[int, int]) -> Iterat
     rng = np.random.default_rng(seed)
     for record in track[1:]:
         image = read_image(record.path)
-        places = [_moved(record.box_xywh, rng) for _ in range(probes)]
+        places = [moved(record.box_xywh, rng) for _ in range(probes)]
         erased = image.copy()
         _erase(erased, record, rng)
         yield Scene(record, image, erased, places)
 
 
-def _moved(box_xywh: tuple, rng: np.random.Generator) -> tuple[float, float, float, float]:
+def moved(box_xywh: tuple, rng: np.random.Generator) -> tuple[float, float, float, float]:
+    """Where a target is believed to be whose box is this one: moved, scaled and stretched."""
     cx, cy = boxes.center(box_xywh)
     size, stretch = np.exp(rng.normal(0, SCALE)), np.exp(rng.normal(0, ASPECT))
     w, h = box_xywh[2] * size * stretch, box_xywh[3] * size / stretch
