@@ -51,7 +51,7 @@ class SupervisorConfig:
         0.93, 0.0, 1.0, 'confidence from which a doubtful target is believed again'
     )
     low_threshold: float = bounded(
-        0.43, 0.0, 1.0, 'confidence below which a frame speaks against the target'
+        0.45, 0.0, 1.0, 'confidence below which a frame speaks against the target'
     )
     confirm_frames: int = bounded(
         2, 1, 1000, 'good frames in a row that turn UNCERTAIN into TRACKING'
@@ -90,7 +90,7 @@ class SupervisorConfig:
         0.1, 0.0, 1.0, 'share of the box within the image below which the target has left'
     )
     identity_threshold: float = bounded(
-        0.014, 0.0, 1.0, 'probability, by its look, of being the target below which a frame is bad'
+        0.32, 0.0, 1.0, 'probability, by its look, of being the target below which a frame is bad'
     )
     rival_ratio: float = bounded(
         0.7, 0.0, 10.0, 'second peak / confidence from which a rival is suspected'

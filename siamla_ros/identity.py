@@ -44,23 +44,23 @@ class IdentityConfig:
         5.0, 0.0, 1000.0, "weight of the usual spreads below against the target's own, in looks"
     )
     usual_confidence: float = bounded(
-        3.945, -10.0, 10.0, 'logit of the confidence of targets that are tracked well'
+        3.824, -10.0, 10.0, 'logit of the confidence of targets that are tracked well'
     )
-    confidence_spread: float = bounded(0.344, 0.01, 10.0, 'its standard deviation within a target')
+    confidence_spread: float = bounded(0.312, 0.01, 10.0, 'its standard deviation within a target')
     usual_likeness: float = bounded(
-        0.797, 0.0, 1.0, 'template similarity of targets that are tracked well'
+        0.802, 0.0, 1.0, 'template similarity of targets that are tracked well'
     )
-    likeness_spread: float = bounded(0.0583, 0.001, 1.0, 'its standard deviation within a target')
+    likeness_spread: float = bounded(0.0543, 0.001, 1.0, 'its standard deviation within a target')
     usual_colour: float = bounded(
-        0.973, 0.0, 1.0, 'colour similarity of targets that are tracked well'
+        0.975, 0.0, 1.0, 'colour similarity of targets that are tracked well'
     )
-    colour_spread: float = bounded(0.0173, 0.001, 1.0, 'its standard deviation within a target')
-    confidence_weight: float = bounded(0.571, 0.0, 10.0, 'log odds a deviation of confidence')
-    likeness_weight: float = bounded(0.845, 0.0, 10.0, 'log odds a deviation of similarity')
-    colour_weight: float = bounded(0.206, 0.0, 10.0, 'log odds a deviation of colour')
-    bias: float = bounded(5.47, -20.0, 20.0, 'log odds of a candidate that looks as usual')
+    colour_spread: float = bounded(0.017, 0.001, 1.0, 'its standard deviation within a target')
+    confidence_weight: float = bounded(0.593, 0.0, 10.0, 'log odds a deviation of confidence')
+    likeness_weight: float = bounded(0.452, 0.0, 10.0, 'log odds a deviation of similarity')
+    colour_weight: float = bounded(0.459, 0.0, 10.0, 'log odds a deviation of colour')
+    bias: float = bounded(5.49, -20.0, 20.0, 'log odds of a candidate that looks as usual')
     colour_veto: float = bounded(
-        5.9, 0.5, 100.0,
+        5.0, 0.5, 100.0,
         'deviation of colour from which a search takes nobody back; above 6: never'
     )
 

@@ -7,7 +7,8 @@ The node's own engine runs through validation episodes with a recovery that neve
 it looks at is recorded with the truth. From that follow, in this order,
 
 * what is usual for well-tracked targets: confidence, similarity, colour and their spreads;
-* the weights of the three deviations: a logistic regression, every scene counting the same;
+* the weights of the three deviations: a logistic regression over the looks at followed boxes, the
+  target's and those of what was followed in its stead, every scene counting the same;
 * `recovery.accept_threshold`: the recorded looks are judged anew at each value; of the values at
   which at most `--wrong-share` of the finds are wrong and that find nearly as many targets within
   30 frames as any of these, the strictest;
@@ -133,7 +134,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--synthetic", type=int, default=24, help="synthetic episodes")
     parser.add_argument("--every", type=int, default=1, help="take every n-th episode only")
     parser.add_argument("--wrong-share", type=float, default=0.02, help="of the finds")
-    parser.add_argument("--doubt-share", type=float, default=0.001, help="of right looks")
+    parser.add_argument("--doubt-share", type=float, default=0.005, help="of right looks")
     parser.add_argument("--seed", type=int, default=5)
     parser.add_argument("--threads", type=int, default=2, help="of the network")
     parser.add_argument("--records", type=Path, help="folder to keep them in, and to go on from")

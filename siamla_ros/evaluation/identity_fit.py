@@ -89,8 +89,12 @@ def usual(stories: Sequence[Story]) -> dict[str, float]:
 
 
 def weights(config: IdentityConfig, stories: Sequence[Story]) -> dict[str, float]:
-    """Logistic regression of the deviations; a weight that would be negative becomes 0."""
-    rows, right, weight = _looks(config, stories)
+    """Logistic regression of the deviations; a weight that would be negative becomes 0.
+
+    Of looks at followed boxes, on the target or still followed after it went: what a search finds
+    is then judged by weights that have not seen it.
+    """
+    rows, right, weight = _looks(config, stories, searching=False)
     if not 0 < right.sum() < len(right):
         raise ValueError(
             f"records hold {int(right.sum())} looks at the target and "
@@ -157,7 +161,7 @@ def _sides(lost_xywh: Box, box_xywh: Box) -> float:
 
 def auc(config: IdentityConfig, stories: Sequence[Story]) -> float:
     """Area under the ROC curve of the log odds of looks while searching."""
-    rows, right, _ = _looks(config, stories)
+    rows, right, _ = _looks(config, stories, searching=True)
     score = np.array([identity.weighed(config, identity.Deviations(*row)) for row in rows])
     order = np.argsort(np.argsort(score))
     hits = right.sum()
@@ -181,17 +185,18 @@ def _odds(config: IdentityConfig, shot: Shot) -> float:
 
 
 def _looks(
-    config: IdentityConfig, stories: Sequence[Story]
+    config: IdentityConfig, stories: Sequence[Story], searching: bool
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """N x 3 deviations of the looks of searches, N labels, N weights: every scene counts the same,
-    however many episodes were made of it.
+    """N x 3 deviations of the looks of searches, or of those at followed boxes, N labels, N
+    weights: every scene counts the same, however many episodes were made of it.
     """
     rows, right, weight = [], [], []
     episodes = Counter(_scene(story) for story in stories)
     for story in stories:
         looks = [
             shot for shot in story.shots
-            if shot.searching and (shot.overlap > ON_TARGET or shot.overlap < OFF_TARGET)
+            if shot.searching == searching
+            and (shot.overlap > ON_TARGET or shot.overlap < OFF_TARGET)
         ]
         rows += [identity.deviations(config, shot.known, shot.seen) for shot in looks]
         right += [shot.overlap > ON_TARGET for shot in looks]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -13,6 +15,7 @@ from siamla_ros.identity import Identity, IdentityConfig, Measured, Spread
 from siamla_ros.recovery import RecoveryConfig
 
 GONE, BACK, END = 40, 60, 100
+NOTICED = 6  # frames after it has gone that its look-alike is followed
 HERE, THERE = (10.0, 10.0, 20.0, 20.0), (200.0, 90.0, 20.0, 20.0)
 
 
@@ -27,7 +30,7 @@ def story(seed: int, level: float, alike: float = 0.1, telling: bool = True) -> 
     )
     shots = []
     for frame in range(END):
-        searching, away = frame >= GONE, GONE <= frame < BACK
+        searching, away = frame >= GONE + NOTICED, GONE <= frame < BACK
         less = alike if away and telling else 0.0
         seen = Measured(
             float(rng.normal(3.0, 0.3)), float(rng.normal(level - less, 0.02)),
@@ -51,6 +54,17 @@ def test_what_tells_gets_a_weight_and_what_does_not_gets_little():
     found = identity_fit.weights(IdentityConfig(), STORIES)
     assert found['likeness_weight'] > 2 * found['confidence_weight'] >= 0.0
     assert found['colour_weight'] > 2 * found['confidence_weight']
+
+
+def test_the_weights_have_not_seen_what_searches_are_judged_by():
+    swapped = [
+        replace(story, shots=tuple(
+            replace(shot, overlap=0.8 - shot.overlap) if shot.searching else shot
+            for shot in story.shots
+        )) for story in STORIES
+    ]
+    alone = identity_fit.weights(IdentityConfig(), STORIES)
+    assert identity_fit.weights(IdentityConfig(), swapped) == pytest.approx(alone)
 
 
 def test_thresholds_find_the_target_and_not_its_likeness():
