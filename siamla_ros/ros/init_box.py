@@ -45,6 +45,8 @@ AGAIN = (
     InitCode.NOT_ACTIVE, InitCode.NO_IMAGE, InitCode.STAMP_UNKNOWN, InitCode.STAMP_TOO_OLD,
 )  # refusals that the next image may not meet
 
+STARTS = (TrackStatus.REASON_INIT, TrackStatus.REASON_REINITIALIZED)
+
 Stamp = Callable[[], Time]
 
 
@@ -65,7 +67,7 @@ def has_begun(before: TrackStatus | None, now: TrackStatus) -> bool:
     if before is None:
         return True
     went_on = before.reason == now.reason and now.frames_in_state > before.frames_in_state
-    return now.reason == TrackStatus.REASON_REINITIALIZED and not went_on
+    return now.reason in STARTS and not went_on
 
 
 class InitBox(Node):
@@ -74,6 +76,7 @@ class InitBox(Node):
     def __init__(self, **options: object) -> None:
         super().__init__('init_box', **options)
         self._told: list[TrackStatus] = []
+        self._known: dict[str, TrackStatus] = {}  # by id, from before a stamp was taken
         self._status_topic = ''
 
     def wait_for(self, what: str, ready: Callable[[], object], timeout_s: float) -> None:
@@ -109,6 +112,7 @@ class InitBox(Node):
         :raises TimeoutError: it did not, for that long
         """
         print(f'waiting for the next image that {self._status_topic} speaks of', flush=True)
+        self._known.update((status.id, status) for status in self._told)
         self._told.clear()
         self.wait_for(
             f'{self._status_topic} spoke of no image', lambda: self._told, timeout_s
@@ -132,7 +136,7 @@ class InitBox(Node):
         :raises TimeoutError: it does not: refused, or doubtful at once
         """
         target_id, sent_ns = detection.id or DEFAULT_ID, stamp_ns_of(detection.header.stamp)
-        before: TrackStatus | None = None
+        before = self._known.get(target_id)
 
         def begun() -> bool:
             nonlocal before

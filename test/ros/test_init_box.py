@@ -62,6 +62,7 @@ def status(reason, frames):
     ((TrackStatus.REASON_REINITIALIZED, 3), (TrackStatus.REASON_REINITIALIZED, 2), True),
     ((TrackStatus.REASON_TIMEOUT, 3), (TrackStatus.REASON_REINITIALIZED, 4), True),
     ((TrackStatus.REASON_TIMEOUT, 3), (TrackStatus.REASON_REACQUIRED, 1), False),
+    ((TrackStatus.REASON_TIMEOUT, 3), (TrackStatus.REASON_INIT, 1), True),  # cleared between
 ])
 def test_what_shows_that_a_target_began(before, now, begun):
     assert init_box.has_begun(before and status(*before), status(*now)) is begun
@@ -91,6 +92,23 @@ def test_on_the_topic_a_refusal_does_not_pass_for_a_start(film, box, monkeypatch
     with pytest.raises(TimeoutError, match="did not show target 'red' begin .*within 1 s"):
         run(box, OUTSIDE, '--id', 'red', '--next-image')
     assert ('red' in film.tracker.engine.targets) is followed
+
+
+def test_a_target_that_was_spoken_of_before_is_no_start_when_it_goes_on(film, box):
+    """Of several targets on an image it may not be the one whose status gives the stamp."""
+    box.watch_status()
+    went_on = TrackStatus(id='red', state=TrackStatus.TRACKING, reason=TrackStatus.REASON_INIT)
+    went_on.frames_in_state = 7
+    box._told.append(went_on)
+    header = Header(stamp=box.next_stamp(LIMIT_S))
+    detection = messages.detection_message(header, (100, 100, SIDE, SIDE), 1.0, 'red', '')
+    later = messages.time_message(messages.stamp_ns_of(header.stamp) + SECOND)
+    box._told.append(TrackStatus(
+        id='red', state=went_on.state, reason=went_on.reason, frames_in_state=8,
+        header=Header(stamp=later),
+    ))
+    with pytest.raises(TimeoutError, match="did not show target 'red' begin"):
+        box.confirm(detection, 0.3)
 
 
 @pytest.mark.parametrize('offset_ns, word', [
