@@ -2,6 +2,8 @@
 box green.
 
     python -m siamla_ros.training.preview --data PACK --output pairs.png [--config my.yaml]
+
+With ``data.lookalike`` the features of ``--init`` say who is like whom, as in training.
 """
 
 from __future__ import annotations
@@ -15,6 +17,8 @@ import numpy as np
 
 from siamla_ros.training.augment import Image
 from siamla_ros.training.config import TrainConfig, load_config
+from siamla_ros.training.initialise import build_initial
+from siamla_ros.training.lookalikes import lookalikes
 from siamla_ros.training.pairs import Kind, Pair, PairSource
 from siamla_ros.training.records import load_pack
 
@@ -42,11 +46,15 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--output", type=Path, required=True)
     parser.add_argument("--config", type=Path)
+    parser.add_argument("--init", default="default", help="what the run will start from")
     parser.add_argument("--pairs", type=int, default=40)
     args = parser.parse_args(arguments)
     config = load_config(args.config) if args.config else TrainConfig()
     pack = load_pack(args.data, "train", config.data.sampling)
-    source = PairSource(pack, config.model, config.data, config.seed)
+    rivals = None
+    if config.data.lookalike > 0:
+        rivals = lookalikes(build_initial(config, args.init), pack)
+    source = PairSource(pack, config.model, config.data, config.seed, rivals)
     tiles = [tile(source.pair(i)) for i in range(args.pairs // COLUMNS * COLUMNS)]
     rows = [np.hstack(tiles[i : i + COLUMNS]) for i in range(0, len(tiles), COLUMNS)]
     if not cv2.imwrite(str(args.output), np.vstack(rows)):
