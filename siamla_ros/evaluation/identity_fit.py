@@ -11,6 +11,7 @@ import numpy as np
 
 from siamla_ros import boxes, identity
 from siamla_ros.candidates import LOOKS, SAME_PLACE_IOU, log_odds
+from siamla_ros.evaluation.confidence import auroc
 from siamla_ros.evaluation.identity_records import Shot, Story
 from siamla_ros.evaluation.lost_metrics import FOUND_WITHIN, OFF_TARGET, ON_TARGET
 from siamla_ros.evidence import Box
@@ -160,12 +161,10 @@ def _sides(lost_xywh: Box, box_xywh: Box) -> float:
 
 
 def auc(config: IdentityConfig, stories: Sequence[Story]) -> float:
-    """Area under the ROC curve of the log odds of looks while searching."""
+    """Area under the ROC curve of the log odds of looks while searching; NaN without both kinds."""
     rows, right, _ = _looks(config, stories, searching=True)
     score = np.array([identity.weighed(config, identity.Deviations(*row)) for row in rows])
-    order = np.argsort(np.argsort(score))
-    hits = right.sum()
-    return float((order[right == 1].sum() - hits * (hits - 1) / 2) / (hits * (len(right) - hits)))
+    return auroc(score[right == 1], score[right == 0])
 
 
 def _doubt(
