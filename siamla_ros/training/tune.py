@@ -122,11 +122,11 @@ def main(arguments: list[str] | None = None) -> int:
     model, facts = load_model(source), dict(source.provenance)
     if args.blend is not None:
         config = from_dict(TrainConfig, facts["recipe"])
-        boxes = args.share if args.box_share is None else args.box_share
+        box_share = args.share if args.box_share is None else args.box_share
         initial = build_initial(config, args.blend)
         quality = 1.0 if args.blend.suffix == ".onnx" else args.share  # FEAR-XS has no such branch
-        model = blend(initial, model, args.share, boxes, quality)
-        facts["blend"] = {"with": args.blend.name, "share": args.share, "box_share": boxes}
+        model = blend(initial, model, args.share, box_share, quality)
+        facts["blend"] = {"with": args.blend.name, "share": args.share, "box_share": box_share}
     plain = replace(
         source.decode,
         consensus_exponent=args.consensus,
