@@ -5,7 +5,7 @@ keeps a template similarity of 0.9 while he turns, another falls to 0.7. So noth
 a constant. While a target is surely tracked, an `Identity` gathers how confident the network is of
 it, how like its first template it stays, and its colours; a candidate is then measured in standard
 deviations from that. A logistic model turns the three deviations into the probability that the
-candidate is the target. Its weights are fitted by `calibration` on validation material.
+candidate is the target. Its weights are fitted by `evaluation.calibrate_identity`.
 
     identity = learn(config, identity, look)         # on trusted frames of TRACKING, now and then
     p = probability(config, identity, look)          # of a candidate, or of a doubtful frame
