@@ -95,12 +95,7 @@ def weights(config: IdentityConfig, stories: Sequence[Story]) -> dict[str, float
     Of looks at followed boxes, on the target or still followed after it went: what a search finds
     is then judged by weights that have not seen it.
     """
-    rows, right, weight = _looks(config, stories, searching=False)
-    if not 0 < right.sum() < len(right):
-        raise ValueError(
-            f"records hold {int(right.sum())} looks at the target and "
-            f"{int((1 - right).sum())} at something else, must hold both"
-        )
+    rows, right, weight = _both_kinds(config, stories, searching=False)
     kept = list(range(len(NAMES)))
     while True:
         theta = _logistic(rows[:, kept], right, weight)
@@ -162,7 +157,7 @@ def _sides(lost_xywh: Box, box_xywh: Box) -> float:
 
 def auc(config: IdentityConfig, stories: Sequence[Story]) -> float:
     """Area under the ROC curve of the log odds of looks while searching; NaN without both kinds."""
-    rows, right, _ = _looks(config, stories, searching=True)
+    rows, right, _ = _both_kinds(config, stories, searching=True)
     score = np.array([identity.weighed(config, identity.Deviations(*row)) for row in rows])
     return auroc(score[right == 1], score[right == 0])
 
@@ -181,6 +176,20 @@ def _doubt(
 
 def _odds(config: IdentityConfig, shot: Shot) -> float:
     return identity.weighed(config, identity.deviations(config, shot.known, shot.seen))
+
+
+def _both_kinds(
+    config: IdentityConfig, stories: Sequence[Story], searching: bool
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """`_looks`; raises ValueError unless some show the target and some something else."""
+    rows, right, weight = _looks(config, stories, searching)
+    if not 0 < right.sum() < len(right):
+        where = "of searches" if searching else "of followed boxes"
+        raise ValueError(
+            f"records {where} hold {int(right.sum())} looks at the target and "
+            f"{int((1 - right).sum())} at something else, must hold both"
+        )
+    return rows, right, weight
 
 
 def _looks(

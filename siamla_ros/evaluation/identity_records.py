@@ -17,6 +17,10 @@ from siamla_ros.recognition import SMALLEST_PX, Recogniser
 from siamla_ros.ros.engine import Engine
 from siamla_ros.tracker import Tracker
 
+# The shipped threshold would end most looks at what is followed in the target's stead as soon as they
+# begin, and none at all would leave nothing to search for.
+PATIENCE = 0.014
+
 
 @dataclass(frozen=True)
 class Shot:
@@ -51,8 +55,9 @@ class Story:
 
 
 class Recorder(Recogniser):
-    """Notes every look, and takes one where the node would not: on each frame of a target that is
-    followed. How rarely a right one looks wrong takes many looks to tell.
+    """Notes every look, and takes one where the node would not: on each frame of a followed target
+    whose confidence alone does not speak against it. How rarely a right one looks wrong takes many
+    looks to tell.
     """
 
     def __init__(self, tracker: Any, config: identity.IdentityConfig, episode: Episode) -> None:
@@ -97,7 +102,8 @@ def record(tracker: Tracker, episode: Episode) -> Story:
     """Run the engine with a global search that never accepts."""
     settings = settings_for(tracker, "global")
     never = replace(settings.recovery, accept_threshold=1.0, confirm_frames=1000)
-    settings = replace(settings, recovery=never)
+    patient = replace(settings.supervisor, identity_threshold=PATIENCE)
+    settings = replace(settings, recovery=never, supervisor=patient)
     engine = Engine(tracker, settings)
     recorder = Recorder(tracker, settings.identity, episode)
     engine.recogniser = engine.searcher.recogniser = recorder

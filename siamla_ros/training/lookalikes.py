@@ -7,6 +7,7 @@ objects of the pack that is.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -46,18 +47,23 @@ def _template(model: SiamLA, record: Record) -> NDArray[np.uint8]:
 
 
 def table(model: SiamLA, pack: Pack, path: Path) -> list[list[int]]:
-    """:func:`lookalikes` of the pack, read from ``path`` where a run has left them there.
+    """:func:`lookalikes` of the pack, read from ``path`` where a run has left them there; written
+    as a whole or not at all.
 
     :raises ValueError: the file belongs to another pack
     """
+    names = "\n".join(f"{track[0].dataset}/{track[0].track}" for track in pack.tracks)
+    objects = hashlib.sha256(names.encode()).hexdigest()
     if path.is_file():
         saved = json.loads(path.read_text())
-        if len(saved) != len(pack.tracks):
-            raise ValueError(f"{path}: of {len(saved)} objects, the pack has {len(pack.tracks)}")
-        return saved
+        if saved["objects"] != objects:
+            raise ValueError(f"{path}: look-alikes of another pack; delete the file")
+        return saved["lookalikes"]
     found = lookalikes(model, pack)
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(found))
+    partial = path.with_suffix(".part")
+    partial.write_text(json.dumps({"objects": objects, "lookalikes": found}))
+    partial.replace(path)
     return found
 
 

@@ -18,12 +18,13 @@ import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from siamla_ros import boxes
 from siamla_ros.decode import DecodeConfig, calibrated
+from siamla_ros.model import SiamLA
 from siamla_ros.runtime.torch_runtime import TorchRuntime
 from siamla_ros.tracker import Tracker
 from siamla_ros.training.calibrate import fit_platt
@@ -93,6 +94,47 @@ def _by_presence(records: list[Record]) -> list[tuple[np.ndarray, np.ndarray, fl
 
 def main(arguments: list[str] | None = None) -> int:
     """Command line, see the module's docstring."""
+    args = _parser().parse_args(arguments)
+    source = read_checkpoint(args.model)
+    model, facts = load_model(source), dict(source.provenance)
+    if args.blend is not None:
+        model, facts["blend"] = _mixed(model, facts["recipe"], args)
+    plain = replace(
+        source.decode,
+        consensus_exponent=args.consensus,
+        calibration_scale=1.0,
+        calibration_bias=0.0,
+    )
+    tracker = Tracker(TorchRuntime(model, "cpu"), source.model, plain)
+    report = validate(tracker, validation_tracks(args.data), probes=3)
+    records = list(follow(tracker, args.data, args.scenes, args.seed))
+    scale, bias = (round(value, 4) for value in calibration(report, records))
+    decode = replace(plain, calibration_scale=scale, calibration_bias=bias)
+    facts["calibration"] = {"scenes": args.scenes, "seed": args.seed}
+    facts["validation"] = report.summary()
+    saved = save_checkpoint(args.output, model, decode, facts, half=True)
+    _write_records(args.output.with_suffix(".records.csv"), records, saved.decode)
+    print(json.dumps({**report.summary(), "calibration": [scale, bias]}))
+    print(f"{saved.path}  sha256 {saved.sha256}")
+    return 0
+
+
+def _mixed(
+    model: SiamLA, recipe: dict[str, Any], args: argparse.Namespace
+) -> tuple[SiamLA, dict[str, Any]]:
+    """The mix of ``model`` and the weights of ``--blend``, and what it is, for the provenance."""
+    config = from_dict(TrainConfig, recipe)
+    box_share = args.share if args.box_share is None else args.box_share
+    # FEAR-XS has no quality branch, other weights may have another: then it stays as trained.
+    same = args.blend.suffix != ".onnx" and read_checkpoint(args.blend).model == config.model
+    quality_share = args.share if same else 1.0
+    initial = build_initial(config, args.blend)
+    mixed = blend(initial, model, args.share, box_share, quality_share)
+    shares = {"share": args.share, "box_share": box_share, "quality_share": quality_share}
+    return mixed, {"with": args.blend.name, **shares}
+
+
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -117,38 +159,7 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("--scenes", type=int, default=80)
     parser.add_argument("--seed", type=int, default=7)
-    args = parser.parse_args(arguments)
-    source = read_checkpoint(args.model)
-    model, facts = load_model(source), dict(source.provenance)
-    if args.blend is not None:
-        config = from_dict(TrainConfig, facts["recipe"])
-        box_share = args.share if args.box_share is None else args.box_share
-        initial = build_initial(config, args.blend)
-        quality = 1.0 if args.blend.suffix == ".onnx" else args.share  # FEAR-XS has no such branch
-        model = blend(initial, model, args.share, box_share, quality)
-        facts["blend"] = {"with": args.blend.name, "share": args.share, "box_share": box_share}
-    plain = replace(
-        source.decode,
-        consensus_exponent=args.consensus,
-        calibration_scale=1.0,
-        calibration_bias=0.0,
-    )
-    tracker = Tracker(TorchRuntime(model, "cpu"), source.model, plain)
-    report = validate(tracker, validation_tracks(args.data), probes=3)
-    records = list(follow(tracker, args.data, args.scenes, args.seed))
-    scale, bias = calibration(report, records)
-    decode = replace(plain, calibration_scale=round(scale, 4), calibration_bias=round(bias, 4))
-    facts["calibration"] = {"scenes": args.scenes, "seed": args.seed}
-    facts["validation"] = report.summary()
-    saved = save_checkpoint(args.output, model, decode, facts, half=True)
-    _write_records(args.output.with_suffix(".records.csv"), records, saved.decode)
-    print(
-        json.dumps(
-            {**report.summary(), "calibration": [decode.calibration_scale, decode.calibration_bias]}
-        )
-    )
-    print(f"{saved.path}  sha256 {saved.sha256}")
-    return 0
+    return parser
 
 
 def _write_records(path: Path, records: list[Record], decode: DecodeConfig) -> None:

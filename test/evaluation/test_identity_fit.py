@@ -106,6 +106,11 @@ def test_records_of_one_kind_are_refused():
     right = Story('x', 'test', GONE, BACK, shots, lone.known, HERE)
     with pytest.raises(ValueError, match='must hold both'):
         identity_fit.weights(IdentityConfig(), [right])
+    unsearched = [
+        replace(story, shots=tuple(s for s in story.shots if not s.searching)) for story in STORIES
+    ]
+    with pytest.raises(ValueError, match='records of searches hold 0'):
+        identity_fit.fit(unsearched, 0.02, 0.005)
     with pytest.raises(ValueError, match='two looks'):
         identity_fit.usual([Story('x', 'test', GONE, BACK, (), Identity(), HERE)])
 
