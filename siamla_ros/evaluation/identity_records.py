@@ -17,8 +17,8 @@ from siamla_ros.recognition import SMALLEST_PX, Recogniser
 from siamla_ros.ros.engine import Engine
 from siamla_ros.tracker import Tracker
 
-# The shipped threshold would end most looks at what is followed in the target's stead as soon as they
-# begin, and none at all would leave nothing to search for.
+# The shipped threshold would end most looks at what is followed in the target's stead as soon as
+# they begin, and none at all would leave nothing to search for.
 PATIENCE = 0.014
 
 
