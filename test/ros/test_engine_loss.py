@@ -75,7 +75,11 @@ def test_who_looks_alike_to_the_tracker_is_not_taken_for_the_target(identity, ta
 
 
 def test_a_switch_while_tracking_is_noticed():
-    engine, film = started(KeenTracker(), supervisor__identity_threshold=0.5)
+    # The weights are given, so that the test does not hang on those that calibration chooses.
+    engine, film = started(
+        KeenTracker(), supervisor__identity_threshold=0.5, identity__likeness_weight=1.0,
+        identity__colour_weight=0.2, identity__bias=5.0,
+    )
     for _ in range(30):
         assert engine.process(film.shoot(100))[0].believed
     outputs = [engine.process(film.shoot(100, colour=DARKER_BGR))[0] for _ in range(20)]
