@@ -18,6 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from siamla_ros import boxes
+from siamla_ros.evaluation.cells import spearman
+from siamla_ros.evaluation.confidence import auroc
 from siamla_ros.tracker import Tracker
 from siamla_ros.training.augment import Image, cover
 from siamla_ros.training.records import Record, load_pack, read_image
@@ -42,15 +44,12 @@ class Report:
     @property
     def spearman(self) -> float:
         """Rank correlation of confidence and IoU over the probes with the target present."""
-        return float(np.corrcoef(_ranks(self.confidence), _ranks(self.iou))[0, 1])
+        return spearman(self.confidence, self.iou)
 
     @property
     def auroc(self) -> float:
         """Confidence of hits (IoU > 0.5) against confidence with the target erased."""
-        hits = self.confidence[self.iou > 0.5]
-        ranks = _ranks(np.concatenate([hits, self.confidence_erased]))
-        n, m = len(hits), len(self.confidence_erased)
-        return float((ranks[:n].sum() - n * (n - 1) / 2) / (n * m))
+        return auroc(self.confidence[self.iou > 0.5], self.confidence_erased)
 
     def summary(self) -> dict[str, float]:
         """The figures, rounded for a log."""
@@ -63,12 +62,6 @@ class Report:
             "median_confidence": round(float(np.median(self.confidence)), 3),
             "median_confidence_erased": round(float(np.median(self.confidence_erased)), 3),
         }
-
-
-def _ranks(values: NDArray) -> NDArray:
-    """Ranks from 0, ties averaged."""
-    _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
-    return (np.cumsum(counts) - (counts + 1) / 2)[inverse]
 
 
 def validation_tracks(folder: Path) -> list[list[Record]]:
