@@ -25,9 +25,8 @@ only fits. A change of the program itself is not noticed: then take another fold
 from __future__ import annotations
 
 import argparse
-import itertools
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -37,17 +36,15 @@ from siamla_ros.evaluation import suites
 from siamla_ros.evaluation.followers import settings_for
 from siamla_ros.evaluation.identity_fit import Fit, fit
 from siamla_ros.evaluation.identity_records import Story, record
-from siamla_ros.evaluation.scenarios import Episode
 from siamla_ros.evaluation.story_files import StoryFiles
 from siamla_ros.evaluation.validation_episodes import (
-    clip_episodes,
-    clip_scenes,
-    synthetic_episodes,
+    Material,
+    add_material_arguments,
+    material_of,
+    validation_episodes,
 )
 from siamla_ros.tracker import Tracker, load_tracker
 from siamla_ros.weights import file_digest
-
-TABLE = Path(__file__).resolve().parents[2] / "config" / "validation_clips.csv"
 
 
 def as_yaml(result: Fit) -> str:
@@ -65,25 +62,25 @@ def as_yaml(result: Fit) -> str:
     return "\n".join(lines) + "\n"
 
 
-def settings_of(tracker: Tracker, args: argparse.Namespace) -> dict[str, Any]:
+def settings_of(tracker: Tracker, material: Material) -> dict[str, Any]:
     """Whatever the records depend on: weights, material, and how the engine is set."""
-    material: dict[str, Any] = {}
-    if args.data:
-        material["data"] = file_digest(args.data / "index.csv")
-        material["synthetic"] = args.synthetic
-    if args.clips:
-        material["clips"] = {path.name: path.stat().st_size for path in args.clips.glob("*.mp4")}
-        material["table"] = file_digest(args.table)
+    held: dict[str, Any] = {}
+    if material.data:
+        held["data"] = file_digest(material.data / "index.csv")
+        held["synthetic"] = material.synthetic
+    if material.clips:
+        held["clips"] = {path.name: path.stat().st_size for path in material.clips.glob("*.mp4")}
+        held["table"] = file_digest(material.table)
     engine = asdict(settings_for(tracker, "global"))
     engine.pop("node")  # topics and buffers, which episodes have none of
     return {
-        "tracker": tracker.description, "engine": engine, "material": material,
-        "seed": args.seed, "every": args.every,
+        "tracker": tracker.description, "engine": engine, "material": held,
+        "seed": material.seed, "every": material.every,
     }
 
 
 def stories(
-    tracker: Tracker, args: argparse.Namespace, files: StoryFiles | None = None
+    tracker: Tracker, material: Material, files: StoryFiles | None = None, quiet: bool = False
 ) -> list[Story]:
     """Record every episode that `files` does not hold; frames are made one episode at a time.
 
@@ -93,8 +90,8 @@ def stories(
     if complete is not None:
         return complete
     told: dict[str, Story] = {}
-    with suites.progress("episodes", 0, args.quiet) as bar:
-        for episode in _episodes(tracker, args):
+    with suites.progress("episodes", 0, quiet) as bar:
+        for episode in validation_episodes(material, tracker):
             name = episode.sequence.name
             bar.set_description(name)
             if name in told:
@@ -111,43 +108,27 @@ def stories(
     return list(told.values())
 
 
-def _episodes(tracker: Tracker, args: argparse.Namespace) -> Iterable[Episode]:
-    parts: list[Iterable[Episode]] = []
-    if args.data:
-        parts.append(synthetic_episodes(args.data, args.synthetic, args.seed))
-    if args.clips:
-        scenes = clip_scenes(args.clips, args.table, tracker)
-        parts.append(clip_episodes(scenes, args.seed))
-    return itertools.islice(itertools.chain(*parts), 0, None, args.every)
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Command line; 2 when the material cannot be used."""
     parser = argparse.ArgumentParser(
         prog="siamla_ros.evaluation.calibrate_identity", description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
-    parser.add_argument("--data", type=Path, help="training pack, for synthetic episodes")
-    parser.add_argument("--clips", type=Path, help="folder of unlabelled clips")
-    parser.add_argument("--table", type=Path, default=TABLE, help="CSV of their targets")
+    add_material_arguments(parser, seed=5)
     parser.add_argument("--model", default="default", help="name or checkpoint")
-    parser.add_argument("--synthetic", type=int, default=24, help="synthetic episodes")
-    parser.add_argument("--every", type=int, default=1, help="take every n-th episode only")
     parser.add_argument("--wrong-share", type=float, default=0.02, help="of the finds")
     parser.add_argument("--doubt-share", type=float, default=0.005, help="of right looks")
-    parser.add_argument("--seed", type=int, default=5)
     parser.add_argument("--threads", type=int, default=2, help="of the network")
     parser.add_argument("--records", type=Path, help="folder to keep them in, and to go on from")
     parser.add_argument("--output", type=Path, help="YAML file (default: standard output)")
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
     args = parser.parse_args(arguments)
-    if not (args.data or args.clips):
-        parser.error("neither --data nor --clips is given, at least one is needed")
+    material = material_of(parser, args)
 
     def make() -> str:
         tracker = load_tracker(args.model, "cpu", threads=args.threads)
-        files = StoryFiles(args.records, settings_of(tracker, args)) if args.records else None
-        told = stories(tracker, args, files)
+        files = StoryFiles(args.records, settings_of(tracker, material)) if args.records else None
+        told = stories(tracker, material, files, args.quiet)
         return as_yaml(fit(told, args.wrong_share, args.doubt_share))
 
     return hand_over(make, args.output)

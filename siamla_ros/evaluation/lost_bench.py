@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
+from tqdm import tqdm
 
 from siamla_ros.evaluation import splice, suites
 from siamla_ros.evaluation.followers import Trace, by_threshold, supervised
@@ -21,6 +22,7 @@ from siamla_ros.evaluation.trackers.siamla import SiamlaTracker
 
 THRESHOLDS = 40  # tried, at even shares of the peer's own scores
 PATIENCE = (1, 2, 3, 5, 8)  # frames in a row below the threshold
+Follow = Callable[[Sequence], Trace]
 
 COLUMNS = {
     "lost_median": "frames to LOST: median",
@@ -64,7 +66,8 @@ def evaluate(
         for mode in modes
     }
     peers = [tracker for tracker in trackers if not isinstance(tracker, SiamlaTracker)]
-    told, recorded = _play(scenes, own, peers, seed, quiet)
+    with suites.progress("scenes", len(scenes), quiet) as bar:
+        told, recorded = play(_spliced(suites.counted(scenes, bar), scenes, seed), own, peers, bar)
     notes = [f"not spliced: {reason}" for reason in refused]
     for name, runs in recorded.items():
         if not all(np.isfinite(run.confidence).all() for _, run in runs):
@@ -72,31 +75,34 @@ def evaluate(
             continue
         label, rows = _tuned(name, runs)
         told[label] = rows
-    text, content = _tables(told)
+    text, content = tables(told)
     return "\n".join([text, "", *notes]).rstrip(), {**content, "notes": notes}
 
 
-def _play(
-    scenes: list[splice.Scene],
-    own: dict[str, Callable[[Sequence], Trace]],
-    peers: list[EvalTracker],
-    seed: int,
-    quiet: bool,
+def _spliced(
+    scenes: Iterable[splice.Scene], donors: list[splice.Scene], seed: int
+) -> Iterator[Episode]:
+    """Every scene in every scenario that it has room for."""
+    for scene in scenes:
+        yield from episodes(scene, splice.donor_of(scene, donors, seed), seed)
+
+
+def play(
+    of: Iterable[Episode], own: dict[str, Follow], peers: list[EvalTracker], bar: tqdm
 ) -> tuple[dict[str, list[Told]], dict[str, list[tuple[Episode, Run]]]]:
-    """Every follower through every episode; the frames are made once and then dropped."""
+    """Every follower through every episode; the frames are made once and then dropped.
+
+    :returns: what each of ``own`` told, and what each peer's boxes and scores were
+    """
     told: dict[str, list[Told]] = {name: [] for name in own}
     recorded: dict[str, list[tuple[Episode, Run]]] = {peer.name: [] for peer in peers}
-    with suites.progress("scenes", len(scenes), quiet) as bar:
-        for scene in scenes:
-            donor = splice.donor_of(scene, scenes, seed)
-            for episode in episodes(scene, donor, seed):
-                bar.set_description(episode.sequence.name)
-                light = _without_frames(episode)
-                for name, follow in own.items():
-                    told[name].append(Told(light, judge(episode, follow(episode.sequence))))
-                for peer in peers:
-                    recorded[peer.name].append((light, run_sequence(peer, episode.sequence)))
-            bar.update()
+    for episode in of:
+        bar.set_description(episode.sequence.name)
+        light = _without_frames(episode)
+        for name, follow in own.items():
+            told[name].append(Told(light, judge(episode, follow(episode.sequence))))
+        for peer in peers:
+            recorded[peer.name].append((light, run_sequence(peer, episode.sequence)))
     return told, recorded
 
 
@@ -127,7 +133,8 @@ def _figures(rows: list[Told]) -> Figures:
     return figures([row.story for row in rows], crossings)
 
 
-def _tables(told: dict[str, list[Told]]) -> tuple[str, dict[str, Any]]:
+def tables(told: dict[str, list[Told]]) -> tuple[str, dict[str, Any]]:
+    """All scenarios together, then each: as text, and the figures by follower and scenario."""
     parts, content = [], {}
     scenarios = list(dict.fromkeys(row.episode.scenario for rows in told.values() for row in rows))
     for scenario in ("all", *scenarios):

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, TypeVar
 
 from tqdm import tqdm
 
@@ -17,6 +17,7 @@ from siamla_ros.evaluation.splice import Scene
 from siamla_ros.evaluation.trackers.base import EvalTracker
 
 Runs = dict[str, list[Run]]
+Item = TypeVar("Item")
 
 
 def one_pass(
@@ -37,6 +38,13 @@ def one_pass(
 def progress(unit: str, total: int, quiet: bool) -> tqdm:
     """A progress bar on standard error."""
     return tqdm(total=total, unit=f" {unit}", file=sys.stderr, disable=quiet, smoothing=0.05)
+
+
+def counted(items: Iterable[Item], bar: tqdm) -> Iterator[Item]:
+    """The items; the bar moves on when one is done with."""
+    for item in items:
+        yield item
+        bar.update()
 
 
 def scenes_of(sequences: Iterable[Sequence]) -> tuple[list[Scene], list[str]]:

@@ -9,8 +9,11 @@
 
 from __future__ import annotations
 
+import argparse
 import csv
-from collections.abc import Iterator
+import itertools
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import cv2
@@ -28,6 +31,59 @@ SCENARIOS = ("leave_elsewhere", "leave_scaled", "occlusion_15", "cut")
 SYNTHETIC_FRAMES = 115
 LURE_STEP_PX = 0.5  # a frame
 LURE_HUE = 18  # OpenCV hue steps, on top of those of a likeness
+TABLE = Path(__file__).resolve().parents[2] / "config" / "validation_clips.csv"
+
+
+@dataclass(frozen=True)
+class Material:
+    """Where validation episodes come from.
+
+    :param data: training pack, of which held-out objects are used; None: no synthetic episodes
+    :param clips: folder of unlabelled clips; None: none of them
+    :param table: CSV of the targets in the clips
+    :param synthetic: number of synthetic episodes
+    :param every: take every n-th episode only
+    """
+
+    data: Path | None
+    clips: Path | None
+    table: Path = TABLE
+    synthetic: int = 24
+    every: int = 1
+    seed: int = 5
+
+
+def validation_episodes(
+    material: Material, tracker: Tracker, names: tuple[str, ...] = SCENARIOS
+) -> Iterator[Episode]:
+    """The synthetic ones, then those of the clips, as far as there is material for them.
+
+    Raises ValueError for a clip that cannot be read.
+    """
+    parts: list[Iterable[Episode]] = []
+    if material.data:
+        parts.append(synthetic_episodes(material.data, material.synthetic, material.seed))
+    if material.clips:
+        scenes = clip_scenes(material.clips, material.table, tracker)
+        parts.append(clip_episodes(scenes, material.seed, names))
+    return itertools.islice(itertools.chain(*parts), 0, None, material.every)
+
+
+def add_material_arguments(parser: argparse.ArgumentParser, seed: int) -> None:
+    """Declare what :class:`Material` holds."""
+    parser.add_argument("--data", type=Path, help="training pack, for synthetic episodes")
+    parser.add_argument("--clips", type=Path, help="folder of unlabelled clips")
+    parser.add_argument("--table", type=Path, default=TABLE, help="CSV of their targets")
+    parser.add_argument("--synthetic", type=int, default=24, help="synthetic episodes")
+    parser.add_argument("--every", type=int, default=1, help="take every n-th episode only")
+    parser.add_argument("--seed", type=int, default=seed)
+
+
+def material_of(parser: argparse.ArgumentParser, args: argparse.Namespace) -> Material:
+    """The material that a command line names; ends the program when it names none."""
+    if not (args.data or args.clips):
+        parser.error("neither --data nor --clips is given, at least one is needed")
+    return Material(*(getattr(args, item.name) for item in fields(Material)))
 
 
 def clip_scenes(clips: Path, table: Path, tracker: Tracker) -> list[Scene]:
@@ -67,11 +123,13 @@ def _frames(path: Path, count: int) -> list[np.ndarray]:
     return images
 
 
-def clip_episodes(scenes: list[Scene], seed: int) -> Iterator[Episode]:
-    """Each scene in every scenario that it has room for."""
+def clip_episodes(
+    scenes: list[Scene], seed: int, names: tuple[str, ...] = SCENARIOS
+) -> Iterator[Episode]:
+    """Each scene in every one of these scenarios that it has room for, and lured."""
     for number, scene in enumerate(scenes):
         donor = splice.donor_of(scene, scenes, seed)
-        yield from scenarios.episodes(scene, donor, seed, SCENARIOS)
+        yield from scenarios.episodes(scene, donor, seed, names)
         yield lured(scene, donor, alike=number % 2 == 0)
 
 

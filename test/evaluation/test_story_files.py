@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import argparse
 import json
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -13,6 +13,7 @@ from siamla_ros.evaluation import calibrate_identity, scenarios
 from siamla_ros.evaluation.calibrate_identity import settings_of, stories
 from siamla_ros.evaluation.identity_records import record
 from siamla_ros.evaluation.story_files import COMPLETE, StoryFiles
+from siamla_ros.evaluation.validation_episodes import Material
 
 SETTINGS = {"seed": 5, "engine": {"recovery": {"window": 3.75, "mode": "global"}}}
 NAMES = ("a", "b", "c")
@@ -45,16 +46,14 @@ def recorded(monkeypatch):
 
     monkeypatch.setattr(calibrate_identity, "record", counted)
     monkeypatch.setattr(
-        calibrate_identity, "_episodes", lambda tracker, args: map(episode_of, range(3))
+        calibrate_identity, "validation_episodes", lambda *material: map(episode_of, range(3))
     )
     return seen
 
 
 def run(folder, **changes):
-    args = argparse.Namespace(data=None, clips=None, seed=5, every=1, quiet=True)
-    vars(args).update(changes)
-    tracker = Describing()
-    return stories(tracker, args, StoryFiles(folder, settings_of(tracker, args)))
+    material, tracker = replace(Material(data=None, clips=None), **changes), Describing()
+    return stories(tracker, material, StoryFiles(folder, settings_of(tracker, material)), True)
 
 
 def test_a_story_comes_back_as_it_was(tmp_path, story):
@@ -81,7 +80,7 @@ def test_recording_goes_on_where_it_stopped(tmp_path, recorded):
 
 def test_complete_records_need_no_episode(tmp_path, recorded, monkeypatch):
     told = run(tmp_path)
-    monkeypatch.setattr(calibrate_identity, "_episodes", None)
+    monkeypatch.setattr(calibrate_identity, "validation_episodes", None)
     assert run(tmp_path) == told
 
 
@@ -94,7 +93,7 @@ def test_what_was_deleted_is_made_again(tmp_path, recorded, file):
 
 def test_two_episodes_of_one_name_are_refused(tmp_path, recorded, monkeypatch):
     monkeypatch.setattr(
-        calibrate_identity, "_episodes", lambda tracker, args: map(episode_of, (0, 0))
+        calibrate_identity, "validation_episodes", lambda *material: map(episode_of, (0, 0))
     )
     with pytest.raises(ValueError, match="two episodes are called 'a/"):
         run(tmp_path)
@@ -137,8 +136,8 @@ def test_the_material_is_part_of_the_settings(tmp_path):
     clips.mkdir()
     table.write_text("clip\n")
     (clips / "one.mp4").write_bytes(b"12")
-    args = argparse.Namespace(data=None, clips=clips, table=table, seed=5, every=2)
-    before = settings_of(Describing(), args)
+    material = Material(None, clips, table, every=2)
+    before = settings_of(Describing(), material)
     assert json.loads(json.dumps(before))["material"]["clips"] == {"one.mp4": 2}
     table.write_text("clip,x\n")
-    assert settings_of(Describing(), args)["material"]["table"] != before["material"]["table"]
+    assert settings_of(Describing(), material)["material"]["table"] != before["material"]["table"]

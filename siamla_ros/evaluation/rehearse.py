@@ -1,0 +1,116 @@
+"""The benchmark of the lost target on validation material: where settings are compared.
+
+    python -m siamla_ros.evaluation.rehearse --data TRAIN --clips CLIPS \\
+        --params thresholds.yaml other.yaml
+
+Each row is the node's own engine with one set of parameters: the shipped ones, and those of every
+file of `--params` (what `calibrate_identity` writes; what a file does not name keeps its default).
+Columns and scenarios are those of `siamla eval --lost`, and the episodes are made by the same code,
+but of held-out objects and development clips, on another seed than `calibrate_identity` fits to.
+Choose here, then run the benchmark once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from siamla_ros.console import hand_over
+from siamla_ros.evaluation import lost_bench, suites
+from siamla_ros.evaluation.followers import SupervisedFollower, settings_for
+from siamla_ros.evaluation.scenarios import SCENARIOS
+from siamla_ros.evaluation.validation_episodes import (
+    add_material_arguments,
+    material_of,
+    validation_episodes,
+)
+from siamla_ros.ros.parameters import BY_NAME, Settings, build, defaults
+from siamla_ros.tracker import Tracker, load_tracker
+
+
+def read_parameters(path: Path) -> dict[str, Any]:
+    """Parameters of the node by their full names, from a ROS parameter file.
+
+    :raises ValueError: no ``ros__parameters``, or a parameter that the node has not
+    """
+    content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    found: dict[str, Any] = {}
+    for node in content.values() if isinstance(content, Mapping) else ():
+        if not isinstance(node, Mapping) or "ros__parameters" not in node:
+            raise ValueError(f"{path}: has no ros__parameters")
+        found.update(_flat(node["ros__parameters"] or {}))
+    unknown = sorted(set(found) - set(BY_NAME))
+    if unknown or not found:
+        raise ValueError(f"{path}: {', '.join(unknown) or 'no parameter'} is none of the node's")
+    return {name: BY_NAME[name].meant(value) for name, value in found.items()}
+
+
+def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for name, value in values.items():
+        inner = _flat(value, f"{prefix}{name}.") if isinstance(value, Mapping) else None
+        flat.update({f"{prefix}{name}": value} if inner is None else inner)
+    return flat
+
+
+def settings_of(tracker: Tracker, mode: str, changes: Mapping[str, Any]) -> Settings:
+    """The shipped settings for one mode of the search, with these changes.
+
+    :raises ValueError: a value out of range
+    """
+    built, shipped = build({**defaults(), **changes}), settings_for(tracker, mode)
+    window = built.recovery.window if "recovery.window" in changes else shipped.recovery.window
+    return replace(built, recovery=replace(built.recovery, mode=mode, window=window))
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Command line; 2 when material or parameters cannot be used."""
+    parser = argparse.ArgumentParser(
+        prog="siamla_ros.evaluation.rehearse", description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )  # fmt: skip
+    add_material_arguments(parser, seed=6)
+    parser.add_argument("--model", default="default", help="name or checkpoint")
+    parser.add_argument("--params", type=Path, nargs="*", default=[], help="parameter files")
+    parser.add_argument(
+        "--search", nargs="+", choices=("off", "local", "global"), default=["local", "global"]
+    )
+    parser.add_argument(
+        "--scenarios", nargs="+", choices=tuple(SCENARIOS), default=list(SCENARIOS),
+        help="of the clips, beside the lured ones",
+    )  # fmt: skip
+    parser.add_argument("--threads", type=int, default=2, help="of the network")
+    parser.add_argument("--output", type=Path, help="JSON with every figure")
+    parser.add_argument("--quiet", action="store_true", help="no progress bar")
+    args = parser.parse_args(arguments)
+    material = material_of(parser, args)
+
+    def make() -> str:
+        tracker = load_tracker(args.model, "cpu", threads=args.threads)
+        sets = {"shipped": {}, **{path.stem: read_parameters(path) for path in args.params}}
+        own = {
+            f"{name}, {mode}": SupervisedFollower(tracker, settings_of(tracker, mode, changes))
+            for name, changes in sets.items()
+            for mode in args.search
+        }
+        episodes = validation_episodes(material, tracker, tuple(args.scenarios))
+        with suites.progress("episodes", 0, args.quiet) as bar:
+            follow = {name: follower.follow for name, follower in own.items()}
+            told, _ = lost_bench.play(suites.counted(episodes, bar), follow, [], bar)
+        text, content = lost_bench.tables(told)
+        if args.output:
+            args.output.write_text(json.dumps(content, indent=1), encoding="utf-8")
+        return text + "\n"
+
+    return hand_over(make, None)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

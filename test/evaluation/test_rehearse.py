@@ -1,0 +1,91 @@
+"""Settings compared on validation episodes: parameter files, and rows that differ as they must."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from evaluation_doubles import ColourTracker, square_scene
+
+from siamla_ros.evaluation import rehearse, scenarios
+from siamla_ros.evaluation.calibrate_identity import as_yaml
+from siamla_ros.evaluation.identity_fit import Fit
+from siamla_ros.recovery import RecoveryConfig
+
+HEAD = "/**:\n  ros__parameters:\n"
+
+
+def written(path, text):
+    path.write_text(text)
+    return path
+
+
+def test_parameters_by_their_full_names(tmp_path):
+    body = "    max_targets: 3\n    recovery:\n      accept_threshold: 1\n      mode: off\n"
+    found = rehearse.read_parameters(written(tmp_path / "p.yaml", HEAD + body))
+    assert found == {"max_targets": 3, "recovery.accept_threshold": 1.0, "recovery.mode": "off"}
+    assert isinstance(found["recovery.accept_threshold"], float)
+
+
+def test_what_calibration_writes_is_read(tmp_path):
+    fitted = Fit({"bias": 2.5}, 0.9, 0.25, ("a line",))
+    found = rehearse.read_parameters(written(tmp_path / "p.yaml", as_yaml(fitted)))
+    assert found["supervisor.identity_threshold"] == 0.25
+    assert found["recovery.accept_threshold"] == 0.9
+    assert found["identity.bias"] == 2.5
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("a: 1\n", "has no ros__parameters"),
+        ("", "no parameter"),
+        (HEAD, "no parameter"),
+        (HEAD + "    supervisor:\n      threshold: 1\n", "supervisor.threshold"),
+    ],
+)
+def test_files_that_name_no_parameters(tmp_path, text, says):
+    with pytest.raises(ValueError, match=says):
+        rehearse.read_parameters(written(tmp_path / "p.yaml", text))
+
+
+def test_changes_keep_the_mode_and_the_window_of_the_network():
+    built = rehearse.settings_of(ColourTracker(), "global", {"recovery.mode": "off"})
+    assert built.recovery.mode == "global"
+    assert built.recovery.window == RecoveryConfig().window
+    wide = rehearse.settings_of(ColourTracker(), "local", {"recovery.window": 5.0})
+    assert wide.recovery.window == 5.0
+    with pytest.raises(ValueError, match="recovery.window"):
+        rehearse.settings_of(ColourTracker(), "local", {"recovery.window": 0.0})
+
+
+@pytest.fixture
+def toy(monkeypatch):
+    """One episode with a tracker of colours in place of clips and network."""
+    scene, donor = square_scene("a", seed=0), square_scene("b", seed=9)
+    made = scenarios.occlusion(60)(scene, donor, 0)
+    monkeypatch.setattr(rehearse, "validation_episodes", lambda *material: iter([made]))
+    monkeypatch.setattr(rehearse, "load_tracker", lambda *a, **k: ColourTracker())
+
+
+def test_a_row_for_each_set_of_parameters(toy, tmp_path, capsys):
+    never = "    recovery:\n      accept_threshold: 1.0\n      confirm_frames: 1000\n"
+    path, output = written(tmp_path / "never.yaml", HEAD + never), tmp_path / "figures.json"
+    code = rehearse.main(
+        ["--clips", str(tmp_path), "--params", str(path), "--search", "local", "--quiet"]
+        + ["--output", str(output)]
+    )
+    assert code == 0
+    figures = json.loads(output.read_text())
+    assert figures["shipped, local"]["all"]["found_in_time"] == 1.0
+    assert figures["never, local"]["all"]["found_in_time"] == 0.0
+    table = capsys.readouterr().out
+    assert "shipped, local" in table and "never, local" in table
+
+
+def test_bad_material_is_refused(toy, tmp_path, capsys):
+    with pytest.raises(SystemExit):
+        rehearse.main(["--quiet"])
+    path = written(tmp_path / "bad.yaml", "a: 1\n")
+    assert rehearse.main(["--clips", str(tmp_path), "--params", str(path), "--quiet"]) == 2
+    assert "bad.yaml: has no ros__parameters" in capsys.readouterr().err
