@@ -101,6 +101,9 @@ class ScheduleConfig:
         the published tracker learnt from much
     :param blend: share of the way from the initial to the trained weights that is kept at the end
         (WiSE-FT)
+    :param cached_pairs: different pairs, of which backbone and neck see each once and the heads as
+        often as ``pairs`` asks (:mod:`siamla_ros.training.feature_cache`); 0: every pair is new
+    :param freeze_boxes: the regression branch stays as it is; the scores learn to judge its boxes
     :param lr_backbone: learning rate of the last ``backbone_blocks`` blocks and the neck; 0
         freezes the backbone
     """
@@ -120,6 +123,8 @@ class ScheduleConfig:
     validate_every: int = 1000
     pull: float = 0.0
     blend: float = 1.0
+    cached_pairs: int = 0
+    freeze_boxes: bool = False
 
 
 @dataclass(frozen=True)

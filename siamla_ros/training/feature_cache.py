@@ -11,7 +11,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -28,6 +28,7 @@ from siamla_ros.training.records import Pack
 
 SHARD = 1024
 BATCH = 32
+FROZEN_ONLY = "schedule: cached features need a frozen backbone (lr_backbone: 0)"
 
 
 class Features(NamedTuple):
@@ -51,15 +52,19 @@ def cached_features(
     pairs: int,
     init: str,
     workers: int,
+    rivals: list[list[int]] | None = None,
 ) -> Features:
     """The features of pairs 0 .. ``pairs`` of ``config``; what ``folder`` lacks is computed.
 
     :param init: what backbone and neck of ``model`` come from; part of what the folder is for
-    :raises ValueError: the folder holds pairs of another configuration
+    :param rivals: look-alikes of every track of the pack (:class:`PairSource`)
+    :raises ValueError: a backbone that trains, or the folder holds pairs of another configuration
     """
+    if config.schedule.lr_backbone > 0:
+        raise ValueError(FROZEN_ONLY)
     folder.mkdir(parents=True, exist_ok=True)
     _claim(folder, config, init)
-    source = PairSource(pack, config.model, config.data, config.seed)
+    source = PairSource(pack, config.model, config.data, config.seed, rivals)
     shards = []
     for first in tqdm(range(0, pairs, SHARD), unit="shard", desc=f"features {folder.name}"):
         path = folder / f"{first:07d}_{min(SHARD, pairs - first)}.safetensors"
@@ -90,7 +95,7 @@ def _claim(folder: Path, config: TrainConfig, init: str) -> None:
         raise ValueError(f"{folder}: holds pairs of another configuration; delete it first")
 
 
-@torch.inference_mode()
+@torch.no_grad()  # not inference_mode: the converted weights are trained afterwards
 def _compute(model: SiamLA, dataset: PairDataset, bf16: bool, workers: int) -> Features:
     device = next(model.parameters()).device
     model = model.eval().to(memory_format=torch.channels_last)
@@ -113,14 +118,22 @@ class HeadTrainer(Trainer):
     """A run over cached features: every pass over them in a fresh order, given by the seed.
 
     :param features: what its batches are taken from
+    :param others: as for :class:`Trainer`
     """
 
     def __init__(
-        self, config: TrainConfig, model: SiamLA, pack: Pack, folder: Path, features: Features
+        self,
+        config: TrainConfig,
+        model: SiamLA,
+        pack: Pack,
+        folder: Path,
+        features: Features,
+        device: str = "cpu",
+        **others: Any,
     ) -> None:
-        super().__init__(config, model, pack, folder, "cpu")
+        super().__init__(config, model, pack, folder, device, **others)
         if self.learns_features:
-            raise ValueError("schedule: cached features need a frozen backbone (lr_backbone: 0)")
+            raise ValueError(FROZEN_ONLY)
         self.features = features
 
     def _batches(self, workers: int) -> Iterator[Batch]:

@@ -33,7 +33,8 @@ def parameter_groups(model: SiamLA, config: TrainConfig) -> list[Group]:
         blocks = list(model.backbone.blocks)[-schedule.backbone_blocks :]
         deep = [*(p for m in blocks for p in m.parameters()), *neck]
         deep = [p for p in deep if all(p is not other for other in fresh)]
-    modules = (model.cls_branch, model.reg_branch, model.cls_head, model.reg_head)
+    boxes = () if schedule.freeze_boxes else (model.reg_branch, model.reg_head)
+    modules = (model.cls_branch, model.cls_head, *boxes)
     heads = [p for m in modules for p in m.parameters()]
     quality = list(model.quality.parameters()) if model.quality is not None else []
     started = config.init == "tracker"
