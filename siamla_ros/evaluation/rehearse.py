@@ -16,7 +16,7 @@ import argparse
 import json
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +70,15 @@ def settings_of(tracker: Tracker, mode: str, changes: Mapping[str, Any]) -> Sett
     return replace(built, recovery=replace(built.recovery, mode=mode, window=window))
 
 
+def _each(told: Mapping[str, list[lost_bench.Told]]) -> dict[str, dict[str, Any]]:
+    """Episode -> follower -> what it did there: where to look when a figure is bad."""
+    rows: dict[str, dict[str, Any]] = {}
+    for name, items in told.items():
+        for item in items:
+            rows.setdefault(item.episode.sequence.name, {})[name] = asdict(item.story)
+    return rows
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Command line; 2 when material or parameters cannot be used."""
     parser = argparse.ArgumentParser(
@@ -87,7 +96,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         help="of the clips, beside the lured ones",
     )  # fmt: skip
     parser.add_argument("--threads", type=int, default=2, help="of the network")
-    parser.add_argument("--output", type=Path, help="JSON with every figure")
+    parser.add_argument("--output", type=Path, help="JSON: all figures, and each episode")
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
     args = parser.parse_args(arguments)
     material = material_of(parser, args)
@@ -106,6 +115,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             told, _ = lost_bench.play(suites.counted(episodes, bar), follow, [], bar)
         text, content = lost_bench.tables(told)
         if args.output:
+            content = {"figures": content, "episodes": _each(told)}
             args.output.write_text(json.dumps(content, indent=1), encoding="utf-8")
         return text + "\n"
 

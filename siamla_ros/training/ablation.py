@@ -59,6 +59,19 @@ LADDER = (
 CONTROLS = (Rung("centerness", "centre-ness in place of LAQP", {"quality": "centerness"}, _LALS),)
 RUNGS = (*LADDER, *CONTROLS)
 """In the order of the table. Trained are both ends of the ladder first."""
+_FULL = {"quality": "laqp_lafa"}
+VARIANTS = (
+    LADDER[-1],
+    Rung("eps_0", "no smoothing (LADL without LALS)", _FULL, _LADL),
+    Rung("eps_01", "LALS with eps 0.1", _FULL, {**_LALS, "smoothing": 0.1}),
+    Rung("eps_04", "LALS with eps 0.4", _FULL, {**_LALS, "smoothing": 0.4}),
+    Rung("plain", "hard labels 0.9 (plain smoothing)", _FULL, {**_LALS, "dynamic_labels": False}),
+    *(
+        Rung(name, f"{name.replace('_', ' ')} modulators", _FULL, {**_LALS, "modulator": name})
+        for name in ("quality_focal", "varifocal")
+    ),
+)
+"""The full method first, then with one of its choices made otherwise."""
 
 
 @dataclass(frozen=True)
@@ -103,15 +116,18 @@ class Place:
         return self.output / f"seed{seed}" / rung.name
 
 
-def run(config: AblationConfig, place: Place) -> Iterator[dict[str, Any]]:
+def run(
+    config: AblationConfig, place: Place, rungs: tuple[Rung, ...]
+) -> Iterator[dict[str, Any]]:
     """Train and measure what is not there yet; results in the order in which they are done.
 
+    :param rungs: ``RUNGS`` or ``VARIANTS``
     :raises ValueError: the output folder holds results of other settings
     """
     _claim(config, place)
     views: list[View] = []
     for seed in range(config.seeds):
-        ordered = sorted(RUNGS, key=lambda rung: rung not in (RUNGS[0], LADDER[-1]))
+        ordered = sorted(rungs, key=lambda rung: rung not in (LADDER[0], LADDER[-1]))
         missing = [r for r in ordered if not (place.of(r, seed) / "result.json").is_file()]
         if not missing or place.only_seed not in (None, seed):
             continue

@@ -9,7 +9,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-BEGIN, END = "<!-- ablation -->", "<!-- /ablation -->"
+MARKS = {False: "ablation", True: "variants"}  # with --variants or without
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -32,7 +32,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--table",
         type=Path,
-        help=f"markdown file whose part between {BEGIN} and {END} becomes the tables",
+        help="markdown file whose part between <!-- ablation --> and <!-- /ablation --> "
+        "(<!-- variants --> with --variants) becomes the tables",
+    )
+    parser.add_argument(
+        "--variants",
+        action="store_true",
+        help="instead of the ladder: smoothing and modulators of the full method",
     )
     parser.add_argument(
         "--seed", type=int, help="only this one, so that several processes can share the work"
@@ -51,24 +57,27 @@ def run(args: argparse.Namespace) -> int:
     import torch
 
     from siamla_ros.training import ablation
-    from siamla_ros.training.ablation_table import tables
+    from siamla_ros.training.ablation_table import tables, variant_tables
 
     if args.threads:
         torch.set_num_threads(args.threads)
+    mark, rungs, tell = MARKS[args.variants], ablation.RUNGS, tables
+    if args.variants:
+        rungs, tell = ablation.VARIANTS, variant_tables
     if args.table:
-        _inserted(args.table, "")
+        _inserted(args.table, "", mark)
     config = ablation.load_ablation(args.config)
     place = ablation.Place(args.data, args.init, args.output, args.workers, args.seed)
-    for result in ablation.run(config, place):
+    for result in ablation.run(config, place, rungs):
         shown = {key: round(value, 4) for key, value in result["figures"].items()}
         print(result["rung"], "seed", result["seed"], json.dumps(shown), flush=True)
-        _write(args.output, tables(ablation.results(args.output)))
-    if args.dataset:
+        _write(args.output, tell(ablation.results(args.output)))
+    if args.dataset and not args.variants:
         _sequences(args, config.seeds)
-    text = tables(ablation.results(args.output))
+    text = tell(ablation.results(args.output))
     _write(args.output, text)
     if args.table:
-        args.table.write_text(_inserted(args.table, text), encoding="utf-8")
+        args.table.write_text(_inserted(args.table, text, mark), encoding="utf-8")
     print(text)
     return 0
 
@@ -77,13 +86,14 @@ def _write(output: Path, text: str) -> None:
     (output / "tables.md").write_text(text + "\n", encoding="utf-8")
 
 
-def _inserted(path: Path, text: str) -> str:
+def _inserted(path: Path, text: str, mark: str) -> str:
     """The file's words with ``text`` between the marks."""
-    before, begin, rest = path.read_text(encoding="utf-8").partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise ValueError(f"{path}: lacks {BEGIN} or, after it, {END}")
-    return f"{before}{BEGIN}\n\n{text}\n\n{END}{after}"
+    begin, end = f"<!-- {mark} -->", f"<!-- /{mark} -->"
+    before, found, rest = path.read_text(encoding="utf-8").partition(begin)
+    _, closed, after = rest.partition(end)
+    if not found or not closed:
+        raise ValueError(f"{path}: lacks {begin} or, after it, {end}")
+    return f"{before}{begin}\n\n{text}\n\n{end}{after}"
 
 
 def _sequences(args: argparse.Namespace, seeds: int) -> None:

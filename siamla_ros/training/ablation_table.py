@@ -4,12 +4,13 @@ the baseline.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
 from siamla_ros.evaluation.report import markdown_table
-from siamla_ros.training.ablation import EXPONENTS, LADDER, RUNGS
+from siamla_ros.training.ablation import EXPONENTS, LADDER, RUNGS, VARIANTS, Rung
 
 COLUMNS = {
     "auc": "AUC",
@@ -26,10 +27,10 @@ BASELINE, FULL = LADDER[0].name, LADDER[-1].name
 Results = list[dict[str, Any]]
 
 
-def ladder_table(found: Results) -> str:
+def rung_table(found: Results, rungs: Sequence[Rung]) -> str:
     """One row a rung: mean and standard deviation over its seeds."""
     rows = []
-    for rung in RUNGS:
+    for rung in rungs:
         mine = [r["figures"] for r in found if r["rung"] == rung.name]
         cells = [_spread([m[key] for m in mine]) for key in COLUMNS]
         rows.append([rung.title, str(len(mine)), *cells])
@@ -71,6 +72,33 @@ def sequences_table(found: Results) -> str:
     return markdown_table(["", *header, "Spearman, full - baseline"], rows)
 
 
+def variant_tables(found: Results) -> str:
+    """The full method and its variants, and what each changes in every seed."""
+    rows = []
+    for variant in VARIANTS[1:]:
+        changes = [
+            [f"{one[key] - other[key]:+.3f}" for one, other in _pairs(found, variant.name)]
+            for key in ("spearman", "auroc_erased", "auc")
+        ]
+        rows.append([variant.title, *(", ".join(cells) or "-" for cells in changes)])
+    header = ["against the full method, seed by seed", "Spearman(c, IoU)", "AUROC erased", "AUC"]
+    return "\n\n".join(
+        [
+            "Held-out tracks, mean ± standard deviation over the seeds:",
+            rung_table(found, VARIANTS),
+            markdown_table(header, rows),
+        ]
+    )
+
+
+def _pairs(found: Results, name: str) -> Iterator[tuple[dict[str, float], dict[str, float]]]:
+    """Figures of a variant and of the full method, for every seed that has both."""
+    by = {(r["seed"], r["rung"]): r["figures"] for r in found}
+    for seed, rung in sorted(by):
+        if rung == name and (seed, FULL) in by:
+            yield by[seed, name], by[seed, FULL]
+
+
 def _spread(values: list[float]) -> str:
     if not values:
         return "-"
@@ -82,7 +110,7 @@ def tables(found: Results) -> str:
     """All tables, with a line above each."""
     parts = [
         "Held-out tracks, mean ± standard deviation over the seeds:",
-        ladder_table(found),
+        rung_table(found, RUNGS),
         "Full SiamLA minus its baseline, each seed alone:",
         difference_table(found),
         "Fusion exponent of the full model, without training anew:",

@@ -76,7 +76,9 @@ def test_a_row_for_each_set_of_parameters(toy, tmp_path, capsys):
         + ["--output", str(output)]
     )
     assert code == 0
-    figures = json.loads(output.read_text())
+    content = json.loads(output.read_text())
+    figures, (episode,) = content["figures"], content["episodes"].values()
+    assert episode["shipped, local"]["found_after"] < 30 < episode["never, local"]["found_after"]
     assert figures["shipped, local"]["all"]["found_in_time"] == 1.0
     assert figures["never, local"]["all"]["found_in_time"] == 0.0
     table = capsys.readouterr().out

@@ -173,6 +173,36 @@ def test_one_command_trains_measures_and_goes_on(data, tmp_path, capsys, monkeyp
     assert "holds results of other settings" in capsys.readouterr().err
 
 
+def test_variants_have_a_table_of_their_own(data, tmp_path, capsys, monkeypatch):
+    document = tmp_path / "document.md"
+    ladder = "<!-- ablation -->\nkept\n<!-- /ablation -->\n"
+    document.write_text(f"{ladder}<!-- variants --><!-- /variants -->")
+    command = ["ablate", "--data", str(data), "--init", str(tiny_checkpoint(tmp_path).path)]
+    command += ["--output", str(tmp_path / "out"), "--workers", "0", "--variants"]
+    command += ["--config", settings(tmp_path), "--table", str(document)]
+    monkeypatch.setattr(ablation, "VARIANTS", ablation.VARIANTS[:2])
+    monkeypatch.setattr(ablation_table, "VARIANTS", ablation.VARIANTS[:2])
+    assert main(command) == 0
+    full, other = (
+        next(r["figures"] for r in ablation.results(tmp_path / "out") if r["rung"] == name)
+        for name in ("lafa", "eps_0")
+    )
+    text = capsys.readouterr().out
+    assert f"{other['spearman'] - full['spearman']:+.3f}" in text
+    written = document.read_text()
+    assert written.startswith(ladder) and written.endswith("<!-- /variants -->")
+    assert "no smoothing" in written
+
+
+def test_each_variant_makes_one_choice_otherwise():
+    base = TrainConfig()
+    full, *others = (rung.config(base, seed=0) for rung in ablation.VARIANTS)
+    for other in others:
+        assert other.model == full.model
+        changes = set(vars(other.loss).items()) - set(vars(full.loss).items())
+        assert len(changes) == 1, changes
+
+
 def test_a_document_without_a_place_for_the_table_is_refused_at_once(tmp_path, capsys):
     document = tmp_path / "document.md"
     document.write_text("<!-- /ablation --> <!-- ablation -->")
@@ -200,7 +230,7 @@ def test_tables_give_mean_spread_and_difference():
         return found
 
     found = [result("baseline", 0, 0.5), result("baseline", 1, 0.7), result("lafa", 1, 0.9)]
-    ladder = ablation_table.ladder_table(found)
+    ladder = ablation_table.rung_table(found, ablation.RUNGS)
     assert "0.600 ± 0.141" in ladder
     assert "| 0.900 " in ladder
     assert "+0.200" in ablation_table.difference_table(found)
