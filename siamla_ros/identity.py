@@ -43,6 +43,10 @@ class IdentityConfig:
     prior_looks: float = bounded(
         5.0, 0.0, 1000.0, "weight of the usual spreads below against the target's own, in looks"
     )
+    ageing_s: float = bounded(
+        4.0, 0.1, 3600.0,
+        'unseen seconds after which a look may deviate with twice the variance; no more later'
+    )
     usual_confidence: float = bounded(
         3.824, -10.0, 10.0, 'logit of the confidence of targets that are tracked well'
     )
@@ -93,17 +97,19 @@ class Spread(NamedTuple):
         mean = self.mean + share * step
         return Spread(count, mean, (1.0 - share) * (self.variance + share * step * step))
 
-    def deviation(self, value: float, mean: float, spread: float, weight: float) -> float:
+    def deviation(
+        self, value: float, mean: float, spread: float, weight: float, growth: float = 1.0
+    ) -> float:
         """How many standard deviations a value lies above what is usual for this target.
 
         mean, spread, weight: what is usual for targets at large, and for how many values it counts
-        in the spread. The mean is the target's own as soon as it has one.
+        in the spread. The mean is the target's own as soon as it has one. growth: of the variance.
         """
         seen = min(self.count, FORGETTING)
         own = self.mean if seen else mean
         total = seen + weight
         variance = (seen * self.variance + weight * spread**2) / total if total else spread**2
-        z = (value - own) / math.sqrt(max(variance, 1e-8))
+        z = (value - own) / math.sqrt(max(growth * variance, 1e-8))
         return min(max(z, LEAST_Z), MOST_Z)
 
 
@@ -112,6 +118,7 @@ class Identity:
     """What a target has looked like so far.
 
     views: its colours at different times, the first of them for ever. frames: since the last look.
+    unseen_s: seconds since it was last believed.
     """
 
     views: tuple[Colours, ...] = field(default=(), repr=False)
@@ -119,6 +126,7 @@ class Identity:
     likeness: Spread = Spread()
     colour: Spread = Spread()
     frames: int = 0
+    unseen_s: float = 0.0
 
 
 class Measured(NamedTuple):
@@ -177,17 +185,21 @@ def measured(identity: Identity, look: Look) -> Measured:
 
 
 def deviations(config: IdentityConfig, identity: Identity, seen: Measured) -> Deviations:
-    """How far a look is from what is usual for the target; 0 where nothing can be said."""
-    weight = config.prior_looks
+    """How far a look is from what is usual for the target; 0 where nothing can be said.
+
+    While nobody sees it a target turns, and comes into another light: what it looked like just
+    before says less and less of what it will look like.
+    """
+    usual = (config.prior_looks, 1.0 + min(max(identity.unseen_s, 0.0) / config.ageing_s, 1.0))
     return Deviations(
         identity.confidence.deviation(
-            seen.confidence, config.usual_confidence, config.confidence_spread, weight
+            seen.confidence, config.usual_confidence, config.confidence_spread, *usual
         ),
         identity.likeness.deviation(
-            seen.likeness, config.usual_likeness, config.likeness_spread, weight
+            seen.likeness, config.usual_likeness, config.likeness_spread, *usual
         ),
         0.0 if seen.colour is None else identity.colour.deviation(
-            seen.colour, config.usual_colour, config.colour_spread, weight
+            seen.colour, config.usual_colour, config.colour_spread, *usual
         ),
     )
 

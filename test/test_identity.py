@@ -111,6 +111,28 @@ def test_deviations_count_in_the_targets_own_spread():
     assert identity.LEAST_Z <= first < second < 0.0
 
 
+def test_what_was_not_seen_for_long_may_look_different_but_not_anyhow():
+    known = tracked()
+    look = {'likeness': 0.66}
+
+    def after(seconds):
+        return chance(replace(known, unseen_s=seconds), **look)
+
+    assert after(0.0) < after(1.0) < after(CONFIG.ageing_s)
+    assert after(CONFIG.ageing_s) == after(100 * CONFIG.ageing_s) < chance(known)
+    assert after(-5.0) == after(0.0)  # a clock that ran back
+    stranger = replace(known, unseen_s=1e6)
+    assert chance(stranger, likeness=0.3, colours=OTHER) < 0.2
+
+
+def test_growth_is_of_the_variance():
+    known = tracked(wobble=0.1, looks=40)
+    seen = identity.measured(known, Look(0.95, 0.7, MINE))
+    fresh = identity.deviations(CONFIG, known, seen).likeness
+    old = identity.deviations(CONFIG, replace(known, unseen_s=CONFIG.ageing_s), seen).likeness
+    assert old == pytest.approx(fresh / math.sqrt(2.0))
+
+
 def test_better_than_usual_does_not_make_up_for_other_colours():
     assert chance(tracked(0.6), likeness=1.0, colours=tint(*range(100, 120))) < 0.75
 

@@ -14,7 +14,7 @@ from typing import Any
 from siamla_ros.evaluation.identity_records import Shot, Story
 from siamla_ros.identity import Identity, Measured, Spread
 
-FORMAT = 1  # of the files; another one when the same settings come to mean other records
+FORMAT = 2  # of the files; another one when the same settings come to mean other records
 SETTINGS, COMPLETE = "settings.json", "complete.json"
 
 
@@ -107,7 +107,7 @@ def _row_of_story(story: Story) -> list[Any]:
 
 def _row_of_identity(known: Identity) -> list[Any]:
     """Without the views, which records do not have."""
-    return [known.confidence, known.likeness, known.colour, known.frames]
+    return [known.confidence, known.likeness, known.colour, known.frames, known.unseen_s]
 
 
 def _story(path: Path, name: str) -> Story:
@@ -124,5 +124,5 @@ def _story(path: Path, name: str) -> Story:
 
 
 def _identity(row: list[Any]) -> Identity:
-    confidence, likeness, colour, frames = row
-    return Identity((), Spread(*confidence), Spread(*likeness), Spread(*colour), frames)
+    confidence, likeness, colour, *ages = row
+    return Identity((), Spread(*confidence), Spread(*likeness), Spread(*colour), *ages)

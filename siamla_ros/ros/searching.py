@@ -57,7 +57,7 @@ class Searcher:
         verdict = self.recovery.judge(
             plan.memory, found,
             lambda answers: self.recogniser.probabilities(
-                target.identity, image, target.state, answers
+                target.known_at(stamp_s), image, target.state, answers
             ),
         )
         target.search = verdict.memory

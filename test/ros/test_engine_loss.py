@@ -117,3 +117,24 @@ def test_without_recovery_only_a_new_box_brings_it_back():
     back = film.shoot(100)
     engine.start('red', 'square', (100, 100, SIDE, SIDE), back, live=True)
     assert engine.process(back)[0].reason is Reason.REINITIALIZED
+
+
+@pytest.mark.parametrize('mode', ['off', 'local'])
+def test_a_search_knows_for_how_long_the_target_was_unseen(mode):
+    engine, film = started(recovery__mode=mode)
+    asked = []
+    judge = engine.recogniser.probabilities
+    engine.recogniser.probabilities = lambda known, *rest: (
+        asked.append((film.stamp_ns, known.unseen_s)) or judge(known, *rest)
+    )
+    for x in (103, 106, 109):
+        last, = engine.process(film.shoot(x))
+    for _ in range(30):
+        engine.process(film.shoot(None))
+    for _ in range(3):
+        engine.process(film.shoot(120))
+    assert bool(asked) == (mode == 'local')
+    for stamp_ns, unseen_s in asked:
+        assert unseen_s == pytest.approx((stamp_ns - last.trusted_ns) / 1e9)
+    target, = engine.targets.values()
+    assert target.identity.unseen_s == 0.0, 'what is remembered does not age by itself'
