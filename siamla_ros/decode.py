@@ -36,6 +36,9 @@ class DecodeConfig:
         none
     :param window_weight: share of the cosine window in the ranking; 0: none
     :param size_rate: rate at which the size follows, 1: at once; scaled by the confidence
+    :param window_rate: the same for the size that the next search window is laid out for; its
+        aspect follows half as fast. Slower than the box, since an error of the window is an error
+        of the next box, which would be the next window
     :param vote_iou: cells whose box overlaps the best one at least so far vote on the box; 1: no
         vote
     :param consensus_exponent: b in the reported ``c A^b``, A the consensus of the cells on the box
@@ -50,6 +53,7 @@ class DecodeConfig:
     scale_penalty: float = 0.05
     window_weight: float = 0.2
     size_rate: float = 0.7
+    window_rate: float = 0.3
     vote_iou: float = 0.6
     consensus_exponent: float = 0.0
     calibration_scale: float = 1.0
@@ -69,8 +73,8 @@ class DecodeConfig:
 
 
 class Choice(NamedTuple):
-    """The box chosen from one map, in pixels of the image, not clipped, and its scores in [0,
-    1].
+    """The box chosen from one map, in pixels of the image, not clipped, its scores in [0, 1], and
+    the size (w, h) in pixels that the next search window is laid out for.
     """
 
     box_xywh: tuple[float, float, float, float]
@@ -78,6 +82,7 @@ class Choice(NamedTuple):
     classification: float
     localization: float
     second_peak: float
+    search_wh: tuple[float, float]
 
 
 def cell_boxes(
@@ -99,15 +104,20 @@ def choose(
     window: Window,
     size_px: int,
     grid: CellGrid,
-    last_box_xywh: tuple[float, float, float, float],
+    place_xywh: tuple[float, float, float, float],
     config: DecodeConfig,
+    last_xywh: tuple[float, float, float, float] | None = None,
 ) -> Choice:
-    """The target's box in map ``index`` of a batch."""
+    """The target's box in map ``index`` of a batch.
+
+    :param place_xywh: what ``window`` was laid round
+    :param last_xywh: the box as it was last reported; None: ``place_xywh``
+    """
     p = maps.classification[index].astype(np.float64)
     q = maps.quality[index].astype(np.float64)
     confidence = p ** (1.0 - config.fusion_exponent) * q**config.fusion_exponent
     candidates = cell_boxes(maps.ltrb[index], window, size_px, grid)
-    ranking = confidence * _change_penalty(candidates, last_box_xywh, config.scale_penalty)
+    ranking = confidence * _change_penalty(candidates, place_xywh, config.scale_penalty)
     near = _cosine_window(p.shape, grid.middle(size_px))
     ranking = (1 - config.window_weight) * ranking + config.window_weight * near
     best = np.unravel_index(int(ranking.argmax()), ranking.shape)
@@ -122,11 +132,12 @@ def choose(
     rival = np.unravel_index(int(rivals.argmax()), rivals.shape)
     reported = _reported(candidates, confidence, box, score, config)
     return Choice(
-        _smooth_size(box, last_box_xywh, config.size_rate, score),
+        _smooth_size(box, last_xywh or place_xywh, config.size_rate, score),
         reported,
         float(min(p[best], 1.0)),
         float(min(q[best], 1.0)),
         _reported(candidates, confidence, candidates[rival], float(rivals[rival]), config),
+        _search_size(box, place_xywh, config.window_rate, score),
     )
 
 
@@ -211,3 +222,13 @@ def _smooth_size(
     w = last[2] + step * (box[2] - last[2])
     h = last[3] + step * (box[3] - last[3])
     return tuple(float(v) for v in boxes.from_center(cx, cy, w, h))
+
+
+def _search_size(
+    box: NDArray, place: tuple[float, float, float, float], rate: float, confidence: float
+) -> tuple[float, float]:
+    """The side at ``rate``, the aspect at half of it, both in logarithms, more slowly in doubt."""
+    step = rate * min(1.0, 0.4 + confidence)
+    w, h = np.log(np.maximum(box[2:], _TINY) / place[2:])
+    side, stretch = step * (w + h) / 2.0, step / 2.0 * (w - h) / 2.0
+    return float(place[2] * np.exp(side + stretch)), float(place[3] * np.exp(side - stretch))

@@ -45,7 +45,7 @@ class IdentityConfig:
     )
     ageing_s: float = bounded(
         4.0, 0.1, 3600.0,
-        'unseen seconds after which a look may deviate with twice the variance; no more later'
+        'seconds after LOST at which a look may deviate with twice the variance; no more later'
     )
     usual_confidence: float = bounded(
         3.824, -10.0, 10.0, 'logit of the confidence of targets that are tracked well'
@@ -118,7 +118,7 @@ class Identity:
     """What a target has looked like so far.
 
     views: its colours at different times, the first of them for ever. frames: since the last look.
-    unseen_s: seconds since it was last believed.
+    lost_s: seconds since LOST was declared; 0 while it is followed.
     """
 
     views: tuple[Colours, ...] = field(default=(), repr=False)
@@ -126,7 +126,7 @@ class Identity:
     likeness: Spread = Spread()
     colour: Spread = Spread()
     frames: int = 0
-    unseen_s: float = 0.0
+    lost_s: float = 0.0
 
 
 class Measured(NamedTuple):
@@ -187,10 +187,10 @@ def measured(identity: Identity, look: Look) -> Measured:
 def deviations(config: IdentityConfig, identity: Identity, seen: Measured) -> Deviations:
     """How far a look is from what is usual for the target; 0 where nothing can be said.
 
-    While nobody sees it a target turns, and comes into another light: what it looked like just
-    before says less and less of what it will look like.
+    While it is lost a target turns, and comes into another light: what it looked like just before
+    says less and less of what it will look like.
     """
-    usual = (config.prior_looks, 1.0 + min(max(identity.unseen_s, 0.0) / config.ageing_s, 1.0))
+    usual = (config.prior_looks, 1.0 + min(identity.lost_s / config.ageing_s, 1.0))
     return Deviations(
         identity.confidence.deviation(
             seen.confidence, config.usual_confidence, config.confidence_spread, *usual
@@ -217,19 +217,21 @@ def weighed(config: IdentityConfig, z: Deviations) -> float:
     )
 
 
-def returning(config: IdentityConfig, z: Deviations) -> float:
+def returning(config: IdentityConfig, identity: Identity, seen: Measured) -> float:
     """Log odds of somebody who is to be taken back without a detector or a person to confirm it.
 
-    Colours that the target has never shown rule that out, whatever the rest says: shape and
-    confidence of two pedestrians hardly differ, and a wrong follower is worse than a call for help.
+    Colours that the target has never shown rule that out, whatever the rest says and however long
+    it was lost: shape and confidence of two pedestrians hardly differ, and a wrong follower is
+    worse than a call for help.
     """
-    odds = weighed(config, z)
-    return min(odds, VETO) if z.colour <= -config.colour_veto else odds
+    odds = weighed(config, deviations(config, identity, seen))
+    when_lost = deviations(config, replace(identity, lost_s=0.0), seen)
+    return min(odds, VETO) if when_lost.colour <= -config.colour_veto else odds
 
 
 def return_probability(config: IdentityConfig, identity: Identity, look: Look) -> float:
     """That a look shows the target, for a search, [0, 1]."""
-    return _sigmoid(returning(config, deviations(config, identity, measured(identity, look))))
+    return _sigmoid(returning(config, identity, measured(identity, look)))
 
 
 def probability(config: IdentityConfig, identity: Identity, look: Look) -> float:

@@ -134,8 +134,7 @@ def _first_find(config: IdentityConfig, story: Story, accept: float) -> Shot | N
         if shot.frame != frame:
             before, current = (current if shot.frame == frame + 1 else []), []
             frame = shot.frame
-        deviations = identity.deviations(config, shot.known, shot.seen)
-        odds = identity.returning(config, deviations)
+        odds = identity.returning(config, shot.known, shot.seen)
         known = [old for old in before
                  if float(boxes.iou(old[0].box_xywh, shot.box_xywh)) >= SAME_PLACE_IOU]
         _, mean, looks, proven = known[0] if known else (shot, 0.0, 0, 0)

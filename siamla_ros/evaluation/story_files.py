@@ -107,7 +107,7 @@ def _row_of_story(story: Story) -> list[Any]:
 
 def _row_of_identity(known: Identity) -> list[Any]:
     """Without the views, which records do not have."""
-    return [known.confidence, known.likeness, known.colour, known.frames, known.unseen_s]
+    return [known.confidence, known.likeness, known.colour, known.frames, known.lost_s]
 
 
 def _story(path: Path, name: str) -> Story:

@@ -200,7 +200,7 @@ class Engine:
     def _judge(
         self, target: Target, result: TrackResult, image: np.ndarray, frame: Frame
     ) -> None:
-        glance = self._glance(target, result, image, frame.stamp_s)
+        glance = self._glance(target, result, image)
         seen = Observation(
             stamp_s=frame.stamp_s, confidence=result.confidence, second_peak=result.second_peak,
             box_xywh=result.box_xywh, image_size=(image.shape[1], image.shape[0]),
@@ -212,16 +212,14 @@ class Engine:
         )
         target.apply(decision, result, frame.stamp_ns)
 
-    def _glance(
-        self, target: Target, result: TrackResult, image: np.ndarray, stamp_s: float
-    ) -> Glance:
+    def _glance(self, target: Target, result: TrackResult, image: np.ndarray) -> Glance:
         """Whether the box shows this target, where the confidence does not settle it anyway."""
         config = self.supervisor.config
         if result.confidence < config.low_threshold:
             return Glance()
         try:
             return self.recogniser.glance(
-                target.known_at(stamp_s), image, target.state, result,
+                target.identity, image, target.state, result,
                 doubtful=result.confidence < config.high_threshold,
                 uncertain=target.memory.state is State.UNCERTAIN,
             )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Protocol
 
 import numpy as np
@@ -54,11 +55,10 @@ class Searcher:
         began_s = time.monotonic()
         found = self._tracker.probe(image, target.state, plan.boxes_xywh)
         self._note_cost((time.monotonic() - began_s) * 1e3 / len(found))
+        known = replace(target.identity, lost_s=memory.lost_s)
         verdict = self.recovery.judge(
             plan.memory, found,
-            lambda answers: self.recogniser.probabilities(
-                target.known_at(stamp_s), image, target.state, answers
-            ),
+            lambda answers: self.recogniser.probabilities(known, image, target.state, answers),
         )
         target.search = verdict.memory
         if verdict.outcome is not Outcome.ACCEPTED:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from siamla_ros.identity import Identity
@@ -77,10 +77,6 @@ class Target:
     def missing(self) -> bool:
         """Whether it has been declared lost."""
         return self.memory.state in MISSING
-
-    def known_at(self, stamp_s: float) -> Identity:
-        """What is remembered of its look, as old as it is at that time."""
-        return replace(self.identity, unseen_s=max(stamp_s - self.trusted_ns / 1e9, 0.0))
 
     def fit_to(self, image_size: tuple[int, int]) -> None:
         """Carry the box over to an image of another size (the camera changed its resolution)."""

@@ -119,22 +119,36 @@ def test_without_recovery_only_a_new_box_brings_it_back():
     assert engine.process(back)[0].reason is Reason.REINITIALIZED
 
 
-@pytest.mark.parametrize('mode', ['off', 'local'])
-def test_a_search_knows_for_how_long_the_target_was_unseen(mode):
-    engine, film = started(recovery__mode=mode)
-    asked = []
-    judge = engine.recogniser.probabilities
-    engine.recogniser.probabilities = lambda known, *rest: (
-        asked.append((film.stamp_ns, known.unseen_s)) or judge(known, *rest)
-    )
-    for x in (103, 106, 109):
-        last, = engine.process(film.shoot(x))
-    for _ in range(30):
-        engine.process(film.shoot(None))
-    for _ in range(3):
+def asked(engine, name):
+    """Notes for how long the target was lost whenever the recogniser is asked by that name."""
+    times, ask = [], getattr(engine.recogniser, name)
+
+    def noted(known, *args, **options):
+        times.append(known.lost_s)
+        return ask(known, *args, **options)
+
+    setattr(engine.recogniser, name, noted)
+    return times
+
+
+def test_looks_age_while_it_is_lost_and_only_then():
+    engine, film = started(recovery__mode='local')
+    searched, tracked = asked(engine, 'probabilities'), asked(engine, 'glance')
+    lose(engine, film)
+    for _ in range(8):
         engine.process(film.shoot(120))
-    assert bool(asked) == (mode == 'local')
-    for stamp_ns, unseen_s in asked:
-        assert unseen_s == pytest.approx((stamp_ns - last.trusted_ns) / 1e9)
+    assert searched and all(0.0 < seconds < 5.0 for seconds in searched)
+    assert searched == sorted(searched)
+    assert set(tracked) == {0.0}
     target, = engine.targets.values()
-    assert target.identity.unseen_s == 0.0, 'what is remembered does not age by itself'
+    assert target.identity.lost_s == 0.0, 'what is remembered does not age by itself'
+
+
+def test_a_clock_that_runs_back_neither_ages_nor_renews_a_look():
+    engine, film = started(recovery__mode='local')
+    searched = asked(engine, 'probabilities')
+    lose(engine, film)
+    film.stamp_ns -= 50_000_000_000
+    for _ in range(8):
+        engine.process(film.shoot(120))
+    assert searched and searched == sorted(searched) and searched[-1] < 5.0
