@@ -38,9 +38,10 @@ setup(
         'tqdm>=4.60',
     ],
     extras_require={
-        'train': ['onnx>=1.15'],
-        'eval': ['scipy>=1.10', 'matplotlib>=3.6'],
-        'test': ['pytest>=7', 'hypothesis>=6', 'ruff>=0.5', 'scipy>=1.10', 'onnx>=1.15'],
+        'train': ['onnx>=1.15', 'PyYAML>=6'],
+        'eval': ['scipy>=1.10', 'matplotlib>=3.6', 'PyYAML>=6'],
+        'test': ['pytest>=7', 'hypothesis>=6', 'ruff>=0.5', 'scipy>=1.10', 'onnx>=1.15',
+                 'PyYAML>=6'],
     },
     entry_points={'console_scripts': ['siamla = siamla_ros.cli:main']},
     classifiers=[

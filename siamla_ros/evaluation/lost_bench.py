@@ -129,8 +129,8 @@ def _tuned(name: str, runs: list[tuple[Episode, Run]]) -> tuple[str, list[Told]]
 
 
 def _figures(rows: list[Told]) -> Figures:
-    crossings = sum(row.episode.scenario == "crossing" for row in rows)
-    return figures([row.story for row in rows], crossings)
+    walks = [bool(np.isfinite(row.episode.rival_xywh[-1]).all()) for row in rows]
+    return figures([row.story for row in rows], sum(walks))
 
 
 def tables(told: dict[str, list[Told]]) -> tuple[str, dict[str, Any]]:

@@ -78,26 +78,25 @@ VARIANTS = (
 class AblationConfig:
     """The settings that all networks share.
 
-    :param train: the recipe; ``train.seed`` is ignored
+    :param train: the recipe; ``train.seed`` is ignored, and all rungs of a seed share its
+        ``train.schedule.cached_pairs``
     :param seeds: seeds 0 .. ``seeds`` - 1: of the pairs, the heads' first weights and the order
-    :param cached_pairs: different pairs of each seed; ``train.schedule.pairs`` counts repetitions
     :param probes: places from which each frame of the held-out tracks is looked at
     """
 
     train: TrainConfig = field(default_factory=TrainConfig)
     seeds: int = 3
-    cached_pairs: int = 14_336
     probes: int = 4
 
 
 def load_ablation(path: Path) -> AblationConfig:
     """Read a YAML file; keys that it lacks keep their defaults.
 
-    :raises ValueError: unknown key, wrong type, or a backbone that is not frozen
+    :raises ValueError: unknown key, wrong type, or no cached pairs
     """
     config = from_dict(AblationConfig, yaml.safe_load(path.read_text()) or {})
-    if config.train.schedule.lr_backbone > 0:
-        raise ValueError("train.schedule.lr_backbone: must be 0, the rungs share their features")
+    if not config.train.schedule.cached_pairs:
+        raise ValueError("train.schedule.cached_pairs: must be above 0, the rungs share them")
     return config
 
 
@@ -159,7 +158,8 @@ def _features(config: AblationConfig, place: Place, seed: int) -> Features:
     pack = load_pack(place.data, "train", recipe.data.sampling)
     model, folder = build_initial(recipe, place.init), place.output / f"seed{seed}" / "features"
     name = Path(place.init).name
-    return cached_features(folder, model, pack, recipe, config.cached_pairs, name, place.workers)
+    pairs = recipe.schedule.cached_pairs
+    return cached_features(folder, model, pack, recipe, pairs, name, place.workers)
 
 
 def _views(model: SiamLA, config: AblationConfig, place: Place) -> list[View]:

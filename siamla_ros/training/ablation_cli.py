@@ -50,7 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Train, measure, write ``tables.md`` and print it.
+    """Train, measure, write ``ablation.md`` or ``variants.md`` and print it.
 
     :raises ValueError: settings, data or the file of the table cannot be used
     """
@@ -64,26 +64,29 @@ def run(args: argparse.Namespace) -> int:
     mark, rungs, tell = MARKS[args.variants], ablation.RUNGS, tables
     if args.variants:
         rungs, tell = ablation.VARIANTS, variant_tables
+        if args.dataset:
+            raise ValueError("--dataset: with --variants no whole sequences are followed")
     if args.table:
         _inserted(args.table, "", mark)
+    output = args.output / f"{mark}.md"
     config = ablation.load_ablation(args.config)
     place = ablation.Place(args.data, args.init, args.output, args.workers, args.seed)
     for result in ablation.run(config, place, rungs):
         shown = {key: round(value, 4) for key, value in result["figures"].items()}
         print(result["rung"], "seed", result["seed"], json.dumps(shown), flush=True)
-        _write(args.output, tell(ablation.results(args.output)))
-    if args.dataset and not args.variants:
+        _write(output, tell(ablation.results(args.output)))
+    if args.dataset:
         _sequences(args, config.seeds)
     text = tell(ablation.results(args.output))
-    _write(args.output, text)
+    _write(output, text)
     if args.table:
         args.table.write_text(_inserted(args.table, text, mark), encoding="utf-8")
     print(text)
     return 0
 
 
-def _write(output: Path, text: str) -> None:
-    (output / "tables.md").write_text(text + "\n", encoding="utf-8")
+def _write(path: Path, text: str) -> None:
+    path.write_text(text + "\n", encoding="utf-8")
 
 
 def _inserted(path: Path, text: str, mark: str) -> str:

@@ -36,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--minutes",
         type=float,
         default=float("inf"),
-        help="stop after so long; run again to resume",
+        help="train for so long, after the features of cached pairs are there; run again to resume",
     )
 
 

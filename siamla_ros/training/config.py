@@ -126,6 +126,18 @@ class ScheduleConfig:
     cached_pairs: int = 0
     freeze_boxes: bool = False
 
+    def __post_init__(self) -> None:
+        if self.cached_pairs and self.cached_pairs < self.batch:
+            raise ValueError(
+                f"schedule.cached_pairs = {self.cached_pairs}: must be 0, or at least a batch of "
+                f"{self.batch}"
+            )
+        if self.cached_pairs and self.lr_backbone > 0:
+            raise ValueError(
+                f"schedule.lr_backbone = {self.lr_backbone:g}: must be 0 with cached_pairs, the "
+                "features are computed once"
+            )
+
 
 @dataclass(frozen=True)
 class TrainConfig:
@@ -137,6 +149,12 @@ class TrainConfig:
     schedule: ScheduleConfig = field(default_factory=ScheduleConfig)
     init: str = "tracker"
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.schedule.freeze_boxes and self.init != "tracker":
+            raise ValueError(
+                f"schedule.freeze_boxes: needs init: tracker, {self.init!r} has random boxes"
+            )
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for a checkpoint or a YAML file."""

@@ -7,8 +7,9 @@ on; every run reads the same pairs, in the same order.
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -28,7 +29,6 @@ from siamla_ros.training.records import Pack
 
 SHARD = 1024
 BATCH = 32
-FROZEN_ONLY = "schedule: cached features need a frozen backbone (lr_backbone: 0)"
 
 
 class Features(NamedTuple):
@@ -56,14 +56,12 @@ def cached_features(
 ) -> Features:
     """The features of pairs 0 .. ``pairs`` of ``config``; what ``folder`` lacks is computed.
 
-    :param init: what backbone and neck of ``model`` come from; part of what the folder is for
+    :param init: what backbone and neck of ``model`` come from
     :param rivals: look-alikes of every track of the pack (:class:`PairSource`)
-    :raises ValueError: a backbone that trains, or the folder holds pairs of another configuration
+    :raises ValueError: the folder holds pairs of another configuration
     """
-    if config.schedule.lr_backbone > 0:
-        raise ValueError(FROZEN_ONLY)
     folder.mkdir(parents=True, exist_ok=True)
-    _claim(folder, config, init)
+    _claim(folder, model, pack, config, init)
     source = PairSource(pack, config.model, config.data, config.seed, rivals)
     shards = []
     for first in tqdm(range(0, pairs, SHARD), unit="shard", desc=f"features {folder.name}"):
@@ -77,15 +75,20 @@ def cached_features(
     return Features(*(torch.cat(parts) for parts in zip(*shards)))
 
 
-def _claim(folder: Path, config: TrainConfig, init: str) -> None:
-    """Write, or compare, what the pairs and the features depend on.
+def _claim(folder: Path, model: SiamLA, pack: Pack, config: TrainConfig, init: str) -> None:
+    """Write, or compare, what the pairs and the features depend on: names, and what is in them.
 
     What a saved configuration does not name, because it is older, has its default.
     """
-    model = config.model
-    crops = [model.backbone, model.template_size_px, model.template_context]
-    crops += [model.search_size_px, model.search_context, model.isotropic]
-    others = {"seed": config.seed, "crops": crops, "init": init}
+    shape = config.model
+    crops = [shape.backbone, shape.template_size_px, shape.template_context]
+    crops += [shape.search_size_px, shape.search_context, shape.isotropic]
+    objects = (r for track in pack.tracks for r in track)
+    others = {
+        "seed": config.seed, "crops": crops, "init": init, "bf16": config.schedule.bf16,
+        "weights": _digest(t.numpy().tobytes() for t in _feature_weights(model)),
+        "objects": _digest(repr((r.path.name, r.box_xywh)).encode() for r in objects),
+    }  # fmt: skip
     path = folder / "pairs.json"
     if not path.is_file():
         path.write_text(json.dumps({"data": asdict(config.data), **others}))
@@ -93,6 +96,18 @@ def _claim(folder: Path, config: TrainConfig, init: str) -> None:
     saved = json.loads(path.read_text())
     if from_dict(DataConfig, saved.pop("data")) != config.data or saved != others:
         raise ValueError(f"{folder}: holds pairs of another configuration; delete it first")
+
+
+def _feature_weights(model: SiamLA) -> list[Tensor]:
+    parts = [*model.backbone.state_dict().values(), *model.neck.state_dict().values()]
+    return [value.detach().cpu() for value in parts]
+
+
+def _digest(parts: Iterable[bytes]) -> str:
+    total = hashlib.sha256()
+    for part in parts:
+        total.update(part)
+    return total.hexdigest()
 
 
 @torch.no_grad()  # not inference_mode: the converted weights are trained afterwards
@@ -133,7 +148,10 @@ class HeadTrainer(Trainer):
     ) -> None:
         super().__init__(config, model, pack, folder, device, **others)
         if self.learns_features:
-            raise ValueError(FROZEN_ONLY)
+            raise ValueError(
+                "cached features need a backbone and a neck that stay as they are: lr_backbone 0, "
+                "and an init that has the neck"
+            )
         self.features = features
 
     def _batches(self, workers: int) -> Iterator[Batch]:

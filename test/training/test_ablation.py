@@ -111,6 +111,13 @@ def test_the_cache_holds_what_the_network_says_and_goes_on(data, tmp_path):
     with torch.no_grad():
         expected = model.features(torch.from_numpy(pair.search)[None].float())[0]
     assert first.search[4].float().numpy() == pytest.approx(expected.numpy(), abs=2e-2)
+    other = tiny_model(seed=7)
+    for arguments_of_another in (
+        (other, pack, chosen, 6, "toy.onnx"),  # other weights of the same name
+        (model, load_pack(data, "val", {}), chosen, 6, "toy.onnx"),
+    ):
+        with pytest.raises(ValueError, match="pairs of another configuration"):
+            cached_features(tmp_path, *arguments_of_another, workers=0)
     with pytest.raises(ValueError, match="pairs of another configuration"):
         cached_features(tmp_path, *arguments[:2], replace(chosen, seed=1), 6, "toy.onnx", workers=0)
 
@@ -129,9 +136,10 @@ def settings(folder, **train) -> str:
     import yaml
 
     train = {"init": "backbone", "model": dict(TINY), "data": {"degrade": 0.3}, **train}
-    train["schedule"] = {"pairs": 8, "batch": 4, **train.get("schedule", {})}
+    schedule = {"pairs": 8, "cached_pairs": 8, "batch": 4}
+    train["schedule"] = {**schedule, **train.get("schedule", {})}
     path = folder / "ablation.yaml"
-    path.write_text(yaml.safe_dump({"seeds": 1, "cached_pairs": 8, "probes": 1, "train": train}))
+    path.write_text(yaml.safe_dump({"seeds": 1, "probes": 1, "train": train}))
     return str(path)
 
 
@@ -153,9 +161,9 @@ def test_one_command_trains_measures_and_goes_on(data, tmp_path, capsys, monkeyp
     assert full["exponents"]["0"] != full["figures"]
     assert "exponents" not in next(r for r in found if r["rung"] == "baseline")
     assert "| seed 0" in text
-    assert (output / "tables.md").read_text() in text
+    assert (output / "ablation.md").read_text() in text
     written = document.read_text()
-    assert (output / "tables.md").read_text() in written
+    assert (output / "ablation.md").read_text() in written
     assert written.startswith("Above\n<!-- ablation -->\n")
     assert written.endswith("\n<!-- /ablation -->\nBelow\n")
     assert "old" not in written
@@ -215,7 +223,14 @@ def test_a_backbone_that_trains_is_refused(data, tmp_path, capsys):
     config = settings(tmp_path, schedule={"lr_backbone": 1e-4})
     command = ["ablate", "--data", str(data), "--init", "x", "--output", str(tmp_path / "out")]
     assert main([*command, "--config", config]) == 1
-    assert "lr_backbone: must be 0" in capsys.readouterr().err
+    assert "schedule.lr_backbone = 0.0001: must be 0" in capsys.readouterr().err
+
+
+def test_an_ablation_without_cached_pairs_is_refused(data, tmp_path, capsys):
+    config = settings(tmp_path, schedule={"cached_pairs": 0})
+    command = ["ablate", "--data", str(data), "--init", "x", "--output", str(tmp_path / "out")]
+    assert main([*command, "--config", config]) == 1
+    assert "train.schedule.cached_pairs: must be above 0" in capsys.readouterr().err
 
 
 def test_tables_give_mean_spread_and_difference():

@@ -15,6 +15,7 @@ from support.networks import tiny_checkpoint, tiny_config  # noqa: E402
 from support.packs import write_pack  # noqa: E402
 
 from siamla_ros.cli import main  # noqa: E402
+from siamla_ros.training.config import ScheduleConfig, TrainConfig  # noqa: E402
 from siamla_ros.weights import load_model, read_checkpoint  # noqa: E402
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -71,4 +72,11 @@ def test_fresh_pairs_train_the_boxes_too(data, start, tmp_path):
 def test_cached_pairs_need_a_frozen_backbone(data, start, tmp_path, capsys):
     asked = command(data, start, tmp_path, cached_pairs=4, lr_backbone=1e-4)
     assert main(asked) == 1
-    assert "cached features need a frozen backbone" in capsys.readouterr().err
+    assert "schedule.lr_backbone = 0.0001: must be 0 with cached_pairs" in capsys.readouterr().err
+
+
+def test_what_makes_no_sense_together_is_refused_at_once(data, start, tmp_path, capsys):
+    assert main(command(data, start, tmp_path, cached_pairs=1)) == 1
+    assert "cached_pairs = 1: must be 0, or at least a batch of 2" in capsys.readouterr().err
+    with pytest.raises(ValueError, match="freeze_boxes: needs init: tracker"):
+        TrainConfig(schedule=ScheduleConfig(freeze_boxes=True), init="backbone")
