@@ -36,9 +36,9 @@ class DecodeConfig:
         none
     :param window_weight: share of the cosine window in the ranking; 0: none
     :param size_rate: rate at which the size follows, 1: at once; scaled by the confidence
-    :param window_rate: the same for the size that the next search window is laid out for; its
-        aspect follows half as fast. Slower than the box, since an error of the window is an error
-        of the next box, which would be the next window
+    :param aspect_rate: the same for the aspect that the next search window is laid out for. The
+        network corrects an error of size better than one of aspect, which would go from box to
+        window to box
     :param vote_iou: cells whose box overlaps the best one at least so far vote on the box; 1: no
         vote
     :param consensus_exponent: b in the reported ``c A^b``, A the consensus of the cells on the box
@@ -53,7 +53,7 @@ class DecodeConfig:
     scale_penalty: float = 0.05
     window_weight: float = 0.2
     size_rate: float = 0.7
-    window_rate: float = 0.3
+    aspect_rate: float = 0.3
     vote_iou: float = 0.6
     consensus_exponent: float = 0.0
     calibration_scale: float = 1.0
@@ -131,13 +131,14 @@ def choose(
     rivals = np.where(overlap < SAME_PEAK_IOU, confidence, 0.0)
     rival = np.unravel_index(int(rivals.argmax()), rivals.shape)
     reported = _reported(candidates, confidence, box, score, config)
+    smooth = _smooth_size(box, last_xywh or place_xywh, config.size_rate, score)
     return Choice(
-        _smooth_size(box, last_xywh or place_xywh, config.size_rate, score),
+        smooth,
         reported,
         float(min(p[best], 1.0)),
         float(min(q[best], 1.0)),
         _reported(candidates, confidence, candidates[rival], float(rivals[rival]), config),
-        _search_size(box, place_xywh, config.window_rate, score),
+        _search_size(box, smooth, place_xywh, config.aspect_rate * _trust(score)),
     )
 
 
@@ -218,17 +219,27 @@ def _smooth_size(
     it is not.
     """
     cx, cy = boxes.center(box)
-    step = rate if rate >= 1.0 else rate * min(1.0, 0.4 + confidence)
+    step = rate if rate >= 1.0 else rate * _trust(confidence)
     w = last[2] + step * (box[2] - last[2])
     h = last[3] + step * (box[3] - last[3])
     return tuple(float(v) for v in boxes.from_center(cx, cy, w, h))
 
 
 def _search_size(
-    box: NDArray, place: tuple[float, float, float, float], rate: float, confidence: float
+    box: NDArray,
+    smooth: tuple[float, float, float, float],
+    place: tuple[float, float, float, float],
+    rate: float,
 ) -> tuple[float, float]:
-    """The side at ``rate``, the aspect at half of it, both in logarithms, more slowly in doubt."""
-    step = rate * min(1.0, 0.4 + confidence)
-    w, h = np.log(np.maximum(box[2:], _TINY) / place[2:])
-    side, stretch = step * (w + h) / 2.0, step / 2.0 * (w - h) / 2.0
-    return float(place[2] * np.exp(side + stretch)), float(place[3] * np.exp(side - stretch))
+    """As large as the reported box, with the aspect of the last window, which comes nearer to that
+    of the answer by a share (in logarithms).
+    """
+    side = (smooth[2] * smooth[3]) ** 0.5
+    last, now = np.log(place[2] / place[3]), np.log(max(box[2], _TINY) / max(box[3], _TINY))
+    stretch = float(np.exp((last + rate * (now - last)) / 2.0))
+    return side * stretch, side / stretch
+
+
+def _trust(confidence: float) -> float:
+    """Share of a rate: all of it for a box that is trusted."""
+    return min(1.0, 0.4 + confidence)

@@ -20,7 +20,7 @@ class TargetState:
     :param border_bgr: colour that fills crops beyond the image border
     :param confidence: fused confidence of the last update; 1 after ``init``
     :param search_wh: width and height, in pixels, that the next search window is laid out for;
-        None: those of the box. They follow the box more slowly than it is reported.
+        None: those of the box. Their aspect follows that of the box slowly.
     """
 
     box_xywh: BoxXYWH

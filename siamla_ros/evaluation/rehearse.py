@@ -5,9 +5,11 @@
 
 Each row is the node's own engine with one set of parameters: the shipped ones, and those of every
 file of `--params` (what `calibrate_identity` writes; what a file does not name keeps its default).
-Columns and scenarios are those of `siamla eval --lost`, and the episodes are made by the same code,
-but of held-out objects and development clips, on another seed than `calibrate_identity` fits to.
-Choose here, then run the benchmark once.
+Columns are those of `siamla eval --lost`, and so are the scenarios but for two (`synthetic`, and
+`lured`, see `validation_episodes`). The episodes are made of held-out objects and of development
+clips, on another seed than `calibrate_identity` fits to: it decides over synthetic videos, patches
+and other scenes; what is painted out of a clip is the same for both. Choose here, then run the
+benchmark once.
 """
 
 from __future__ import annotations
@@ -33,19 +35,25 @@ from siamla_ros.evaluation.validation_episodes import (
 )
 from siamla_ros.ros.parameters import BY_NAME, Settings, build, defaults
 from siamla_ros.tracker import Tracker, load_tracker
+from siamla_ros.weights import WeightsError
 
 
 def read_parameters(path: Path) -> dict[str, Any]:
     """Parameters of the node by their full names, from a ROS parameter file.
 
-    :raises ValueError: no ``ros__parameters``, or a parameter that the node has not
+    :raises ValueError: no ``ros__parameters``, or parameters that a rehearsal cannot judge
     """
-    content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except yaml.YAMLError as error:
+        raise ValueError(f"{path}: {error}") from error
     found: dict[str, Any] = {}
     for node in content.values() if isinstance(content, Mapping) else ():
-        if not isinstance(node, Mapping) or "ros__parameters" not in node:
-            raise ValueError(f"{path}: has no ros__parameters")
-        found.update(_flat(node["ros__parameters"] or {}))
+        values = node.get("ros__parameters") if isinstance(node, Mapping) else None
+        if not isinstance(values, Mapping):
+            raise ValueError(f"{path}: has no ros__parameters of the form /**: ros__parameters:")
+        found.update(_flat(values))
+    found = {name: value for name, value in found.items() if name != "use_sim_time"}
     unknown = sorted(set(found) - set(BY_NAME))
     if unknown or not found:
         raise ValueError(f"{path}: {', '.join(unknown) or 'no parameter'} is none of the node's")
@@ -68,6 +76,32 @@ def settings_of(tracker: Tracker, mode: str, changes: Mapping[str, Any]) -> Sett
     built, shipped = build({**defaults(), **changes}), settings_for(tracker, mode)
     window = built.recovery.window if "recovery.window" in changes else shipped.recovery.window
     return replace(built, recovery=replace(built.recovery, mode=mode, window=window))
+
+
+def _rows(
+    tracker: Tracker, files: Sequence[Path], modes: Sequence[str]
+) -> dict[str, SupervisedFollower]:
+    """A follower for the shipped parameters and each file, in each mode; named by the files."""
+    sets: dict[str, dict[str, Any]] = {"shipped": {}}
+    for path in files:
+        name = path.stem if path.stem not in sets else str(path)
+        sets[name] = read_parameters(path)
+        without = sorted(n for n in sets[name] if "." not in n or n == "recovery.mode")
+        moot = [n for n in without if sets[name][n] != BY_NAME[n].default]
+        if moot:
+            raise ValueError(
+                f"{path}: {', '.join(moot)}: only supervisor.*, recovery.* and identity.* are "
+                "rehearsed; --search chooses recovery.mode, --model the weights"
+            )
+    rows = {}
+    for (name, changes), path in zip(sets.items(), [None, *files]):
+        for mode in modes:
+            try:
+                settings = settings_of(tracker, mode, changes)
+            except ValueError as error:
+                raise ValueError(f"{path}: {error}") from error
+            rows[f"{name}, {mode}"] = SupervisedFollower(tracker, settings)
+    return rows
 
 
 def _each(told: Mapping[str, list[lost_bench.Told]]) -> dict[str, dict[str, Any]]:
@@ -102,16 +136,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     material = material_of(parser, args)
 
     def make() -> str:
-        tracker = load_tracker(args.model, "cpu", threads=args.threads)
-        sets = {"shipped": {}, **{path.stem: read_parameters(path) for path in args.params}}
-        own = {
-            f"{name}, {mode}": SupervisedFollower(tracker, settings_of(tracker, mode, changes))
-            for name, changes in sets.items()
-            for mode in args.search
-        }
+        try:
+            tracker = load_tracker(args.model, "cpu", threads=args.threads)
+        except WeightsError as error:
+            raise ValueError(f"--model: {error}") from error
+        follow = {name: r.follow for name, r in _rows(tracker, args.params, args.search).items()}
+        if args.output:
+            args.output.parent.mkdir(parents=True, exist_ok=True)
+            args.output.write_text("{}", encoding="utf-8")  # fails now rather than at the end
         episodes = validation_episodes(material, tracker, tuple(args.scenarios))
         with suites.progress("episodes", 0, args.quiet) as bar:
-            follow = {name: follower.follow for name, follower in own.items()}
             told, _ = lost_bench.play(suites.counted(episodes, bar), follow, [], bar)
         text, content = lost_bench.tables(told)
         if args.output:

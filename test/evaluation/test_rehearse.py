@@ -7,9 +7,11 @@ import json
 import pytest
 from evaluation_doubles import ColourTracker, square_scene
 
-from siamla_ros.evaluation import rehearse, scenarios
+from siamla_ros.evaluation import lost_bench, rehearse, scenarios
 from siamla_ros.evaluation.calibrate_identity import as_yaml
 from siamla_ros.evaluation.identity_fit import Fit
+from siamla_ros.evaluation.lost_metrics import Story
+from siamla_ros.evaluation.validation_episodes import lured
 from siamla_ros.recovery import RecoveryConfig
 
 HEAD = "/**:\n  ros__parameters:\n"
@@ -40,8 +42,10 @@ def test_what_calibration_writes_is_read(tmp_path):
     [
         ("a: 1\n", "has no ros__parameters"),
         ("", "no parameter"),
-        (HEAD, "no parameter"),
+        (HEAD, "has no ros__parameters"),
         (HEAD + "    supervisor:\n      threshold: 1\n", "supervisor.threshold"),
+        (HEAD.rstrip() + " [1]\n", "has no ros__parameters"),
+        ("a: [", "p.yaml: "),
     ],
 )
 def test_files_that_name_no_parameters(tmp_path, text, says):
@@ -83,6 +87,42 @@ def test_a_row_for_each_set_of_parameters(toy, tmp_path, capsys):
     assert figures["never, local"]["all"]["found_in_time"] == 0.0
     table = capsys.readouterr().out
     assert "shipped, local" in table and "never, local" in table
+
+
+@pytest.mark.parametrize(
+    ("body", "says"),
+    [
+        ("    max_targets: 3\n", "max_targets: only supervisor"),
+        ("    recovery:\n      mode: global\n", "recovery.mode: only supervisor"),
+        ("    recovery:\n      place_doubt: 20.0\n", "p.yaml: recovery.place_doubt is 20.0"),
+    ],
+)
+def test_what_a_rehearsal_cannot_judge_is_refused_before_it_begins(
+    toy, tmp_path, capsys, body, says
+):
+    path = written(tmp_path / "p.yaml", HEAD + body)
+    assert rehearse.main(["--clips", str(tmp_path), "--params", str(path), "--quiet"]) == 2
+    assert says in capsys.readouterr().err
+
+
+def test_files_of_one_name_have_rows_of_their_own(toy, tmp_path, capsys):
+    body = HEAD + "    use_sim_time: true\n    recovery:\n      rings: 1\n"
+    paths = []
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        paths.append(str(written(tmp_path / folder / "shipped.yaml", body)))
+    asked = ["--clips", str(tmp_path), "--search", "local", "--quiet", "--params", *paths]
+    assert rehearse.main(asked) == 0
+    table = capsys.readouterr().out
+    assert all(f"| {name}, local" in table for name in ("shipped", *paths))
+
+
+def test_lured_episodes_can_be_switched_too():
+    scene, donor = square_scene("a", seed=0), square_scene("b", seed=9)
+    episode = lured(scene, donor, alike=True)
+    story = Story(1.0, 1.0, 10, 0, 0, 0, 1, 0, switched=True)
+    _, content = lost_bench.tables({"x": [lost_bench.Told(episode, story)]})
+    assert content["x"]["lured"]["switched"] == content["x"]["all"]["switched"] == 1.0
 
 
 def test_bad_material_is_refused(toy, tmp_path, capsys):
