@@ -36,9 +36,6 @@ class DecodeConfig:
         none
     :param window_weight: share of the cosine window in the ranking; 0: none
     :param size_rate: rate at which the size follows, 1: at once; scaled by the confidence
-    :param aspect_rate: the same for the aspect that the next search window is laid out for. The
-        network corrects an error of size better than one of aspect, which would go from box to
-        window to box
     :param vote_iou: cells whose box overlaps the best one at least so far vote on the box; 1: no
         vote
     :param consensus_exponent: b in the reported ``c A^b``, A the consensus of the cells on the box
@@ -53,7 +50,6 @@ class DecodeConfig:
     scale_penalty: float = 0.05
     window_weight: float = 0.2
     size_rate: float = 0.7
-    aspect_rate: float = 0.3
     vote_iou: float = 0.6
     consensus_exponent: float = 0.0
     calibration_scale: float = 1.0
@@ -73,8 +69,8 @@ class DecodeConfig:
 
 
 class Choice(NamedTuple):
-    """The box chosen from one map, in pixels of the image, not clipped, its scores in [0, 1], and
-    the size (w, h) in pixels that the next search window is laid out for.
+    """The box chosen from one map, in pixels of the image, not clipped, and its scores in [0,
+    1].
     """
 
     box_xywh: tuple[float, float, float, float]
@@ -82,7 +78,6 @@ class Choice(NamedTuple):
     classification: float
     localization: float
     second_peak: float
-    search_wh: tuple[float, float]
 
 
 def cell_boxes(
@@ -104,20 +99,15 @@ def choose(
     window: Window,
     size_px: int,
     grid: CellGrid,
-    place_xywh: tuple[float, float, float, float],
+    last_box_xywh: tuple[float, float, float, float],
     config: DecodeConfig,
-    last_xywh: tuple[float, float, float, float] | None = None,
 ) -> Choice:
-    """The target's box in map ``index`` of a batch.
-
-    :param place_xywh: what ``window`` was laid round
-    :param last_xywh: the box as it was last reported; None: ``place_xywh``
-    """
+    """The target's box in map ``index`` of a batch."""
     p = maps.classification[index].astype(np.float64)
     q = maps.quality[index].astype(np.float64)
     confidence = p ** (1.0 - config.fusion_exponent) * q**config.fusion_exponent
     candidates = cell_boxes(maps.ltrb[index], window, size_px, grid)
-    ranking = confidence * _change_penalty(candidates, place_xywh, config.scale_penalty)
+    ranking = confidence * _change_penalty(candidates, last_box_xywh, config.scale_penalty)
     near = _cosine_window(p.shape, grid.middle(size_px))
     ranking = (1 - config.window_weight) * ranking + config.window_weight * near
     best = np.unravel_index(int(ranking.argmax()), ranking.shape)
@@ -131,14 +121,12 @@ def choose(
     rivals = np.where(overlap < SAME_PEAK_IOU, confidence, 0.0)
     rival = np.unravel_index(int(rivals.argmax()), rivals.shape)
     reported = _reported(candidates, confidence, box, score, config)
-    smooth = _smooth_size(box, last_xywh or place_xywh, config.size_rate, score)
     return Choice(
-        smooth,
+        _smooth_size(box, last_box_xywh, config.size_rate, score),
         reported,
         float(min(p[best], 1.0)),
         float(min(q[best], 1.0)),
         _reported(candidates, confidence, candidates[rival], float(rivals[rival]), config),
-        _search_size(box, smooth, place_xywh, config.aspect_rate * _trust(score)),
     )
 
 
@@ -219,27 +207,7 @@ def _smooth_size(
     it is not.
     """
     cx, cy = boxes.center(box)
-    step = rate if rate >= 1.0 else rate * _trust(confidence)
+    step = rate if rate >= 1.0 else rate * min(1.0, 0.4 + confidence)
     w = last[2] + step * (box[2] - last[2])
     h = last[3] + step * (box[3] - last[3])
     return tuple(float(v) for v in boxes.from_center(cx, cy, w, h))
-
-
-def _search_size(
-    box: NDArray,
-    smooth: tuple[float, float, float, float],
-    place: tuple[float, float, float, float],
-    rate: float,
-) -> tuple[float, float]:
-    """As large as the reported box, with the aspect of the last window, which comes nearer to that
-    of the answer by a share (in logarithms).
-    """
-    side = (smooth[2] * smooth[3]) ** 0.5
-    last, now = np.log(place[2] / place[3]), np.log(max(box[2], _TINY) / max(box[3], _TINY))
-    stretch = float(np.exp((last + rate * (now - last)) / 2.0))
-    return side * stretch, side / stretch
-
-
-def _trust(confidence: float) -> float:
-    """Share of a rate: all of it for a box that is trusted."""
-    return min(1.0, 0.4 + confidence)

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from siamla_ros.boxes import center, from_center
-
 BoxXYWH = tuple[float, float, float, float]
 
 
@@ -19,31 +17,16 @@ class TargetState:
         runtime
     :param border_bgr: colour that fills crops beyond the image border
     :param confidence: fused confidence of the last update; 1 after ``init``
-    :param search_wh: width and height, in pixels, that the next search window is laid out for;
-        None: those of the box. Their aspect follows that of the box slowly.
     """
 
     box_xywh: BoxXYWH
     template: Any = field(repr=False, compare=False)
     border_bgr: tuple[float, float, float] = (0.0, 0.0, 0.0)
     confidence: float = 1.0
-    search_wh: tuple[float, float] | None = None
 
-    @property
-    def search_box_xywh(self) -> BoxXYWH:
-        """What the next search window is laid round: the box's centre, and ``search_wh``."""
-        if self.search_wh is None:
-            return self.box_xywh
-        return from_center(*center(self.box_xywh), *self.search_wh)
-
-    def moved(
-        self,
-        box_xywh: BoxXYWH,
-        confidence: float,
-        search_wh: tuple[float, float] | None = None,
-    ) -> TargetState:
+    def moved(self, box_xywh: BoxXYWH, confidence: float) -> TargetState:
         """The same target at another place."""
-        return replace(self, box_xywh=box_xywh, confidence=confidence, search_wh=search_wh)
+        return replace(self, box_xywh=box_xywh, confidence=confidence)
 
 
 @dataclass(frozen=True)

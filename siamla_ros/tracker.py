@@ -69,8 +69,7 @@ class Tracker:
         :raises ValueError: not an image
         """
         check_image(image_bgr)
-        places = [state.search_box_xywh for state in states]
-        return self._search(image_bgr, states, places, [state.box_xywh for state in states])
+        return self._search(image_bgr, states, [state.box_xywh for state in states])
 
     def probe(
         self, image_bgr: ImageArray, state: TargetState, boxes_xywh: Sequence[Sequence[float]]
@@ -83,7 +82,7 @@ class Tracker:
         """
         check_image(image_bgr)
         places = [_check_place(box) for box in boxes_xywh]
-        return self._search(image_bgr, [state] * len(places), places, places)
+        return self._search(image_bgr, [state] * len(places), places)
 
     def similarity(
         self, image_bgr: ImageArray, state: TargetState, boxes_xywh: Sequence[Sequence[float]]
@@ -106,13 +105,8 @@ class Tracker:
         return values
 
     def _search(
-        self,
-        image: ImageArray,
-        states: Sequence[TargetState],
-        places: Sequence[BoxXYWH],
-        lasts: Sequence[BoxXYWH],
+        self, image: ImageArray, states: Sequence[TargetState], places: Sequence[BoxXYWH]
     ) -> list[TrackResult]:
-        """Windows are laid round ``places``; sizes are smoothed from those of ``lasts``."""
         if not states:
             return []
         windows = [
@@ -122,15 +116,14 @@ class Tracker:
             image, windows, [s.border_bgr for s in states], [s.template for s in states]
         )
         return [
-            self._result(image, state, self._choose(maps, i, windows[i], places[i], lasts[i]))
+            self._result(image, state, self._choose(maps, i, windows[i], places[i]))
             for i, state in enumerate(states)
         ]
 
-    def _choose(
-        self, maps: Any, index: int, window: Window, place: BoxXYWH, last: BoxXYWH
-    ) -> Choice:
-        size, grid = self.model.search_size_px, self.model.grid
-        return choose(maps, index, window, size, grid, place, self.decode, last)
+    def _choose(self, maps: Any, index: int, window: Window, place: BoxXYWH) -> Choice:
+        return choose(
+            maps, index, window, self.model.search_size_px, self.model.grid, place, self.decode
+        )
 
     @staticmethod
     def _result(image: ImageArray, state: TargetState, choice: Choice) -> TrackResult:
@@ -141,7 +134,7 @@ class Tracker:
             choice.classification,
             choice.localization,
             choice.second_peak,
-            state.moved(box, choice.confidence, choice.search_wh),
+            state.moved(box, choice.confidence),
         )
 
 

@@ -146,38 +146,7 @@ def test_size_follows_at_its_rate_and_slower_while_doubtful(rate, confidence, ex
     assert box == pytest.approx((100 - expected / 2, 60 - expected / 2, expected, expected))
 
 
-@pytest.mark.parametrize(
-    ("rate", "score", "expected"),
-    [  # the answer is a square of side 40, the window was laid round four times as wide as high
-        (1.0, 0.9, (40.0, 40.0)),
-        (0.5, 0.9, (40 * 2**0.5, 40 / 2**0.5)),
-        (0.0, 0.9, (80.0, 20.0)),
-        (1.0, 0.1, (40 * 2**0.5, 40 / 2**0.5)),  # half of the rate where the box is doubted
-    ],
-)
-def test_the_aspect_of_the_search_window_follows_slowly_its_size_at_once(rate, score, expected):
-    p = flat(0.0)
-    p[2, 2] = score
-    config = DecodeConfig(0.5, 0.0, 0.0, size_rate=1.0, aspect_rate=rate, vote_iou=1.0)
-    place = (60.0, 50.0, 80.0, 20.0)
-    choice = choose(maps(p, reach=20.0), 0, WINDOW, 64, GRID, place, config)
-    assert choice.search_wh == pytest.approx(expected)
-    assert choice.box_xywh[2:] == pytest.approx((40.0, 40.0))
-
-
-def test_sizes_are_smoothed_from_the_last_box_not_from_the_window():
-    p = flat(0.0)
-    p[2, 2] = 0.9
-    config = DecodeConfig(0.5, 0.0, 0.0, size_rate=0.5, vote_iou=1.0)
-    last = (85.0, 45.0, 30.0, 30.0)
-    choice = choose(maps(p, reach=20.0), 0, WINDOW, 64, GRID, LAST, config, last)
-    assert choice.box_xywh[2:] == pytest.approx((35.0, 35.0))
-    assert choice.search_wh == pytest.approx((35.0, 35.0))
-
-
-@pytest.mark.parametrize(
-    "name", ["fusion_exponent", "scale_penalty", "vote_iou", "size_rate", "aspect_rate"]
-)
+@pytest.mark.parametrize("name", ["fusion_exponent", "scale_penalty", "vote_iou", "size_rate"])
 def test_values_beyond_their_range_are_refused(name):
     for value in (-0.1, 1.1, float("nan")):
         with pytest.raises(ValueError, match=name):

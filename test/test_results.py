@@ -36,11 +36,3 @@ def test_moving_keeps_template_and_border_and_leaves_the_old_state():
     assert new.border_bgr == (9.0, 8.0, 7.0)
     assert old.box_xywh == (1.0, 2.0, 3.0, 4.0)
     assert old.confidence == 1.0
-
-
-def test_a_search_is_laid_round_the_box_in_its_own_size():
-    state = TargetState((10.0, 20.0, 30.0, 40.0), template=None)
-    assert state.search_box_xywh == state.box_xywh
-    moved = state.moved((10.0, 20.0, 30.0, 40.0), 0.9, search_wh=(20.0, 50.0))
-    assert moved.search_box_xywh == (15.0, 15.0, 20.0, 50.0)
-    assert moved.moved((0.0, 0.0, 8.0, 8.0), 0.9).search_box_xywh == (0.0, 0.0, 8.0, 8.0)

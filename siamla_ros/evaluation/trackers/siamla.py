@@ -55,7 +55,7 @@ class SiamlaTracker:
             return None
         image, state = self._last
         model, decode = self.tracker.model, self.tracker.decode
-        window = context_window(state.search_box_xywh, model.search_context, model.isotropic)
+        window = context_window(state.box_xywh, model.search_context, model.isotropic)
         maps = self.tracker.runtime.respond(image, [window], [state.border_bgr], [state.template])
         found = cell_boxes(maps.ltrb[0], window, model.search_size_px, model.grid).reshape(-1, 4)
         # A box that reaches nowhere from its cell has its corner there.
