@@ -90,7 +90,7 @@ class SupervisorConfig:
         0.1, 0.0, 1.0, 'share of the box within the image below which the target has left'
     )
     identity_threshold: float = bounded(
-        0.32, 0.0, 1.0, 'probability, by its look, of being the target below which a frame is bad'
+        0.26, 0.0, 1.0, 'probability, by its look, of being the target below which a frame is bad'
     )
     rival_ratio: float = bounded(
         0.7, 0.0, 10.0, 'second peak / confidence from which a rival is suspected'

@@ -48,21 +48,21 @@ class IdentityConfig:
         'seconds after LOST at which a look may deviate with twice the variance; no more later'
     )
     usual_confidence: float = bounded(
-        3.824, -10.0, 10.0, 'logit of the confidence of targets that are tracked well'
+        3.822, -10.0, 10.0, 'logit of the confidence of targets that are tracked well'
     )
-    confidence_spread: float = bounded(0.312, 0.01, 10.0, 'its standard deviation within a target')
+    confidence_spread: float = bounded(0.313, 0.01, 10.0, 'its standard deviation within a target')
     usual_likeness: float = bounded(
-        0.802, 0.0, 1.0, 'template similarity of targets that are tracked well'
+        0.801, 0.0, 1.0, 'template similarity of targets that are tracked well'
     )
-    likeness_spread: float = bounded(0.0543, 0.001, 1.0, 'its standard deviation within a target')
+    likeness_spread: float = bounded(0.0553, 0.001, 1.0, 'its standard deviation within a target')
     usual_colour: float = bounded(
         0.975, 0.0, 1.0, 'colour similarity of targets that are tracked well'
     )
     colour_spread: float = bounded(0.017, 0.001, 1.0, 'its standard deviation within a target')
-    confidence_weight: float = bounded(0.593, 0.0, 10.0, 'log odds a deviation of confidence')
-    likeness_weight: float = bounded(0.452, 0.0, 10.0, 'log odds a deviation of similarity')
-    colour_weight: float = bounded(0.459, 0.0, 10.0, 'log odds a deviation of colour')
-    bias: float = bounded(5.49, -20.0, 20.0, 'log odds of a candidate that looks as usual')
+    confidence_weight: float = bounded(0.694, 0.0, 10.0, 'log odds a deviation of confidence')
+    likeness_weight: float = bounded(0.380, 0.0, 10.0, 'log odds a deviation of similarity')
+    colour_weight: float = bounded(0.503, 0.0, 10.0, 'log odds a deviation of colour')
+    bias: float = bounded(5.38, -20.0, 20.0, 'log odds of a candidate that looks as usual')
     colour_veto: float = bounded(
         5.0, 0.5, 100.0,
         'deviation of colour from which a search takes nobody back; above 6: never'

@@ -64,7 +64,7 @@ class RecoveryConfig:
         0.0, 0.0, 10000.0, 'time for them on one image, fewer windows if needed; 0: no limit'
     )
     accept_threshold: float = bounded(
-        0.88, 0.0, 1.0, 'probability of being the target that a candidate must keep up'
+        0.90, 0.0, 1.0, 'probability of being the target that a candidate must keep up'
     )
     hint_threshold: float = bounded(0.45, 0.0, 1.0, 'confidence that makes a candidate')
     confirm_frames: int = bounded(4, 1, 1000, 'images in a row that prove a candidate')
