@@ -116,7 +116,7 @@ class Tracker:
             image, windows, [s.border_bgr for s in states], [s.template for s in states]
         )
         return [
-            self._result(image, state, self._choose(maps, i, windows[i], places[i]))
+            self._result(image, state, places[i], self._choose(maps, i, windows[i], places[i]))
             for i, state in enumerate(states)
         ]
 
@@ -125,16 +125,18 @@ class Tracker:
             maps, index, window, self.model.search_size_px, self.model.grid, place, self.decode
         )
 
-    @staticmethod
-    def _result(image: ImageArray, state: TargetState, choice: Choice) -> TrackResult:
+    def _result(
+        self, image: ImageArray, state: TargetState, place: BoxXYWH, choice: Choice
+    ) -> TrackResult:
         box = tuple(float(v) for v in boxes.clip(choice.box_xywh, _size(image)))
+        seen = choice.confidence >= self.decode.hold_below
         return TrackResult(
             box,
             choice.confidence,
             choice.classification,
             choice.localization,
             choice.second_peak,
-            state.moved(box, choice.confidence),
+            state.moved(box if seen else place, choice.confidence),
         )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import inspect
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -203,6 +204,19 @@ def test_probing_a_place_is_updating_from_there(tracker):
     assert probed[0].state.box_xywh == probed[0].box_xywh
     assert probed[0].state.template is state.template
     assert tracker.probe(IMAGE, state, []) == []
+
+
+@pytest.mark.parametrize(("hold", "follows"), [(0.0, True), (1.0, False)])
+def test_a_doubted_answer_does_not_lead_the_search_away(tracker, hold, follows):
+    watcher = Tracker(tracker.runtime, tracker.model, replace(tracker.decode, hold_below=hold))
+    state = watcher.init(IMAGE, BOX)
+    result = watcher.update(moved_image(), [state])[0]
+    assert 0.0 < result.confidence < 1.0 and result.box_xywh != state.box_xywh
+    assert result.state.box_xywh == (result.box_xywh if follows else state.box_xywh)
+    assert result.state.confidence == result.confidence
+    place = (60.0, 100.0, 50.0, 40.0)
+    found = watcher.probe(IMAGE, state, [place])[0]
+    assert found.state.box_xywh == (found.box_xywh if follows else place)
 
 
 @pytest.mark.parametrize("box", [(1, 2, 3), (float("inf"), 0, 1, 1), (0, 0, 0, 5)])
