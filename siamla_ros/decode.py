@@ -38,8 +38,9 @@ class DecodeConfig:
     :param size_rate: rate at which the size follows, 1: at once; scaled by the confidence
     :param vote_iou: cells whose box overlaps the best one at least so far vote on the box; 1: no
         vote
-    :param hold_below: reported confidence below which the next search begins where this one did:
-        what hides the target must not lead the search away; 0: every answer is followed
+    :param hold_below: reported confidence below which the next search begins where this one did,
+        so that what hides the target does not lead the search away; 0: every answer is followed,
+        as a one-pass evaluation does, and as suits a caller who holds states himself
     :param consensus_exponent: b in the reported ``c A^b``, A the consensus of the cells on the box
         (:func:`consensus`); 0: the network's own confidence
     :param calibration_scale: see ``calibration_bias``
@@ -53,7 +54,7 @@ class DecodeConfig:
     window_weight: float = 0.2
     size_rate: float = 0.7
     vote_iou: float = 0.6
-    hold_below: float = 0.3
+    hold_below: float = 0.0
     consensus_exponent: float = 0.0
     calibration_scale: float = 1.0
     calibration_bias: float = 0.0

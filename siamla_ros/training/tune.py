@@ -40,6 +40,7 @@ ABSENT_SHARE = 0.2
 """Share of frames without the target that the calibration assumes: a robot's target is mostly
 there.
 """
+HOLD_BELOW = 0.3
 
 
 class Record(NamedTuple):
@@ -53,13 +54,13 @@ class Record(NamedTuple):
 
 
 def follow(tracker: Tracker, data: Path, count: int, seed: int) -> Iterator[Record]:
-    """Track ``count`` synthetic videos of held-out objects."""
+    """Track ``count`` synthetic videos of held-out objects; a doubted place is not followed."""
     for name, frames in scenes(load_pack(data, "val", {}), count, seed):
         first = next(frames)
         state = tracker.init(first.image, first.box_xywh)
         for number, frame in enumerate(frames, start=1):
             result = tracker.update(frame.image, [state])[0]
-            state = result.state
+            state = result.state if result.confidence > HOLD_BELOW else state
             iou = float(boxes.iou(result.box_xywh, frame.box_xywh)) if frame.present else 0.0
             yield Record(name, number, result.confidence, frame.present, iou)
 

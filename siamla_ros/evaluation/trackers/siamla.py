@@ -15,7 +15,7 @@ from siamla_ros.evaluation.trackers.ort import THREADS
 
 
 class SiamlaTracker:
-    """`siamla[:checkpoint]`: one target, every answer followed (no supervisor, as in OPE)."""
+    """`siamla[:checkpoint]`: one target, the tracker alone (no supervisor, as in OPE)."""
 
     def __init__(
         self, model: str = "default", device: str = "auto", name: str = "siamla", **options: Any
