@@ -126,7 +126,7 @@ def test_large_images_arrive_with_the_shipped_profile(spawn, tmp_path):
         summary=tmp_path / 'sum.json', stop_after_silence=2.0
     ))
     camera = spawn('camera', 'camera_node', *parameters(
-        source=folder, rate=10.0, loop='true', max_frames=30, wait_for_subscribers=1
+        source=folder, rate=5.0, loop='true', max_frames=30, wait_for_subscribers=1
     ))
     assert camera.child.wait(LIMIT_S) == 0 and recorder.child.wait(LIMIT_S) == 0
     figures = json.loads((tmp_path / 'sum.json').read_text())
