@@ -39,11 +39,12 @@ from siamla_ros.evaluation.identity_records import Story, record
 from siamla_ros.evaluation.story_files import StoryFiles
 from siamla_ros.evaluation.validation_episodes import (
     Material,
-    add_material_arguments,
+    add_arguments,
     material_of,
+    tracker_of,
     validation_episodes,
 )
-from siamla_ros.tracker import Tracker, load_tracker
+from siamla_ros.tracker import Tracker
 from siamla_ros.weights import file_digest
 
 
@@ -114,19 +115,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         prog="siamla_ros.evaluation.calibrate_identity", description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
-    add_material_arguments(parser, seed=5)
-    parser.add_argument("--model", default="default", help="name or checkpoint")
+    add_arguments(parser, seed=5)
     parser.add_argument("--wrong-share", type=float, default=0.02, help="of the finds")
     parser.add_argument("--doubt-share", type=float, default=0.005, help="of right looks")
-    parser.add_argument("--threads", type=int, default=2, help="of the network")
     parser.add_argument("--records", type=Path, help="folder to keep them in, and to go on from")
     parser.add_argument("--output", type=Path, help="YAML file (default: standard output)")
-    parser.add_argument("--quiet", action="store_true", help="no progress bar")
     args = parser.parse_args(arguments)
     material = material_of(parser, args)
 
     def make() -> str:
-        tracker = load_tracker(args.model, "cpu", threads=args.threads)
+        tracker = tracker_of(args)
         files = StoryFiles(args.records, settings_of(tracker, material)) if args.records else None
         told = stories(tracker, material, files, args.quiet)
         return as_yaml(fit(told, args.wrong_share, args.doubt_share))

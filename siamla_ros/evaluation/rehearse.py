@@ -29,13 +29,13 @@ from siamla_ros.evaluation import lost_bench, suites
 from siamla_ros.evaluation.followers import SupervisedFollower, settings_for
 from siamla_ros.evaluation.scenarios import SCENARIOS
 from siamla_ros.evaluation.validation_episodes import (
-    add_material_arguments,
+    add_arguments,
     material_of,
+    tracker_of,
     validation_episodes,
 )
 from siamla_ros.ros.parameters import BY_NAME, Settings, build, defaults
-from siamla_ros.tracker import Tracker, load_tracker
-from siamla_ros.weights import WeightsError
+from siamla_ros.tracker import Tracker
 
 
 def read_parameters(path: Path) -> dict[str, Any]:
@@ -119,8 +119,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         prog="siamla_ros.evaluation.rehearse", description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
-    add_material_arguments(parser, seed=6)
-    parser.add_argument("--model", default="default", help="name or checkpoint")
+    add_arguments(parser, seed=6)
     parser.add_argument("--params", type=Path, nargs="*", default=[], help="parameter files")
     parser.add_argument(
         "--search", nargs="+", choices=("off", "local", "global"), default=["local", "global"]
@@ -129,17 +128,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--scenarios", nargs="+", choices=tuple(SCENARIOS), default=list(SCENARIOS),
         help="of the clips, beside the lured ones",
     )  # fmt: skip
-    parser.add_argument("--threads", type=int, default=2, help="of the network")
     parser.add_argument("--output", type=Path, help="JSON: all figures, and each episode")
-    parser.add_argument("--quiet", action="store_true", help="no progress bar")
     args = parser.parse_args(arguments)
     material = material_of(parser, args)
 
     def make() -> str:
-        try:
-            tracker = load_tracker(args.model, "cpu", threads=args.threads)
-        except WeightsError as error:
-            raise ValueError(f"--model: {error}") from error
+        tracker = tracker_of(args)
         follow = {name: r.follow for name, r in _rows(tracker, args.params, args.search).items()}
         if args.output:
             args.output.parent.mkdir(parents=True, exist_ok=True)

@@ -23,7 +23,8 @@ from siamla_ros.evaluation import edits, scenarios, splice
 from siamla_ros.evaluation.scenarios import AWAY, BEFORE, Episode
 from siamla_ros.evaluation.sequence import Sequence
 from siamla_ros.evaluation.splice import FrameList, Scene
-from siamla_ros.tracker import Tracker
+from siamla_ros.tracker import Tracker, load_tracker
+from siamla_ros.weights import WeightsError
 
 WIDTH_PX = 480
 LEAST_CONFIDENCE = 0.5  # below it the tracker's own track is no truth
@@ -69,14 +70,17 @@ def validation_episodes(
     return itertools.islice(itertools.chain(*parts), 0, None, material.every)
 
 
-def add_material_arguments(parser: argparse.ArgumentParser, seed: int) -> None:
-    """Declare what :class:`Material` holds."""
+def add_arguments(parser: argparse.ArgumentParser, seed: int) -> None:
+    """Declare what :class:`Material` holds, and with which network its episodes are played."""
     parser.add_argument("--data", type=Path, help="training pack, for synthetic episodes")
     parser.add_argument("--clips", type=Path, help="folder of unlabelled clips")
     parser.add_argument("--table", type=Path, default=TABLE, help="CSV of their targets")
     parser.add_argument("--synthetic", type=int, default=24, help="synthetic episodes")
     parser.add_argument("--every", type=int, default=1, help="take every n-th episode only")
     parser.add_argument("--seed", type=int, default=seed)
+    parser.add_argument("--model", default="default", help="name or checkpoint")
+    parser.add_argument("--threads", type=int, default=2, help="of the network")
+    parser.add_argument("--quiet", action="store_true", help="no progress bar")
 
 
 def material_of(parser: argparse.ArgumentParser, args: argparse.Namespace) -> Material:
@@ -84,6 +88,17 @@ def material_of(parser: argparse.ArgumentParser, args: argparse.Namespace) -> Ma
     if not (args.data or args.clips):
         parser.error("neither --data nor --clips is given, at least one is needed")
     return Material(*(getattr(args, item.name) for item in fields(Material)))
+
+
+def tracker_of(args: argparse.Namespace) -> Tracker:
+    """The tracker that a command line names, on the CPU.
+
+    Raises ValueError for weights that cannot be read.
+    """
+    try:
+        return load_tracker(args.model, "cpu", threads=args.threads)
+    except WeightsError as error:
+        raise ValueError(f"--model: {error}") from error
 
 
 def clip_scenes(clips: Path, table: Path, tracker: Tracker) -> list[Scene]:

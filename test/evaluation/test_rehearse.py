@@ -7,7 +7,7 @@ import json
 import pytest
 from evaluation_doubles import ColourTracker, square_scene
 
-from siamla_ros.evaluation import lost_bench, rehearse, scenarios
+from siamla_ros.evaluation import calibrate_identity, lost_bench, rehearse, scenarios
 from siamla_ros.evaluation.calibrate_identity import as_yaml
 from siamla_ros.evaluation.identity_fit import Fit
 from siamla_ros.evaluation.lost_metrics import Story
@@ -69,7 +69,7 @@ def toy(monkeypatch):
     scene, donor = square_scene("a", seed=0), square_scene("b", seed=9)
     made = scenarios.occlusion(60)(scene, donor, 0)
     monkeypatch.setattr(rehearse, "validation_episodes", lambda *material: iter([made]))
-    monkeypatch.setattr(rehearse, "load_tracker", lambda *a, **k: ColourTracker())
+    monkeypatch.setattr(rehearse, "tracker_of", lambda args: ColourTracker())
 
 
 def test_a_row_for_each_set_of_parameters(toy, tmp_path, capsys):
@@ -123,6 +123,13 @@ def test_lured_episodes_can_be_switched_too():
     story = Story(1.0, 1.0, 10, 0, 0, 0, 1, 0, switched=True)
     _, content = lost_bench.tables({"x": [lost_bench.Told(episode, story)]})
     assert content["x"]["lured"]["switched"] == content["x"]["all"]["switched"] == 1.0
+
+
+@pytest.mark.parametrize("command", [rehearse, calibrate_identity])
+def test_weights_that_are_not_there_are_named(command, tmp_path, capsys):
+    missing = str(tmp_path / "missing.safetensors")
+    assert command.main(["--clips", str(tmp_path), "--model", missing, "--quiet"]) == 2
+    assert "--model: " in capsys.readouterr().err
 
 
 def test_bad_material_is_refused(toy, tmp_path, capsys):
