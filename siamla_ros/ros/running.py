@@ -11,11 +11,12 @@ import rclpy
 from rclpy.executors import (
     Executor,
     ExternalShutdownException,
-    MultiThreadedExecutor,
     SingleThreadedExecutor,
 )
 from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.node import Node
+
+from siamla_ros.ros.executor import ThreadedExecutor
 
 RCLError = rclpy_implementation.RCLError
 InvalidHandle = rclpy_implementation.InvalidHandle
@@ -66,7 +67,7 @@ def spin_once(executor: Executor) -> None:
 
 def spin(node: Node, threads: int) -> None:
     """Run callbacks until the context is shut down or the node's attribute `finished` is true."""
-    executor = SingleThreadedExecutor() if threads == 1 else MultiThreadedExecutor(threads)
+    executor = SingleThreadedExecutor() if threads == 1 else ThreadedExecutor(threads)
     executor.add_node(node)
     try:
         while node.context.ok() and not getattr(node, 'finished', False):

@@ -10,7 +10,6 @@ from diagnostic_msgs.msg import DiagnosticArray
 from doubles import make
 from lifecycle_msgs.srv import ChangeState
 from rcl_interfaces.srv import SetParameters
-from rclpy.executors import MultiThreadedExecutor
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 from scenes import SIDE, picture
@@ -21,6 +20,7 @@ from vision_msgs.msg import Detection2D, Detection2DArray
 
 from siamla_ros.msg import ReinitRequest, TrackStatus
 from siamla_ros.ros import messages, qos
+from siamla_ros.ros.executor import ThreadedExecutor
 from siamla_ros.ros.outputs import image_message
 from siamla_ros.ros.running import spin_once
 from siamla_ros.ros.tracker_node import TrackerNode, default_factory
@@ -59,7 +59,7 @@ class Graph:
             'detection', 'detections', 'status', 'reinit_request', 'diagnostics'
         )}
         self._connect()
-        self._executor = MultiThreadedExecutor(6)
+        self._executor = ThreadedExecutor(6)
         self._executor.add_node(self.tracker)
         self._executor.add_node(self.node)
         self._closing = False
