@@ -32,10 +32,12 @@ class Trace:
 
 
 class SupervisedFollower:
-    """One target in the node's own engine, on stamps 1/30 s apart."""
+    """One target in the node's own engine, on stamps `interval_s` apart."""
 
-    def __init__(self, tracker: TrackerLike, settings: Settings) -> None:
-        self._tracker, self._settings = tracker, settings
+    def __init__(
+        self, tracker: TrackerLike, settings: Settings, interval_s: float = FRAME_S
+    ) -> None:
+        self._tracker, self._settings, self._interval_s = tracker, settings, interval_s
 
     def follow(self, sequence: Frames) -> Trace:
         """Start on the first box and see all frames. Raises RuntimeError if the tracker fails."""
@@ -43,7 +45,7 @@ class SupervisedFollower:
         believed, lost = np.zeros(len(sequence), bool), np.zeros(len(sequence), bool)
         engine = Engine(self._tracker, self._settings)
         for index, image in enumerate(sequence.frames()):
-            frame = frame_of(image, index)
+            frame = frame_of(image, index, self._interval_s)
             if index == 0:
                 box = tuple(float(value) for value in sequence.init_box_xywh)
                 engine.start("target", "", box, frame, live=True)
@@ -55,10 +57,10 @@ class SupervisedFollower:
         return Trace(boxes, believed, lost)
 
 
-def frame_of(image: np.ndarray, index: int) -> Frame:
-    """An image as the node receives it."""
+def frame_of(image: np.ndarray, index: int, interval_s: float = FRAME_S) -> Frame:
+    """An image as the node receives it, `index` intervals after the first."""
     height, width = image.shape[:2]
-    whole, nanosec = divmod(round(index * FRAME_S * 1e9), 1_000_000_000)
+    whole, nanosec = divmod(round(index * interval_s * 1e9), 1_000_000_000)
     data = np.ascontiguousarray(image).reshape(-1)
     return Frame(whole, nanosec, "", width, height, "bgr8", 3 * width, False, data, seq=index + 1)
 

@@ -10,6 +10,9 @@ Columns are those of `siamla eval --lost`, and so are the scenarios but for two 
 clips, on another seed than `calibrate_identity` fits to: it decides over synthetic videos, patches
 and other scenes; what is painted out of a clip is the same for both. Choose here, then run the
 benchmark once.
+
+`--rate 10` plays them as a camera of 10 Hz sees them: every third frame. Columns that count frames
+count those; what lasts a second and a half at 30 Hz is over after 15 of them.
 """
 
 from __future__ import annotations
@@ -26,11 +29,12 @@ import yaml
 
 from siamla_ros.console import hand_over
 from siamla_ros.evaluation import lost_bench, suites
-from siamla_ros.evaluation.followers import SupervisedFollower, settings_for
+from siamla_ros.evaluation.followers import FRAME_S, SupervisedFollower, settings_for
 from siamla_ros.evaluation.scenarios import SCENARIOS
 from siamla_ros.evaluation.validation_episodes import (
     add_arguments,
     material_of,
+    slowed,
     tracker_of,
     validation_episodes,
 )
@@ -78,8 +82,23 @@ def settings_of(tracker: Tracker, mode: str, changes: Mapping[str, Any]) -> Sett
     return replace(built, recovery=replace(built.recovery, mode=mode, window=window))
 
 
+def frames_a_step(text: str) -> int:
+    """Every how many-th frame a camera of that rate takes of an episode.
+
+    :raises argparse.ArgumentTypeError: no rate that episodes can be played at
+    """
+    whole_hz = round(1.0 / FRAME_S)
+    try:
+        step = whole_hz / float(text)
+    except (ValueError, ZeroDivisionError):
+        step = 0.0
+    if not (step >= 1.0 and step.is_integer()):
+        raise argparse.ArgumentTypeError(f"{text} is not {whole_hz} Hz by a whole number")
+    return int(step)
+
+
 def _rows(
-    tracker: Tracker, files: Sequence[Path], modes: Sequence[str]
+    tracker: Tracker, files: Sequence[Path], modes: Sequence[str], step: int
 ) -> dict[str, SupervisedFollower]:
     """A follower for the shipped parameters and each file, in each mode; named by the files."""
     sets: dict[str, dict[str, Any]] = {"shipped": {}}
@@ -100,7 +119,7 @@ def _rows(
                 settings = settings_of(tracker, mode, changes)
             except ValueError as error:
                 raise ValueError(f"{path}: {error}") from error
-            rows[f"{name}, {mode}"] = SupervisedFollower(tracker, settings)
+            rows[f"{name}, {mode}"] = SupervisedFollower(tracker, settings, step * FRAME_S)
     return rows
 
 
@@ -128,17 +147,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--scenarios", nargs="+", choices=tuple(SCENARIOS), default=list(SCENARIOS),
         help="of the clips, beside the lured ones",
     )  # fmt: skip
+    parser.add_argument(
+        "--rate", type=frames_a_step, default=1, dest="step", metavar="HZ",
+        help="of the camera: 30, 15, 10, 7.5, 6, 5 ...",
+    )  # fmt: skip
     parser.add_argument("--output", type=Path, help="JSON: all figures, and each episode")
     args = parser.parse_args(arguments)
     material = material_of(parser, args)
 
     def make() -> str:
         tracker = tracker_of(args)
-        follow = {name: r.follow for name, r in _rows(tracker, args.params, args.search).items()}
+        rows = _rows(tracker, args.params, args.search, args.step)
+        follow = {name: row.follow for name, row in rows.items()}
         if args.output:
             args.output.parent.mkdir(parents=True, exist_ok=True)
             args.output.write_text("{}", encoding="utf-8")  # fails now rather than at the end
-        episodes = validation_episodes(material, tracker, tuple(args.scenarios))
+        whole = validation_episodes(material, tracker, tuple(args.scenarios))
+        episodes = (slowed(episode, args.step) for episode in whole)
         with suites.progress("episodes", 0, args.quiet) as bar:
             told, _ = lost_bench.play(suites.counted(episodes, bar), follow, [], bar)
         text, content = lost_bench.tables(told)

@@ -190,6 +190,17 @@ def _beyond(scene: Scene, box_xywh: np.ndarray, look: np.ndarray, time: int) -> 
     return np.array([x, np.clip(middle[1] - h / 2, 0, max(height - h, 0)), w, h])
 
 
+def slowed(episode: Episode, step: int) -> Episode:
+    """As a camera sees it that takes every `step`-th frame only."""
+    whole = episode.sequence
+    images = list(itertools.islice(whole.frames(), 0, None, step))
+    sequence = Sequence(
+        whole.name, FrameList(images), whole.boxes_xywh[::step], whole.absent[::step]
+    )
+    gone, back = (-(-time // step) for time in (episode.gone, episode.back))
+    return Episode(episode.scenario, sequence, gone, back, episode.rival_xywh[::step])
+
+
 def synthetic_episodes(data: Path, count: int, seed: int) -> Iterator[Episode]:
     """`count` videos of held-out objects, each of which is gone for a while."""
     from siamla_ros.training.records import load_pack

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
 import pytest
 from evaluation_doubles import ColourTracker, square_scene
 
-from siamla_ros.evaluation import calibrate_identity, lost_bench, rehearse, scenarios
+from siamla_ros.evaluation import calibrate_identity, followers, lost_bench, rehearse, scenarios
 from siamla_ros.evaluation.calibrate_identity import as_yaml
+from siamla_ros.evaluation.followers import SupervisedFollower
 from siamla_ros.evaluation.identity_fit import Fit
 from siamla_ros.evaluation.lost_metrics import Story
-from siamla_ros.evaluation.validation_episodes import lured
+from siamla_ros.evaluation.validation_episodes import lured, slowed
 from siamla_ros.recovery import RecoveryConfig
 
 HEAD = "/**:\n  ros__parameters:\n"
@@ -138,3 +140,38 @@ def test_bad_material_is_refused(toy, tmp_path, capsys):
     path = written(tmp_path / "bad.yaml", "a: 1\n")
     assert rehearse.main(["--clips", str(tmp_path), "--params", str(path), "--quiet"]) == 2
     assert "bad.yaml: has no ros__parameters" in capsys.readouterr().err
+
+
+def test_a_slower_camera_sees_every_third_frame(tmp_path):
+    scene, donor = square_scene("a", seed=0), square_scene("b", seed=9)
+    whole = scenarios.occlusion(60)(scene, donor, 0)
+    slow = slowed(whole, 3)
+    assert len(slow.sequence) == -(-len(whole.sequence) // 3)
+    assert np.flatnonzero(slow.sequence.absent)[[0, -1]].tolist() == [slow.gone, slow.back - 1]
+    shown, seen = list(whole.sequence.frames()), list(slow.sequence.frames())
+    np.testing.assert_array_equal(seen[4], shown[12])
+    np.testing.assert_array_equal(slow.sequence.boxes_xywh[4], whole.sequence.boxes_xywh[12])
+
+
+def test_the_stamps_are_those_of_the_rate(monkeypatch):
+    stamps = []
+    process = followers.Engine.process
+    monkeypatch.setattr(followers.Engine, "process", lambda engine, frame: (
+        stamps.append(frame.stamp_s), process(engine, frame))[1])
+    whole = scenarios.occlusion(60)(square_scene("a", seed=0), square_scene("b", seed=9), 0)
+    settings = rehearse.settings_of(ColourTracker(), "local", {})
+    trace = SupervisedFollower(ColourTracker(), settings, 0.1).follow(slowed(whole, 3).sequence)
+    assert stamps[10] == pytest.approx(1.0)
+    assert trace.lost.any()
+
+
+@pytest.mark.parametrize(("text", "step"), [("30", 1), ("10", 3), ("7.5", 4), ("1", 30)])
+def test_rates_that_episodes_have(text, step):
+    assert rehearse.frames_a_step(text) == step
+
+
+@pytest.mark.parametrize("text", ["0", "-10", "60", "11", "nan", "fast", "inf"])
+def test_rates_that_they_do_not_have(text, capsys):
+    with pytest.raises(SystemExit):
+        rehearse.main(["--data", ".", "--rate", text])
+    assert f"{text} is not 30 Hz by a whole number" in capsys.readouterr().err
