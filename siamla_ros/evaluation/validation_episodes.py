@@ -55,17 +55,22 @@ class Material:
 
 
 def validation_episodes(
-    material: Material, tracker: Tracker, names: tuple[str, ...] = SCENARIOS
+    material: Material, tracker: Tracker, names: tuple[str, ...] = SCENARIOS, step: int = 1
 ) -> Iterator[Episode]:
     """The synthetic ones, then those of the clips, as far as there is material for them.
+
+    step: as a camera shows them that takes every so many-th frame only. Episodes of clips have
+    as many frames as ever, of which the target is away for as many; synthetic ones have fewer.
 
     Raises ValueError for a clip that cannot be read.
     """
     parts: list[Iterable[Episode]] = []
     if material.data:
-        parts.append(synthetic_episodes(material.data, material.synthetic, material.seed))
+        made = synthetic_episodes(material.data, material.synthetic, material.seed)
+        parts.append(_slowed(episode, step) for episode in made)
     if material.clips:
-        scenes = clip_scenes(material.clips, material.table, tracker)
+        whole = clip_scenes(material.clips, material.table, tracker)
+        scenes = [Scene(s.name, s.images[::step], s.boxes_xywh[::step]) for s in whole]
         parts.append(clip_episodes(scenes, material.seed, names))
     return itertools.islice(itertools.chain(*parts), 0, None, material.every)
 
@@ -190,8 +195,7 @@ def _beyond(scene: Scene, box_xywh: np.ndarray, look: np.ndarray, time: int) -> 
     return np.array([x, np.clip(middle[1] - h / 2, 0, max(height - h, 0)), w, h])
 
 
-def slowed(episode: Episode, step: int) -> Episode:
-    """As a camera sees it that takes every `step`-th frame only."""
+def _slowed(episode: Episode, step: int) -> Episode:
     whole = episode.sequence
     images = list(itertools.islice(whole.frames(), 0, None, step))
     sequence = Sequence(

@@ -8,12 +8,19 @@ import numpy as np
 import pytest
 from evaluation_doubles import ColourTracker, square_scene
 
-from siamla_ros.evaluation import calibrate_identity, followers, lost_bench, rehearse, scenarios
+from siamla_ros.evaluation import (
+    calibrate_identity,
+    followers,
+    lost_bench,
+    rehearse,
+    scenarios,
+    validation_episodes,
+)
 from siamla_ros.evaluation.calibrate_identity import as_yaml
 from siamla_ros.evaluation.followers import SupervisedFollower
 from siamla_ros.evaluation.identity_fit import Fit
 from siamla_ros.evaluation.lost_metrics import Story
-from siamla_ros.evaluation.validation_episodes import lured, slowed
+from siamla_ros.evaluation.validation_episodes import lured
 from siamla_ros.recovery import RecoveryConfig
 
 HEAD = "/**:\n  ros__parameters:\n"
@@ -142,15 +149,21 @@ def test_bad_material_is_refused(toy, tmp_path, capsys):
     assert "bad.yaml: has no ros__parameters" in capsys.readouterr().err
 
 
-def test_a_slower_camera_sees_every_third_frame(tmp_path):
-    scene, donor = square_scene("a", seed=0), square_scene("b", seed=9)
-    whole = scenarios.occlusion(60)(scene, donor, 0)
-    slow = slowed(whole, 3)
-    assert len(slow.sequence) == -(-len(whole.sequence) // 3)
-    assert np.flatnonzero(slow.sequence.absent)[[0, -1]].tolist() == [slow.gone, slow.back - 1]
-    shown, seen = list(whole.sequence.frames()), list(slow.sequence.frames())
+def test_a_slower_camera_takes_every_third_frame(monkeypatch, tmp_path):
+    scenes = [square_scene("a", seed=0), square_scene("b", seed=9)]
+    whole = scenarios.occlusion(60)(*scenes, 0)
+    monkeypatch.setattr(validation_episodes, "synthetic_episodes", lambda *material: iter([whole]))
+    monkeypatch.setattr(validation_episodes, "clip_scenes", lambda *material: scenes)
+    material = validation_episodes.Material(tmp_path, tmp_path)
+    made = validation_episodes.validation_episodes(material, ColourTracker(), ("cut",), 3)
+    synthetic, clip = next(made), next(made)
+    shown, seen = list(whole.sequence.frames()), list(synthetic.sequence.frames())
     np.testing.assert_array_equal(seen[4], shown[12])
-    np.testing.assert_array_equal(slow.sequence.boxes_xywh[4], whole.sequence.boxes_xywh[12])
+    np.testing.assert_array_equal(synthetic.sequence.boxes_xywh[4], whole.sequence.boxes_xywh[12])
+    away = np.flatnonzero(synthetic.sequence.absent)
+    assert away[[0, -1]].tolist() == [synthetic.gone, synthetic.back - 1]
+    np.testing.assert_array_equal(list(clip.sequence.frames())[4], scenes[0].images[12])
+    assert clip.back - clip.gone == scenarios.AWAY
 
 
 def test_the_stamps_are_those_of_the_rate(monkeypatch):
@@ -160,7 +173,7 @@ def test_the_stamps_are_those_of_the_rate(monkeypatch):
         stamps.append(frame.stamp_s), process(engine, frame))[1])
     whole = scenarios.occlusion(60)(square_scene("a", seed=0), square_scene("b", seed=9), 0)
     settings = rehearse.settings_of(ColourTracker(), "local", {})
-    trace = SupervisedFollower(ColourTracker(), settings, 0.1).follow(slowed(whole, 3).sequence)
+    trace = SupervisedFollower(ColourTracker(), settings, 0.1).follow(whole.sequence)
     assert stamps[10] == pytest.approx(1.0)
     assert trace.lost.any()
 
