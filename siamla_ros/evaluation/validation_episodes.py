@@ -30,7 +30,7 @@ WIDTH_PX = 480
 LEAST_CONFIDENCE = 0.5  # below it the tracker's own track is no truth
 SCENARIOS = ("leave_elsewhere", "leave_scaled", "occlusion_15", "cut")
 SYNTHETIC_FRAMES = 115
-LURE_STEP_PX = 0.5  # a frame
+LURE_STEP_PX = 0.5  # a frame at 30 Hz
 LURE_HUE = 18  # OpenCV hue steps, on top of those of a likeness
 TABLE = Path(__file__).resolve().parents[2] / "config" / "validation_clips.csv"
 
@@ -71,7 +71,7 @@ def validation_episodes(
     if material.clips:
         whole = clip_scenes(material.clips, material.table, tracker)
         scenes = [Scene(s.name, s.images[::step], s.boxes_xywh[::step]) for s in whole]
-        parts.append(clip_episodes(scenes, material.seed, names))
+        parts.append(clip_episodes(scenes, material.seed, names, step))
     return itertools.islice(itertools.chain(*parts), 0, None, material.every)
 
 
@@ -144,16 +144,19 @@ def _frames(path: Path, count: int) -> list[np.ndarray]:
 
 
 def clip_episodes(
-    scenes: list[Scene], seed: int, names: tuple[str, ...] = SCENARIOS
+    scenes: list[Scene], seed: int, names: tuple[str, ...] = SCENARIOS, step: int = 1
 ) -> Iterator[Episode]:
-    """Each scene in every one of these scenarios that it has room for, and lured."""
+    """Each scene in every one of these scenarios that it has room for, and lured.
+
+    step: of how many frames of the clip the scenes have one.
+    """
     for number, scene in enumerate(scenes):
         donor = splice.donor_of(scene, scenes, seed)
         yield from scenarios.episodes(scene, donor, seed, names)
-        yield lured(scene, donor, alike=number % 2 == 0)
+        yield lured(scene, donor, alike=number % 2 == 0, step=step)
 
 
-def lured(scene: Scene, donor: Scene, alike: bool) -> Episode:
+def lured(scene: Scene, donor: Scene, alike: bool, step: int = 1) -> Episode:
     """Painted out, then back on its own track; from then on somebody else walks at the far side:
     a mirrored and tinted copy if `alike`, the donor's target otherwise.
     """
@@ -162,7 +165,7 @@ def lured(scene: Scene, donor: Scene, alike: bool) -> Episode:
     images, boxes, rivals = [], [], []
     for time in range(total):
         image, box = scene.frame(time)
-        rival = _beyond(scene, box, look, time)
+        rival = _beyond(scene, box, look, step * (time - BEFORE))
         if BEFORE <= time < BEFORE + AWAY:
             image = edits.paint_out(image, box)
         images.append(edits.paste(image, look, rival) if time >= BEFORE else image)
@@ -183,15 +186,17 @@ def _lure(scene: Scene, alike: bool) -> np.ndarray:
     return cv2.cvtColor(hsv, cv2.COLOR_HSV2BGR)
 
 
-def _beyond(scene: Scene, box_xywh: np.ndarray, look: np.ndarray, time: int) -> np.ndarray:
-    """A place at the other side of the image for something of the target's size."""
+def _beyond(scene: Scene, box_xywh: np.ndarray, look: np.ndarray, steps: int) -> np.ndarray:
+    """A place at the other side of the image for something of the target's size, `steps` steps
+    on its way.
+    """
     width, height = scene.size_wh
     side = float(np.sqrt(box_xywh[2] * box_xywh[3]))
     aspect = float(np.sqrt(look.shape[1] / look.shape[0]))
     w, h = side * aspect, side / aspect
     middle = box_xywh[:2] + box_xywh[2:] / 2
     start = 0.12 * width if middle[0] > width / 2 else 0.88 * width
-    x = np.clip(start - w / 2 + LURE_STEP_PX * (time - BEFORE), 0, max(width - w, 0))
+    x = np.clip(start - w / 2 + LURE_STEP_PX * steps, 0, max(width - w, 0))
     return np.array([x, np.clip(middle[1] - h / 2, 0, max(height - h, 0)), w, h])
 
 

@@ -178,12 +178,26 @@ def test_the_stamps_are_those_of_the_rate(monkeypatch):
     assert trace.lost.any()
 
 
-@pytest.mark.parametrize(("text", "step"), [("30", 1), ("10", 3), ("7.5", 4), ("1", 30)])
+@pytest.mark.parametrize(("text", "step"), [("30", 1), ("10", 3), ("7.5", 4), ("3", 10)])
 def test_rates_that_episodes_have(text, step):
     assert rehearse.frames_a_step(text) == step
 
 
-@pytest.mark.parametrize("text", ["0", "-10", "60", "11", "nan", "fast", "inf"])
+def test_the_rate_reaches_episodes_and_stamps(toy, monkeypatch, tmp_path):
+    steps, intervals = [], []
+    make, follower = rehearse.validation_episodes, rehearse.SupervisedFollower
+    monkeypatch.setattr(rehearse, "validation_episodes", lambda *given: (
+        steps.append(given[3]), make(*given))[1])
+    monkeypatch.setattr(rehearse, "SupervisedFollower", lambda *given: (
+        intervals.append(given[2]), follower(*given))[1])
+    output = tmp_path / "figures.json"
+    arguments = ["--clips", str(tmp_path), "--rate", "7.5", "--quiet", "--output", str(output)]
+    assert rehearse.main(arguments) == 0
+    assert steps == [4] and intervals == pytest.approx([4 / 30] * 2)
+    assert json.loads(output.read_text())["rate_hz"] == pytest.approx(7.5)
+
+
+@pytest.mark.parametrize("text", ["0", "-10", "60", "11", "nan", "fast", "inf", "1", "1e-9"])
 def test_rates_that_they_do_not_have(text, capsys):
     with pytest.raises(SystemExit):
         rehearse.main(["--data", ".", "--rate", text])
