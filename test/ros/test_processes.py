@@ -105,8 +105,8 @@ def test_the_graph_of_the_demo(spawn, clip, tmp_path):
     assert recorder.child.wait(LIMIT_S) == 0, recorder.text
     assert tracker.end() == 0
     figures = json.loads((tmp_path / 'sum.json').read_text())
-    assert figures['images_received'] >= 55 and figures['images_processed'] >= 20
-    assert figures['images_with_detection'] >= 15, (figures, tracker.text)
+    assert figures['images_received'] >= 55 and figures['images_processed'] >= 45
+    assert figures['images_with_detection'] >= 40, (figures, tracker.text)
     assert figures['video_frames'] == figures['images_received']
     assert 0.0 < figures['latency_p50_ms'] < 1000.0
     assert ' red  x ' in recorder.text and 'score' in recorder.text
@@ -126,7 +126,7 @@ def test_large_images_arrive_with_the_shipped_profile(spawn, tmp_path):
         summary=tmp_path / 'sum.json', stop_after_silence=2.0
     ))
     camera = spawn('camera', 'camera_node', *parameters(
-        source=folder, rate=5.0, loop='true', max_frames=30, wait_for_subscribers=1
+        source=folder, rate=10.0, loop='true', max_frames=30, wait_for_subscribers=1
     ))
     assert camera.child.wait(LIMIT_S) == 0 and recorder.child.wait(LIMIT_S) == 0
     figures = json.loads((tmp_path / 'sum.json').read_text())
