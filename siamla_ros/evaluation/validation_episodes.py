@@ -3,7 +3,7 @@
 * synthetic: held-out cut-outs of the training pack move over photographs, others of their kind
   beside them (`training.sequences`), and are covered, removed or cut away for a while.
 * clips: unlabelled videos, on which the tracker's own confident track is the truth
-  (config/validation_clips.csv says where it is right). They are edited as in the benchmark of the
+  (data/validation_clips.csv says where it is right). They are edited as in the benchmark of the
   lost target; in `lured` somebody else walks about while the target is away, and stays.
 """
 
@@ -32,7 +32,7 @@ SCENARIOS = ("leave_elsewhere", "leave_scaled", "occlusion_15", "cut")
 SYNTHETIC_FRAMES = 115
 LURE_STEP_PX = 0.5  # a frame at 30 Hz
 LURE_HUE = 18  # OpenCV hue steps, on top of those of a likeness
-TABLE = Path(__file__).resolve().parents[2] / "config" / "validation_clips.csv"
+TABLE = Path(__file__).resolve().parents[1] / "data" / "validation_clips.csv"
 
 
 @dataclass(frozen=True)
