@@ -39,6 +39,9 @@ class IdentityConfig:
     learn_frames: int = bounded(
         9, 1, 1000, 'trusted frames from one look that is remembered to the next'
     )
+    learn_s: float = bounded(
+        0.3, 0.0, 3600.0, 'or so many seconds, if they are over sooner: a slow camera'
+    )
     views: int = bounded(8, 1, 64, 'colour descriptions kept of a target')
     prior_looks: float = bounded(
         5.0, 0.0, 1000.0, "weight of the usual spreads below against the target's own, in looks"
@@ -117,8 +120,8 @@ class Spread(NamedTuple):
 class Identity:
     """What a target has looked like so far.
 
-    views: its colours at different times, the first of them for ever. frames: since the last look.
-    lost_s: seconds since LOST was declared; 0 while it is followed.
+    views: its colours at different times, the first of them for ever. frames, seconds: since the
+    last look. lost_s: seconds since LOST was declared; 0 while it is followed.
     """
 
     views: tuple[Colours, ...] = field(default=(), repr=False)
@@ -126,6 +129,7 @@ class Identity:
     likeness: Spread = Spread()
     colour: Spread = Spread()
     frames: int = 0
+    seconds: float = 0.0
     lost_s: float = 0.0
 
 
@@ -147,20 +151,22 @@ class Deviations(NamedTuple):
     colour: float
 
 
-def waited(identity: Identity, looked: bool) -> Identity:
-    """A frame that is not trusted enough to learn from."""
-    return replace(identity, frames=0 if looked else identity.frames + 1)
+def waited(identity: Identity, looked: bool, interval_s: float = 0.0) -> Identity:
+    """A frame, `interval_s` after the one before, that is not trusted enough to learn from."""
+    if looked:
+        return replace(identity, frames=0, seconds=0.0)
+    return replace(identity, frames=identity.frames + 1, seconds=identity.seconds + interval_s)
 
 
-def passed(identity: Identity, confidence: float) -> Identity:
+def passed(identity: Identity, confidence: float, interval_s: float = 0.0) -> Identity:
     """A trusted frame that was not looked at."""
     spread = identity.confidence.more(_logit(confidence))
-    return replace(identity, frames=identity.frames + 1, confidence=spread)
+    return replace(waited(identity, False, interval_s), confidence=spread)
 
 
 def learn(config: IdentityConfig, identity: Identity, look: Look) -> Identity:
     """Remember a look at the target, from a frame that is trusted."""
-    identity = replace(passed(identity, look.confidence), frames=0)
+    identity = waited(passed(identity, look.confidence), looked=True)
     colour, views = identity.colour, identity.views
     if look.colours is not None:
         likest = _likest(views, look.colours)

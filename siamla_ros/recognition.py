@@ -1,8 +1,8 @@
 """Looks at a target through the tracker's eyes: what `identity` needs of an image.
 
 A look costs one template crop of the network and a small histogram. On frames that are trusted one
-is taken every `learn_frames`; on doubtful ones a few more often, and on every image while the
-target is UNCERTAIN or searched for.
+is taken every `learn_frames` or `learn_s`, whichever is over first; on doubtful ones three times as
+often, and on every image while the target is UNCERTAIN or searched for.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from siamla_ros.results import TargetState
 HASTE = 3  # a doubtful frame is looked at so many times sooner than a good one
 ENLARGED = 1.25  # the window laid over a coloured place: its centre is known roughly only
 LEARN_FROM = 0.5  # probability of being the target below which a look teaches nothing
+TOLERANCE_S = 0.01  # of a stamp: at 30 Hz nine frames and 0.3 s are the same
 SMALLEST_PX = 2.0  # side of a box that shows nothing
 
 
@@ -54,27 +55,30 @@ class Recogniser:
 
     def glance(
         self, known: Identity, image_bgr: np.ndarray, state: TargetState, answer: Found,
-        doubtful: bool = False, uncertain: bool = False,
+        interval_s: float = 0.0, doubtful: bool = False, uncertain: bool = False,
     ) -> Glance:
         """Look at the box of a tracked target, if it is time to.
 
-        doubtful: the network is not sure of this frame. uncertain: the target is not believed.
+        interval_s: since the image before. doubtful: the network is not sure of this frame.
+        uncertain: the target is not believed.
         """
-        wait = 1 if uncertain else self.config.learn_frames // (HASTE if doubtful else 1)
         small = min(answer.box_xywh[2:]) < SMALLEST_PX
-        if not self.config.enabled or small or known.frames + 1 < wait:
+        due = uncertain or self._due(known, interval_s, HASTE if doubtful else 1)
+        if not (self.config.enabled and due) or small:
             return Glance()
         look = self._look(image_bgr, state, answer)
         return Glance(identity.probability(self.config, known, look), look)
 
     def remember(
-        self, known: Identity, glance: Glance, confidence: float, trusted: bool
+        self, known: Identity, glance: Glance, confidence: float, trusted: bool,
+        interval_s: float = 0.0,
     ) -> Identity:
-        """The identity after a frame on which the target was tracked."""
+        """The identity after a frame on which the target was tracked, `interval_s` after the last.
+        """
         if not trusted or glance.probability < LEARN_FROM:
-            return identity.waited(known, looked=glance.look is not None)
+            return identity.waited(known, glance.look is not None, interval_s)
         if glance.look is None:
-            return identity.passed(known, confidence)
+            return identity.passed(known, confidence, interval_s)
         return identity.learn(self.config, known, glance.look)
 
     def probabilities(
@@ -100,6 +104,13 @@ class Recogniser:
         target = np.mean(known.views, axis=0)
         place = coloured_place(image_bgr, target, (w, h), but)
         return [] if place is None else [boxes.from_center(*place, w * ENLARGED, h * ENLARGED)]
+
+    def _due(self, known: Identity, interval_s: float, haste: int) -> bool:
+        """Whether the last look was frames enough ago, or seconds."""
+        return (
+            known.frames + 1 >= self.config.learn_frames // haste
+            or known.seconds + interval_s >= self.config.learn_s / haste - TOLERANCE_S
+        )
 
     def _look(self, image_bgr: np.ndarray, state: TargetState, answer: Found) -> Look:
         likeness = self._tracker.similarity(image_bgr, state, [answer.box_xywh])[0]

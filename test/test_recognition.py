@@ -12,7 +12,7 @@ from siamla_ros.recognition import HASTE, Glance, Recogniser
 from siamla_ros.results import TargetState
 
 CONFIG = IdentityConfig(  # whatever is shipped
-    learn_frames=9, prior_looks=5.0, usual_confidence=3.0, confidence_spread=0.5,
+    learn_frames=9, learn_s=0.3, prior_looks=5.0, usual_confidence=3.0, confidence_spread=0.5,
     usual_likeness=0.8, likeness_spread=0.04, usual_colour=0.95, colour_spread=0.03,
     confidence_weight=0.5, likeness_weight=0.8, colour_weight=0.8, bias=5.0,
 )
@@ -43,14 +43,15 @@ def scene(box=BOX, colour=RED) -> np.ndarray:
     return image
 
 
-def followed(frames: int, config=CONFIG, **options):
+def followed(frames: int, config=CONFIG, interval_s=1 / 30, **options):
     """(seer, recogniser, identity) after so many trusted frames."""
+    options['interval_s'] = interval_s
     seer, state = Seer(), TargetState(BOX, None)
     recogniser = Recogniser(seer, config)
     known = recogniser.begin(scene(), state)
     for _ in range(frames):
         glance = recogniser.glance(known, scene(), state, Answer(BOX), **options)
-        known = recogniser.remember(known, glance, 0.95, trusted=True)
+        known = recogniser.remember(known, glance, 0.95, True, interval_s)
     return seer, recogniser, known
 
 
@@ -62,11 +63,31 @@ def test_a_good_frame_is_seldom_looked_at_and_a_doubtful_one_more_often(options,
     assert followed(90, **options)[0].asked == asked
 
 
+@pytest.mark.parametrize(
+    ('rate_hz', 'wait', 'doubtful_wait'),
+    [(60.0, 9, 3), (30.0, 9, 3), (29.97, 9, 3), (15.0, 5, 2), (10.0, 3, 1), (5.0, 2, 1),
+     (1.0, 1, 1)],
+)
+def test_a_slow_camera_is_looked_at_by_the_clock(rate_hz, wait, doubtful_wait):
+    frames = 180
+    assert followed(frames, interval_s=1 / rate_hz)[0].asked == frames // wait
+    seer, _, _ = followed(frames, interval_s=1 / rate_hz, doubtful=True)
+    assert seer.asked == frames // doubtful_wait
+
+
+def test_frames_that_are_not_trusted_take_time_too():
+    _, recogniser, known = followed(1)
+    for _ in range(2):
+        known = recogniser.remember(known, Glance(), 0.95, trusted=False, interval_s=0.2)
+    seer_state = TargetState(BOX, None)
+    assert recogniser.glance(known, scene(), seer_state, Answer(BOX), interval_s=0.1).look
+
+
 def test_frames_that_are_not_trusted_teach_nothing():
     _, recogniser, known = followed(30)
     look = recogniser.glance(known, scene(), TargetState(BOX, None), Answer(BOX), uncertain=True)
     after = recogniser.remember(known, look, 0.95, trusted=False)
-    assert replace(after, frames=known.frames) == known
+    assert replace(after, frames=known.frames, seconds=known.seconds) == known
     assert recogniser.remember(known, Glance(), 0.95, trusted=False).frames == known.frames + 1
 
 

@@ -107,7 +107,8 @@ def _row_of_story(story: Story) -> list[Any]:
 
 def _row_of_identity(known: Identity) -> list[Any]:
     """Without the views, which records do not have."""
-    return [known.confidence, known.likeness, known.colour, known.frames, known.lost_s]
+    ages = (known.frames, known.seconds, known.lost_s)
+    return [known.confidence, known.likeness, known.colour, *ages]
 
 
 def _story(path: Path, name: str) -> Story:

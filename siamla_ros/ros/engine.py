@@ -200,7 +200,8 @@ class Engine:
     def _judge(
         self, target: Target, result: TrackResult, image: np.ndarray, frame: Frame
     ) -> None:
-        glance = self._glance(target, result, image)
+        interval_s = max(frame.stamp_s - target.memory.stamp_s, 0.0)  # a clock may run back
+        glance = self._glance(target, result, image, interval_s)
         seen = Observation(
             stamp_s=frame.stamp_s, confidence=result.confidence, second_peak=result.second_peak,
             box_xywh=result.box_xywh, image_size=(image.shape[1], image.shape[0]),
@@ -208,18 +209,20 @@ class Engine:
         )
         decision = self.supervisor.step(target.memory, seen)
         target.identity = self.recogniser.remember(
-            target.identity, glance, result.confidence, decision.template_ok
+            target.identity, glance, result.confidence, decision.template_ok, interval_s
         )
         target.apply(decision, result, frame.stamp_ns)
 
-    def _glance(self, target: Target, result: TrackResult, image: np.ndarray) -> Glance:
+    def _glance(
+        self, target: Target, result: TrackResult, image: np.ndarray, interval_s: float
+    ) -> Glance:
         """Whether the box shows this target, where the confidence does not settle it anyway."""
         config = self.supervisor.config
         if result.confidence < config.low_threshold:
             return Glance()
         try:
             return self.recogniser.glance(
-                target.identity, image, target.state, result,
+                target.identity, image, target.state, result, interval_s=interval_s,
                 doubtful=result.confidence < config.high_threshold,
                 uncertain=target.memory.state is State.UNCERTAIN,
             )
