@@ -77,10 +77,10 @@ def test_a_slow_camera_is_looked_at_by_the_clock(rate_hz, wait, doubtful_wait):
 
 def test_frames_that_are_not_trusted_take_time_too():
     _, recogniser, known = followed(1)
+    state = TargetState(BOX, None)
     for _ in range(2):
         known = recogniser.remember(known, Glance(), 0.95, trusted=False, interval_s=0.2)
-    seer_state = TargetState(BOX, None)
-    assert recogniser.glance(known, scene(), seer_state, Answer(BOX), interval_s=0.1).look
+    assert recogniser.glance(known, scene(), state, Answer(BOX), interval_s=0.1).look
 
 
 def test_frames_that_are_not_trusted_teach_nothing():

@@ -35,14 +35,14 @@ def walk(graph, xs):
 
 
 def test_a_box_half_a_second_old_is_caught_up_with_within_a_second(real):
-    took_s, seen_of = [], []
+    took_s, seen_of_40 = [], []
     for _ in range(3):
         real.reset()
         xs = range(20, 100, STEP_PX)
         stamps = walk(real, xs)
         now = xs[-1]
         seen = {stamp_ns_of(status.header.stamp) for status in list(real.mail['status'])}
-        seen_of.append(f'{len(seen)} of {len(xs)}')
+        seen_of_40.append(len(seen))
         # A box for an image that the tracker missed is refused: name one that it spoke of.
         old = max(x for x in xs[:-BEHIND] if stamps[x] in seen)
         began_s = time.monotonic()
@@ -59,8 +59,9 @@ def test_a_box_half_a_second_old_is_caught_up_with_within_a_second(real):
         assert abs(x - truth) < SIDE / 3, 'the box is where the target was in that very image'
         assert stamp_ns_of(first.header.stamp) > stamps[old], 'output is of the present'
     print('\nstamped 0.5 s in the past, caught up after', [f'{s * 1e3:.0f} ms' for s in took_s],
-          'images seen before:', seen_of)
+          'images seen before, of 40:', seen_of_40)
     assert min(took_s) < 1.0  # the best of three: the machine may have other work
+    assert sorted(seen_of_40)[1] >= 36, 'beside a network at work every image is seen, or nearly'
 
 
 def test_two_ids_at_once_and_clear(real):
