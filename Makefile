@@ -24,11 +24,13 @@ demo-return: setup
 	@tools/with_env python tools/demo leave_and_return
 
 test: setup
-	@tools/with_env pytest
 	@tools/with_env ruff check .
+	@tools/with_env ruff format --check .
+	@tools/with_env pytest
 
 lint: setup
 	@tools/with_env ruff check .
+	@tools/with_env ruff format --check .
 
 clean:
 	rm -rf .venv .ws .cache demo_output

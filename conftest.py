@@ -1,4 +1,5 @@
 """Lets the tests find siamla_ros: the built one, with its messages, or else the checkout's."""
+
 import importlib.machinery
 import sys
 from pathlib import Path

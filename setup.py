@@ -2,6 +2,7 @@
 
 The ROS package (messages, nodes, launch files) is built by colcon from CMakeLists.txt instead.
 """
+
 import re
 from pathlib import Path
 
@@ -40,10 +41,16 @@ setup(
     extras_require={
         'train': ['onnx>=1.15', 'PyYAML>=6'],
         'eval': ['scipy>=1.10', 'matplotlib>=3.6', 'PyYAML>=6'],
-        'test': ['pytest>=7', 'hypothesis>=6', 'ruff>=0.5', 'scipy>=1.10', 'onnx>=1.15',
-                 'PyYAML>=6'],
+        'test': [
+            'pytest>=7',
+            'hypothesis>=6',
+            'ruff>=0.5',
+            'scipy>=1.10',
+            'onnx>=1.15',
+            'PyYAML>=6',
+        ],
     },
-    entry_points={'console_scripts': ['siamla = siamla_ros.cli:main']},
+    entry_points={'console_scripts': ['siamla = siamla_ros.cli.main:main']},
     classifiers=[
         'Programming Language :: Python :: 3',
         'License :: OSI Approved :: Apache Software License',

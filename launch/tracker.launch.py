@@ -1,8 +1,8 @@
 """Starts the tracker, and with `video:=...` a camera that plays it.
 
-    ros2 launch siamla_ros tracker.launch.py image:=/camera/image_raw
-    ros2 launch siamla_ros tracker.launch.py video:=clip.mp4 device:=cpu namespace:=front
-    ros2 launch siamla_ros tracker.launch.py --show-args
+ros2 launch siamla_ros tracker.launch.py image:=/camera/image_raw
+ros2 launch siamla_ros tracker.launch.py video:=clip.mp4 device:=cpu namespace:=front
+ros2 launch siamla_ros tracker.launch.py --show-args
 """
 
 import os
@@ -30,45 +30,58 @@ ARGUMENTS = (
     DeclareLaunchArgument('namespace', default_value='', description='namespace of all nodes'),
     DeclareLaunchArgument('name', default_value='tracker', description='name of the tracker node'),
     DeclareLaunchArgument(
-        'params_file', default_value=str(CONFIG / 'tracker.yaml'),
+        'params_file',
+        default_value=str(CONFIG / 'tracker.yaml'),
         description='YAML file with parameters of the tracker',
     ),
     DeclareLaunchArgument(
-        'model', default_value='',
+        'model',
+        default_value='',
         description='"default" or path of a checkpoint; empty: what params_file says',
     ),
     DeclareLaunchArgument(
-        'device', default_value='',
+        'device',
+        default_value='',
         description='auto, cpu, cuda or cuda:N; empty: what params_file says',
     ),
     DeclareLaunchArgument(
         'image', default_value='image', description='topic of the images to track in'
     ),
     DeclareLaunchArgument(
-        'use_sim_time', default_value='false', choices=['true', 'false'],
+        'use_sim_time',
+        default_value='false',
+        choices=['true', 'false'],
         description='take the time from /clock (bags, simulation)',
     ),
     DeclareLaunchArgument(
-        'log_level', default_value='info', choices=['debug', 'info', 'warn', 'error', 'fatal'],
+        'log_level',
+        default_value='info',
+        choices=['debug', 'info', 'warn', 'error', 'fatal'],
         description='of the tracker',
     ),
     DeclareLaunchArgument(
-        'autostart', default_value='true', choices=['true', 'false'],
+        'autostart',
+        default_value='true',
+        choices=['true', 'false'],
         description='configure and activate at start',
     ),
     DeclareLaunchArgument(
-        'dds_profile', default_value=_default_profile(),
+        'dds_profile',
+        default_value=_default_profile(),
         description='Fast DDS profile for large images; empty: none',
     ),
     DeclareLaunchArgument(
-        'video', default_value='',
+        'video',
+        default_value='',
         description='video file, folder of images or webcam number to play as a camera',
     ),
     DeclareLaunchArgument(
         'video_rate', default_value='0.0', description="images a second; 0.0: the video's own"
     ),
     DeclareLaunchArgument(
-        'loop', default_value='true', choices=['true', 'false'],
+        'loop',
+        default_value='true',
+        choices=['true', 'false'],
         description='play it again and again',
     ),
 )
@@ -91,8 +104,12 @@ def _tracker(value: dict) -> Node:
     parameters.update({name: value[name] for name in ('model', 'device') if value[name]})
     image = value['image']
     return Node(
-        package=PACKAGE, executable='tracker_node', name=value['name'],
-        namespace=value['namespace'], output='screen', emulate_tty=True,
+        package=PACKAGE,
+        executable='tracker_node',
+        name=value['name'],
+        namespace=value['namespace'],
+        output='screen',
+        emulate_tty=True,
         parameters=[value['params_file'], parameters],
         remappings=[('image', image), ('image/compressed', f'{image}/compressed')],
         ros_arguments=['--log-level', value['log_level']],
@@ -101,12 +118,20 @@ def _tracker(value: dict) -> Node:
 
 def _camera(value: dict) -> Node:
     return Node(
-        package=PACKAGE, executable='camera_node', name='camera',
-        namespace=value['namespace'], output='screen', emulate_tty=True,
-        parameters=[{
-            'source': value['video'], 'rate': float(value['video_rate']),
-            'loop': value['loop'] == 'true', 'wait_for_subscribers': 1,
-        }],
+        package=PACKAGE,
+        executable='camera_node',
+        name='camera',
+        namespace=value['namespace'],
+        output='screen',
+        emulate_tty=True,
+        parameters=[
+            {
+                'source': value['video'],
+                'rate': float(value['video_rate']),
+                'loop': value['loop'] == 'true',
+                'wait_for_subscribers': 1,
+            }
+        ],
         remappings=[('image', value['image'])],
     )
 
@@ -114,8 +139,7 @@ def _camera(value: dict) -> Node:
 def _start(context: LaunchContext) -> list:
     """Everything that depends on the values of the arguments."""
     value = {
-        argument.name: LaunchConfiguration(argument.name).perform(context)
-        for argument in ARGUMENTS
+        argument.name: LaunchConfiguration(argument.name).perform(context) for argument in ARGUMENTS
     }
     nodes = [_tracker(value)] + ([_camera(value)] if value['video'] else [])
     return [*_environment(value['dds_profile']), *nodes]

@@ -6,20 +6,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
-__all__ = ["BoxError", "TargetState", "TrackResult", "Tracker", "load_tracker"]
+__version__ = '0.1.0'
+__all__ = ['BoxError', 'TargetState', 'TrackResult', 'Tracker', 'load_tracker']
 
 if TYPE_CHECKING:
-    from siamla_ros.boxes import BoxError
-    from siamla_ros.results import TargetState, TrackResult
-    from siamla_ros.tracker import Tracker, load_tracker
+    from siamla_ros.geometry.boxes import BoxError
+    from siamla_ros.tracker.results import TargetState, TrackResult
+    from siamla_ros.tracker.tracker import Tracker, load_tracker
 
 _HOMES = {
-    "BoxError": "boxes",
-    "TargetState": "results",
-    "TrackResult": "results",
-    "Tracker": "tracker",
-    "load_tracker": "tracker",
+    'BoxError': 'geometry.boxes',
+    'TargetState': 'tracker.results',
+    'TrackResult': 'tracker.results',
+    'Tracker': 'tracker.tracker',
+    'load_tracker': 'tracker.tracker',
 }
 
 
@@ -28,5 +28,5 @@ def __getattr__(name: str) -> Any:
     if name in _HOMES:
         import importlib
 
-        return getattr(importlib.import_module(f"siamla_ros.{_HOMES[name]}"), name)
+        return getattr(importlib.import_module(f'siamla_ros.{_HOMES[name]}'), name)
     raise AttributeError(f"module 'siamla_ros' has no attribute {name!r}")

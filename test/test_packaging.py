@@ -1,4 +1,5 @@
-"""What is said in several files agrees: version, executables, licences, commands."""
+"""What is said in several files agrees: version, executables, licenses, commands."""
+
 import ast
 import re
 from pathlib import Path
@@ -6,17 +7,25 @@ from pathlib import Path
 import pytest
 
 import siamla_ros
-from siamla_ros.cli import COMMANDS
+from siamla_ros.cli.main import COMMANDS
 
 ROOT = Path(__file__).resolve().parents[1]
-EXECUTABLES = dict(re.findall(r'^siamla_executable\((\w+) ([\w.]+)\)',
-                              (ROOT / 'CMakeLists.txt').read_text('utf-8'), re.MULTILINE))
+EXECUTABLES = dict(
+    re.findall(
+        r'^siamla_executable\((\w+) ([\w.]+)\)',
+        (ROOT / 'CMakeLists.txt').read_text('utf-8'),
+        re.MULTILINE,
+    )
+)
 
 
 def functions_of(module: str) -> set[str]:
     path = ROOT / (module.replace('.', '/') + '.py')
-    return {item.name for item in ast.parse(path.read_text('utf-8')).body
-            if isinstance(item, ast.FunctionDef)}
+    return {
+        item.name
+        for item in ast.parse(path.read_text('utf-8')).body
+        if isinstance(item, ast.FunctionDef)
+    }
 
 
 def test_version_is_that_of_package_xml() -> None:
@@ -52,5 +61,6 @@ def test_readme_links_lead_somewhere() -> None:
 
 def test_the_targets_of_validation_clips_go_with_the_package() -> None:
     pytest.importorskip('cv2')
-    from siamla_ros.evaluation.validation_episodes import TABLE
+    from siamla_ros.calibration.validation_episodes import TABLE
+
     assert TABLE.is_file() and TABLE.parent == ROOT / 'siamla_ros/data'

@@ -4,6 +4,7 @@ cv_bridge and the messages' Python modules are compiled against the NumPy of tha
 NumPy or an OpenCV that is already there is kept: NumPy pinned to its version, OpenCV left out, and
 whatever depends on them free to choose a version that fits. Run with the Python of that ROS.
 """
+
 import sys
 from importlib.metadata import version
 from importlib.util import find_spec

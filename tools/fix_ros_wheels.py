@@ -4,13 +4,15 @@ The wheels' exported targets name the directories of the interpreter they were b
 /opt/python/cp3XX-cp3XX/include/python3.X and .../site-packages (NumPy's headers). CMake stops at
 an include directory that does not exist. Run with the environment's own Python.
 """
+
 import re
 import sys
 import sysconfig
 from pathlib import Path
 
 BUILDER = re.compile(
-    r'/opt/python/cp\d+-cp\d+/(include/python3\.\d+|lib/python3\.\d+/site-packages)')
+    r'/opt/python/cp\d+-cp\d+/(include/python3\.\d+|lib/python3\.\d+/site-packages)'
+)
 
 
 def fix(text: str) -> str:

@@ -6,19 +6,19 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from siamla_ros import boxes
+from siamla_ros.geometry import boxes
 
 
 @dataclass(frozen=True)
 class Cells:
     """Every cell of one response map, in image pixels.
 
-    boxes_xywh: M x 4, the box that the cell predicts. centres_xy: M x 2, where the cell lies.
+    boxes_xywh: M x 4, the box that the cell predicts. centers_xy: M x 2, where the cell lies.
     score: M, what the tracker ranks cells by, before any window or penalty.
     """
 
     boxes_xywh: np.ndarray
-    centres_xy: np.ndarray
+    centers_xy: np.ndarray
     score: np.ndarray
 
 
@@ -30,15 +30,15 @@ def alignment(cells: Cells, truth_xywh: np.ndarray) -> dict[str, float]:
     constant values. Empty when no cell lies in the true box.
     """
     x, y, w, h = (float(v) for v in truth_xywh)
-    centres = np.asarray(cells.centres_xy)
-    inside = (centres >= (x, y)).all(1) & (centres < (x + w, y + h)).all(1)
+    centers = np.asarray(cells.centers_xy)
+    inside = (centers >= (x, y)).all(1) & (centers < (x + w, y + h)).all(1)
     if not inside.any():
         return {}
     found = np.nan_to_num(boxes.iou(np.asarray(cells.boxes_xywh)[inside], truth_xywh))
     score = np.asarray(cells.score, np.float64)[inside]
     return {
-        "alignment_gap": float(found.max() - found[int(np.argmax(score))]),
-        "alignment_rank": spearman(score, found),
+        'alignment_gap': float(found.max() - found[int(np.argmax(score))]),
+        'alignment_rank': spearman(score, found),
     }
 
 
@@ -50,11 +50,11 @@ def spearman(a: np.ndarray, b: np.ndarray) -> float:
     a, b = np.asarray(a, np.float64), np.asarray(b, np.float64)
     valid = ~(np.isnan(a) | np.isnan(b))
     if valid.sum() < 3:
-        return float("nan")
+        return float('nan')
     a, b = mean_ranks(a[valid]), mean_ranks(b[valid])
     a, b = a - a.mean(), b - b.mean()
     scale = np.sqrt((a @ a) * (b @ b))
-    return float(a @ b / scale) if scale > 0 else float("nan")
+    return float(a @ b / scale) if scale > 0 else float('nan')
 
 
 def mean_ranks(values: np.ndarray) -> np.ndarray:

@@ -93,10 +93,10 @@ def agreement(runs: list[Run]) -> dict[str, float]:
     """
     confidence, overlap = pooled(runs)
     result = {
-        "spearman": spearman(confidence, overlap),
-        "ece": reliability(confidence, overlap > CORRECT_IOU).ece,
+        'spearman': spearman(confidence, overlap),
+        'ece': reliability(confidence, overlap > CORRECT_IOU).ece,
     }
-    for key in ("alignment_gap", "alignment_rank"):
+    for key in ('alignment_gap', 'alignment_rank'):
         values = np.concatenate([run.extra[key] for run in runs if key in run.extra] or [[]])
         result[key] = float(np.nanmean(values)) if np.isfinite(values).any() else math.nan
     return result

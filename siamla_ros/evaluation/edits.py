@@ -8,7 +8,8 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-Box = tuple[float, float, float, float]
+from siamla_ros.geometry.boxes import Box
+
 Rect = tuple[int, int, int, int]  # left, top, right, bottom, whole pixels
 
 FILL_SIDE_PX = 96  # inpainting runs at this size: it is slow, and only its smooth part is used
@@ -90,7 +91,7 @@ def _texture_beside(
     if min(strip.shape[:2]) > 0:
         fine = strip - cv2.GaussianBlur(strip, (0, 0), max(2.0, min(strip.shape[:2]) / 12))
         missing = (0, height - strip.shape[0]), (0, width - strip.shape[1]), (0, 0)
-        texture[local[1] : local[3], local[0] : local[2]] = np.pad(fine, missing, "symmetric")
+        texture[local[1] : local[3], local[0] : local[2]] = np.pad(fine, missing, 'symmetric')
     return texture
 
 

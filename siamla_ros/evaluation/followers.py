@@ -9,15 +9,15 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from siamla_ros.datasets.sequence import Sequence as Frames
 from siamla_ros.evaluation.runner import Run
-from siamla_ros.evaluation.sequence import Sequence as Frames
-from siamla_ros.identity import IdentityConfig
-from siamla_ros.recovery import RecoveryConfig
-from siamla_ros.ros.engine import Engine, TrackerLike
-from siamla_ros.ros.frame import Frame
-from siamla_ros.ros.parameters import Settings
-from siamla_ros.ros.settings import NodeSettings
-from siamla_ros.supervisor import State, SupervisorConfig
+from siamla_ros.identity.model import IdentityConfig
+from siamla_ros.online.engine import Engine, TrackerLike
+from siamla_ros.online.frame import Frame
+from siamla_ros.online.parameters import Settings
+from siamla_ros.online.settings import NodeSettings
+from siamla_ros.redetection.redetector import RecoveryConfig
+from siamla_ros.supervision.supervisor import State, SupervisorConfig
 
 FRAME_S = 1.0 / 30.0  # the stamps of an episode
 
@@ -48,12 +48,12 @@ class SupervisedFollower:
             frame = frame_of(image, index, self._interval_s)
             if index == 0:
                 box = tuple(float(value) for value in sequence.init_box_xywh)
-                engine.start("target", "", box, frame, live=True)
+                engine.start('target', '', box, frame, live=True)
             said = engine.process(frame)[0]
             boxes[index], believed[index] = said.box_xywh, said.believed
             lost[index] = said.state in (State.LOST, State.SEARCHING)
         if engine.errors:
-            raise RuntimeError(f"{sequence.name}: {engine.last_error}")
+            raise RuntimeError(f'{sequence.name}: {engine.last_error}')
         return Trace(boxes, believed, lost)
 
 
@@ -62,7 +62,7 @@ def frame_of(image: np.ndarray, index: int, interval_s: float = FRAME_S) -> Fram
     height, width = image.shape[:2]
     whole, nanosec = divmod(round(index * interval_s * 1e9), 1_000_000_000)
     data = np.ascontiguousarray(image).reshape(-1)
-    return Frame(whole, nanosec, "", width, height, "bgr8", 3 * width, False, data, seq=index + 1)
+    return Frame(whole, nanosec, '', width, height, 'bgr8', 3 * width, False, data, seq=index + 1)
 
 
 def settings_for(tracker: TrackerLike, mode: str) -> Settings:
@@ -72,7 +72,7 @@ def settings_for(tracker: TrackerLike, mode: str) -> Settings:
     shipped ones may need.
     """
     recovery = replace(RecoveryConfig(), mode=mode)
-    network = getattr(tracker, "model", None)
+    network = getattr(tracker, 'model', None)
     if network is not None and network.isotropic == 0.0:
         recovery = replace(recovery, window=network.search_context)
     return Settings(NodeSettings(), SupervisorConfig(), recovery, IdentityConfig())

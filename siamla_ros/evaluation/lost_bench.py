@@ -9,32 +9,32 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
+from siamla_ros.datasets.sequence import Sequence
 from siamla_ros.evaluation import splice, suites
 from siamla_ros.evaluation.followers import Trace, by_threshold, supervised
-from siamla_ros.evaluation.lost_metrics import Figures, Story, favour, figures, judge
+from siamla_ros.evaluation.lost_metrics import Figures, Story, favor, figures, judge
+from siamla_ros.evaluation.peers.base import EvalTracker
+from siamla_ros.evaluation.peers.siamla import SiamlaTracker
 from siamla_ros.evaluation.report import markdown_table
 from siamla_ros.evaluation.runner import Run, run_sequence
 from siamla_ros.evaluation.scenarios import Episode, episodes
-from siamla_ros.evaluation.sequence import Sequence
 from siamla_ros.evaluation.splice import FrameList
-from siamla_ros.evaluation.trackers.base import EvalTracker
-from siamla_ros.evaluation.trackers.siamla import SiamlaTracker
 
 THRESHOLDS = 40  # tried, at even shares of the peer's own scores
 PATIENCE = (1, 2, 3, 5, 8)  # frames in a row below the threshold
 Follow = Callable[[Sequence], Trace]
 
 COLUMNS = {
-    "lost_median": "frames to LOST: median",
-    "lost_worst": "worst",
-    "lost_in_time": "LOST in 10",
-    "false_lost_per_1000": "false LOST /1000",
-    "believed_away": "believed while away",
-    "found_in_time": "found in 30",
-    "found_median": "frames to find",
-    "found_ever": "found ever",
-    "wrong_found": "wrong finds",
-    "switched": "switched",
+    'lost_median': 'frames to LOST: median',
+    'lost_worst': 'worst',
+    'lost_in_time': 'LOST in 10',
+    'false_lost_per_1000': 'false LOST /1000',
+    'believed_away': 'believed while away',
+    'found_in_time': 'found in 30',
+    'found_median': 'frames to find',
+    'found_ever': 'found ever',
+    'wrong_found': 'wrong finds',
+    'switched': 'switched',
 }
 
 
@@ -56,27 +56,27 @@ def evaluate(
     """The tables as text, and everything for JSON.
 
     modes: of siamla's recovery, each a row of its own. Peers keep tracking and judge by their
-    score; threshold and patience are tuned on these very episodes, which is in their favour.
+    score; threshold and patience are tuned on these very episodes, which is in their favor.
     """
     scenes, refused = suites.scenes_of(sequences)
     own = {
-        f"{tracker.name}, search {mode}": supervised(tracker.tracker, mode).follow
+        f'{tracker.name}, search {mode}': supervised(tracker.tracker, mode).follow
         for tracker in trackers
         if isinstance(tracker, SiamlaTracker)
         for mode in modes
     }
     peers = [tracker for tracker in trackers if not isinstance(tracker, SiamlaTracker)]
-    with suites.progress("scenes", len(scenes), quiet) as bar:
+    with suites.progress('scenes', len(scenes), quiet) as bar:
         told, recorded = play(_spliced(suites.counted(scenes, bar), scenes, seed), own, peers, bar)
-    notes = [f"not spliced: {reason}" for reason in refused]
+    notes = [f'not spliced: {reason}' for reason in refused]
     for name, runs in recorded.items():
         if not all(np.isfinite(run.confidence).all() for _, run in runs):
-            notes.append(f"{name}: no score, so it cannot say that the target is lost")
+            notes.append(f'{name}: no score, so it cannot say that the target is lost')
             continue
         label, rows = _tuned(name, runs)
         told[label] = rows
     text, content = tables(told)
-    return "\n".join([text, "", *notes]).rstrip(), {**content, "notes": notes}
+    return '\n'.join([text, '', *notes]).rstrip(), {**content, 'notes': notes}
 
 
 def _spliced(
@@ -122,9 +122,9 @@ def _tuned(name: str, runs: list[tuple[Episode, Run]]) -> tuple[str, list[Told]]
                 Told(episode, judge(episode, by_threshold(run, threshold, patience)))
                 for episode, run in runs
             ]
-            value = favour(_figures(rows))
+            value = favor(_figures(rows))
             if best is None or value > best[0]:
-                best = value, f"{name}, score < {threshold:.4g} for {patience}", rows
+                best = value, f'{name}, score < {threshold:.4g} for {patience}', rows
     return best[1], best[2]
 
 
@@ -137,23 +137,23 @@ def tables(told: dict[str, list[Told]]) -> tuple[str, dict[str, Any]]:
     """All scenarios together, then each: as text, and the figures by follower and scenario."""
     parts, content = [], {}
     scenarios = list(dict.fromkeys(row.episode.scenario for rows in told.values() for row in rows))
-    for scenario in ("all", *scenarios):
+    for scenario in ('all', *scenarios):
         table = []
         for name, rows in told.items():
-            chosen = [row for row in rows if scenario in ("all", row.episode.scenario)]
+            chosen = [row for row in rows if scenario in ('all', row.episode.scenario)]
             result = _figures(chosen)
             content.setdefault(name, {})[scenario] = asdict(result)
             cells = [_cell(key, getattr(result, key)) for key in COLUMNS]
             table.append([name, *cells])
         count = len(chosen) if told else 0
-        header = ["follower", *COLUMNS.values()]
-        parts.append(f"{scenario} ({count} episodes)\n\n{markdown_table(header, table)}")
-    return "\n\n".join(parts), content
+        header = ['follower', *COLUMNS.values()]
+        parts.append(f'{scenario} ({count} episodes)\n\n{markdown_table(header, table)}')
+    return '\n\n'.join(parts), content
 
 
 def _cell(key: str, value: float) -> str | float:
     if not np.isfinite(value):
         return value
-    if key in ("lost_median", "lost_worst", "found_median"):
-        return f"{value:.0f}"
-    return f"{value:.2f}" if key == "false_lost_per_1000" else f"{100 * value:.1f} %"
+    if key in ('lost_median', 'lost_worst', 'found_median'):
+        return f'{value:.0f}'
+    return f'{value:.2f}' if key == 'false_lost_per_1000' else f'{100 * value:.1f} %'

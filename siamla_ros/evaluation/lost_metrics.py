@@ -109,19 +109,19 @@ def figures(stories: Sequence[Story], crossings: int) -> Figures:
     found = np.array([s.found_after for s in stories if not math.isnan(s.found_after)])
     total = {
         name: sum(getattr(s, name) for s in stories)
-        for name in ("visible", "false_lost", "away", "believed_away", "found", "found_wrong")
+        for name in ('visible', 'false_lost', 'away', 'believed_away', 'found', 'found_wrong')
     }
     return Figures(
         episodes=len(stories),
         lost_median=_quantile(lost, 0.5),
         lost_worst=_quantile(lost, 1.0),
         lost_in_time=_ratio((lost <= LOST_WITHIN).sum(), len(lost)),
-        false_lost_per_1000=1000 * _ratio(total["false_lost"], total["visible"]),
-        believed_away=_ratio(total["believed_away"], total["away"]),
+        false_lost_per_1000=1000 * _ratio(total['false_lost'], total['visible']),
+        believed_away=_ratio(total['believed_away'], total['away']),
         found_in_time=_ratio((found <= FOUND_WITHIN).sum(), len(found)),
         found_median=_quantile(found[np.isfinite(found)], 0.5),
         found_ever=_ratio(np.isfinite(found).sum(), len(found)),
-        wrong_found=_ratio(total["found_wrong"], total["found"]),
+        wrong_found=_ratio(total['found_wrong'], total['found']),
         switched=_ratio(sum(s.switched for s in stories), crossings),
     )
 
@@ -132,10 +132,10 @@ def _ratio(part: float, whole: float) -> float:
 
 def _quantile(values: np.ndarray, share: float) -> float:
     """The value at or above which (1 - share) lie; it is one of the values, so infinity may be."""
-    return float(np.quantile(values, share, method="higher")) if len(values) else math.nan
+    return float(np.quantile(values, share, method='higher')) if len(values) else math.nan
 
 
-def favour(result: Figures) -> float:
+def favor(result: Figures) -> float:
     """One number to tune a threshold by: the mean of what is aimed at, false alarms counted."""
     parts = (
         result.lost_in_time,

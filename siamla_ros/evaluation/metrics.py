@@ -12,13 +12,13 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from siamla_ros import boxes
+from siamla_ros.geometry import boxes
 
 SUCCESS_THRESHOLDS = np.arange(21) / 20.0  # overlap 0, 0.05 ... 1: the OTB curve
-PRECISION_THRESHOLDS = np.arange(51.0)  # centre error in pixels
+PRECISION_THRESHOLDS = np.arange(51.0)  # center error in pixels
 NORMALISED_THRESHOLDS = (
     np.arange(51) / 100.0
-)  # centre error in units of the true box's width and height
+)  # center error in units of the true box's width and height
 PRECISION_AT_PX = 20
 
 
@@ -28,7 +28,7 @@ class Scores:
 
     success_auc: float
     precision_20px: float
-    normalised_precision: float
+    normalized_precision: float
     ao: float
     sr_050: float
     sr_075: float
@@ -45,7 +45,7 @@ class Curves:
 
     success: np.ndarray
     precision: np.ndarray
-    normalised: np.ndarray
+    normalized: np.ndarray
 
 
 def overlap(predicted_xywh: np.ndarray, truth_xywh: np.ndarray) -> np.ndarray:
@@ -53,13 +53,13 @@ def overlap(predicted_xywh: np.ndarray, truth_xywh: np.ndarray) -> np.ndarray:
     return np.nan_to_num(boxes.iou(predicted_xywh, truth_xywh))
 
 
-def centre_error(
-    predicted_xywh: np.ndarray, truth_xywh: np.ndarray, normalised: bool = False
+def center_error(
+    predicted_xywh: np.ndarray, truth_xywh: np.ndarray, normalized: bool = False
 ) -> np.ndarray:
-    """Distance of the centres, N values in pixels or true sizes; infinite without a prediction."""
+    """Distance of the centers, N values in pixels or true sizes; infinite without a prediction."""
     predicted, truth = np.asarray(predicted_xywh, np.float64), np.asarray(truth_xywh, np.float64)
     offset = predicted[:, :2] + predicted[:, 2:] / 2 - truth[:, :2] - truth[:, 2:] / 2
-    if normalised:
+    if normalized:
         offset = offset / truth[:, 2:]
     error = np.hypot(offset[:, 0], offset[:, 1])
     return np.where(np.isnan(error), np.inf, error)
@@ -77,17 +77,17 @@ def curves(predicted_xywh: np.ndarray, truth_xywh: np.ndarray) -> Curves:
     """The curves of one sequence; ValueError when shapes differ or no frame can be judged."""
     predicted, truth = np.asarray(predicted_xywh, np.float64), np.asarray(truth_xywh, np.float64)
     if predicted.shape != truth.shape:
-        raise ValueError(f"predicted boxes have shape {predicted.shape}, true boxes {truth.shape}")
+        raise ValueError(f'predicted boxes have shape {predicted.shape}, true boxes {truth.shape}')
     judged = judged_frames(truth)
     if not judged.any():
-        raise ValueError("no frame after the first has a true box: nothing to judge")
+        raise ValueError('no frame after the first has a true box: nothing to judge')
     found = overlap(predicted[judged], truth[judged])
-    pixels = centre_error(predicted[judged], truth[judged])
-    relative = centre_error(predicted[judged], truth[judged], normalised=True)
+    pixels = center_error(predicted[judged], truth[judged])
+    relative = center_error(predicted[judged], truth[judged], normalized=True)
     return Curves(
         success=(found[:, None] > SUCCESS_THRESHOLDS).mean(0),
         precision=(pixels[:, None] <= PRECISION_THRESHOLDS).mean(0),
-        normalised=(relative[:, None] <= NORMALISED_THRESHOLDS).mean(0),
+        normalized=(relative[:, None] <= NORMALISED_THRESHOLDS).mean(0),
     )
 
 
@@ -99,7 +99,7 @@ def sequence_scores(predicted_xywh: np.ndarray, truth_xywh: np.ndarray) -> Score
     return Scores(
         success_auc=float(curve.success.mean()),
         precision_20px=float(curve.precision[PRECISION_AT_PX]),
-        normalised_precision=float(curve.normalised.mean()),
+        normalized_precision=float(curve.normalized.mean()),
         ao=float(found.mean()),
         sr_050=float((found > 0.5).mean()),
         sr_075=float((found > 0.75).mean()),
@@ -111,9 +111,9 @@ def mean_scores(scores: Iterable[Scores], pooled: bool = False) -> Scores:
     """Mean over sequences (each counts the same), or frames if `pooled`; ValueError on none."""
     rows = list(scores)
     if not rows:
-        raise ValueError("no sequence scores to average")
+        raise ValueError('no sequence scores to average')
     weights = np.array([row.frames if pooled else 1 for row in rows], np.float64)
-    names = [name for name in rows[0].as_dict() if name != "frames"]
+    names = [name for name in rows[0].as_dict() if name != 'frames']
     table = np.array([[getattr(row, name) for name in names] for row in rows])
     means = weights @ table / weights.sum()
     return Scores(**dict(zip(names, map(float, means))), frames=sum(row.frames for row in rows))

@@ -22,21 +22,21 @@ def _new(size: tuple[float, float] = SIZE_INCHES):
     # The object interface: no global figure list, no display needed.
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=size, layout="constrained")
+    figure = Figure(figsize=size, layout='constrained')
     return figure, figure.add_subplot()
 
 
 def _save(figure, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=110, metadata={"Software": None})
+    figure.savefig(path, dpi=110, metadata={'Software': None})
 
 
 def curve_plots(folder: Path, runs: dict[str, list[Run]]) -> list[Path]:
-    """success.png, precision.png, normalised_precision.png: means over the sequences."""
+    """success.png, precision.png, normalized_precision.png: means over the sequences."""
     kinds = {
-        "success": ("success", SUCCESS_THRESHOLDS, "overlap threshold"),
-        "precision": ("precision", PRECISION_THRESHOLDS, "centre error threshold [px]"),
-        "normalised_precision": ("normalised", NORMALISED_THRESHOLDS, "normalised centre error"),
+        'success': ('success', SUCCESS_THRESHOLDS, 'overlap threshold'),
+        'precision': ('precision', PRECISION_THRESHOLDS, 'center error threshold [px]'),
+        'normalized_precision': ('normalized', NORMALISED_THRESHOLDS, 'normalized center error'),
     }
     paths = []
     for name, (field, thresholds, label) in kinds.items():
@@ -44,12 +44,12 @@ def curve_plots(folder: Path, runs: dict[str, list[Run]]) -> list[Path]:
         for tracker, tracker_runs in runs.items():
             each = [getattr(curves(run.boxes_xywh, run.truth_xywh), field) for run in tracker_runs]
             mean = np.mean(each, axis=0)
-            figure_of_merit = mean[20] if field == "precision" else mean.mean()
-            axes.plot(thresholds, mean, label=f"{tracker} [{figure_of_merit:.3f}]")
-        axes.set(xlabel=label, ylabel="share of frames", ylim=(0, 1), title=name.replace("_", " "))
+            figure_of_merit = mean[20] if field == 'precision' else mean.mean()
+            axes.plot(thresholds, mean, label=f'{tracker} [{figure_of_merit:.3f}]')
+        axes.set(xlabel=label, ylabel='share of frames', ylim=(0, 1), title=name.replace('_', ' '))
         axes.grid(alpha=0.3)
         axes.legend(fontsize=8)
-        paths.append(folder / f"{name}.png")
+        paths.append(folder / f'{name}.png')
         _save(figure, paths[-1])
     return paths
 
@@ -59,26 +59,26 @@ def timeline_plot(path: Path, run: Run) -> None:
     figure, axes = _new((9.0, 3.0))
     frames = np.arange(len(run.iou))
     overlap = np.where(np.isnan(run.truth_xywh).any(1), np.nan, run.iou)
-    axes.plot(frames, overlap, color="tab:gray", label="IoU")
-    axes.plot(frames, run.confidence, color="tab:blue", label="confidence")
-    axes.fill_between(frames, 0, 1, where=run.absent, color="tab:red", alpha=0.15, label="absent")
-    axes.set(xlabel="frame", ylim=(0, 1.02), title=f"{run.tracker}: {run.sequence}")
-    axes.legend(fontsize=8, loc="lower left")
+    axes.plot(frames, overlap, color='tab:gray', label='IoU')
+    axes.plot(frames, run.confidence, color='tab:blue', label='confidence')
+    axes.fill_between(frames, 0, 1, where=run.absent, color='tab:red', alpha=0.15, label='absent')
+    axes.set(xlabel='frame', ylim=(0, 1.02), title=f'{run.tracker}: {run.sequence}')
+    axes.legend(fontsize=8, loc='lower left')
     _save(figure, path)
 
 
 def reliability_plot(path: Path, runs: dict[str, list[Run]]) -> None:
     """How often the box is right (IoU > 0.5) at each confidence, for trackers that have one."""
     figure, axes = _new((5.0, 5.0))
-    axes.plot([0, 1], [0, 1], color="black", linewidth=0.8, linestyle="--")
+    axes.plot([0, 1], [0, 1], color='black', linewidth=0.8, linestyle='--')
     for tracker, tracker_runs in runs.items():
         confidence, overlap = pooled(tracker_runs)
         if len(confidence):
             bins = reliability(confidence, overlap > CORRECT_IOU)
-            label = f"{tracker} [ECE {bins.ece:.3f}]"
-            axes.plot(bins.confidence, bins.accuracy, marker="o", label=label)
+            label = f'{tracker} [ECE {bins.ece:.3f}]'
+            axes.plot(bins.confidence, bins.accuracy, marker='o', label=label)
     axes.set(
-        xlabel="confidence", ylabel=f"share with IoU > {CORRECT_IOU}", xlim=(0, 1), ylim=(0, 1)
+        xlabel='confidence', ylabel=f'share with IoU > {CORRECT_IOU}', xlim=(0, 1), ylim=(0, 1)
     )
     axes.grid(alpha=0.3)
     axes.legend(fontsize=8)
@@ -88,9 +88,9 @@ def reliability_plot(path: Path, runs: dict[str, list[Run]]) -> None:
 def plot_all(folder: Path, runs: dict[str, list[Run]]) -> None:
     """Every plot of a one-pass evaluation."""
     curve_plots(folder, runs)
-    reliability_plot(folder / "reliability.png", runs)
+    reliability_plot(folder / 'reliability.png', runs)
     for tracker_runs in runs.values():
         for run in tracker_runs:
             if np.isfinite(run.confidence[1:]).any():
-                name = run.sequence.replace("/", "_")
-                timeline_plot(folder / "confidence" / run.tracker / f"{name}.png", run)
+                name = run.sequence.replace('/', '_')
+                timeline_plot(folder / 'confidence' / run.tracker / f'{name}.png', run)

@@ -17,31 +17,31 @@ from siamla_ros.evaluation.metrics import mean_scores
 from siamla_ros.evaluation.runner import Run
 
 SCORE_COLUMNS = {
-    "success_auc": "success AUC",
-    "precision_20px": "precision@20",
-    "normalised_precision": "norm. precision",
-    "ao": "AO",
-    "sr_050": "SR0.5",
-    "sr_075": "SR0.75",
+    'success_auc': 'success AUC',
+    'precision_20px': 'precision@20',
+    'normalized_precision': 'norm. precision',
+    'ao': 'AO',
+    'sr_050': 'SR0.5',
+    'sr_075': 'SR0.75',
 }
-PACKAGES = ("numpy", "onnxruntime", "torch", "siamla-ros")
+PACKAGES = ('numpy', 'onnxruntime', 'torch', 'siamla-ros')
 
 
 def markdown_table(header: Sequence[str], rows: Sequence[Sequence[Any]], digits: int = 3) -> str:
     """A table whose columns line up as plain text, too; '-' for NaN and None."""
     cells = [list(header)] + [[format_cell(value, digits) for value in row] for row in rows]
     widths = [max(len(row[i]) for row in cells) for i in range(len(header))]
-    lines = ["| " + " | ".join(c.ljust(w) for c, w in zip(row, widths)) + " |" for row in cells]
-    lines.insert(1, "|" + "|".join("-" * (width + 2) for width in widths) + "|")
-    return "\n".join(lines)
+    lines = ['| ' + ' | '.join(c.ljust(w) for c, w in zip(row, widths)) + ' |' for row in cells]
+    lines.insert(1, '|' + '|'.join('-' * (width + 2) for width in widths) + '|')
+    return '\n'.join(lines)
 
 
 def format_cell(value: Any, digits: int = 3) -> str:
     """One value of a table."""
     if value is None or isinstance(value, float) and math.isnan(value):
-        return "-"
+        return '-'
     if isinstance(value, float):
-        return "never" if math.isinf(value) else f"{value:.{digits}f}"
+        return 'never' if math.isinf(value) else f'{value:.{digits}f}'
     return str(value)
 
 
@@ -52,19 +52,19 @@ def summary_table(runs: dict[str, list[Run]]) -> str:
         mean = mean_scores(run.scores for run in tracker_runs)
         speed = median_ms(tracker_runs)
         values = [getattr(mean, key) for key in SCORE_COLUMNS]
-        rows.append([name, *values, f"{speed:.1f}", f"{1e3 / speed:.0f}"])
+        rows.append([name, *values, f'{speed:.1f}', f'{1e3 / speed:.0f}'])
     rows.sort(key=lambda row: -row[1])
-    return markdown_table(["tracker", *SCORE_COLUMNS.values(), "ms/frame", "fps"], rows)
+    return markdown_table(['tracker', *SCORE_COLUMNS.values(), 'ms/frame', 'fps'], rows)
 
 
-def sequence_table(runs: dict[str, list[Run]], score: str = "success_auc") -> str:
+def sequence_table(runs: dict[str, list[Run]], score: str = 'success_auc') -> str:
     """One row a sequence, one column a tracker."""
     names = list(runs)
     rows = []
     for parts in zip(*runs.values()):
         rows.append([parts[0].sequence, *(getattr(run.scores, score) for run in parts)])
     means = [getattr(mean_scores(run.scores for run in runs[name]), score) for name in names]
-    return markdown_table(["sequence", *names], [*rows, ["mean", *means]])
+    return markdown_table(['sequence', *names], [*rows, ['mean', *means]])
 
 
 def median_ms(runs: list[Run]) -> float:
@@ -74,23 +74,23 @@ def median_ms(runs: list[Run]) -> float:
 
 def run_as_dict(run: Run) -> dict[str, Any]:
     """Figures of one sequence, for JSON."""
-    return {"sequence": run.sequence, **run.scores.as_dict(), "median_ms": run.median_ms}
+    return {'sequence': run.sequence, **run.scores.as_dict(), 'median_ms': run.median_ms}
 
 
 def versions() -> dict[str, str]:
     """Versions of Python and of the packages that have a part in the figures."""
-    found = {"python": platform.python_version(), "opencv": cv2.__version__}
+    found = {'python': platform.python_version(), 'opencv': cv2.__version__}
     for package in PACKAGES:
         try:
             found[package] = importlib.metadata.version(package)
         except importlib.metadata.PackageNotFoundError:
-            found[package] = "not installed"
+            found[package] = 'not installed'
     return found
 
 
 def write_json(path: Path, content: dict[str, Any]) -> None:
     """Sorted, indented, NaN and infinity as null and 'never', so that any JSON reader takes it."""
-    path.write_text(json.dumps(_clean(content), indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    path.write_text(json.dumps(_clean(content), indent=1, sort_keys=True) + '\n', encoding='utf-8')
 
 
 def _clean(value: Any) -> Any:
@@ -101,7 +101,7 @@ def _clean(value: Any) -> Any:
     if isinstance(value, np.generic):
         return _clean(value.item())
     if isinstance(value, float) and not math.isfinite(value):
-        return None if math.isnan(value) else "never"
+        return None if math.isnan(value) else 'never'
     return value
 
 
@@ -113,11 +113,11 @@ def write_got10k(folder: Path, runs: list[Run]) -> None:
     for run in runs:
         place = folder / run.tracker / run.sequence
         place.mkdir(parents=True, exist_ok=True)
-        stem = place / run.sequence.replace("/", "_")
-        np.savetxt(f"{stem}_001.txt", run.boxes_xywh, fmt="%.3f", delimiter=",")
-        np.savetxt(f"{stem}_time.txt", run.seconds, fmt="%.8f")
+        stem = place / run.sequence.replace('/', '_')
+        np.savetxt(f'{stem}_001.txt', run.boxes_xywh, fmt='%.3f', delimiter=',')
+        np.savetxt(f'{stem}_time.txt', run.seconds, fmt='%.8f')
         if np.isfinite(run.confidence).all():
-            np.savetxt(f"{stem}_confidence.txt", run.confidence, fmt="%.6f")
+            np.savetxt(f'{stem}_confidence.txt', run.confidence, fmt='%.6f')
 
 
 def write_records(path: Path, runs: list[Run]) -> None:
@@ -125,11 +125,11 @@ def write_records(path: Path, runs: list[Run]) -> None:
 
     Frames that are neither known to show the target nor known not to are left out.
     """
-    lines = ["sequence,frame,confidence,present,iou"]
+    lines = ['sequence,frame,confidence,present,iou']
     for run in runs:
         known = run.judged | run.absent
         for frame in np.flatnonzero(known & ~np.isnan(run.confidence)):
             present = int(not run.absent[frame])
-            overlap = f"{run.iou[frame]:.4f}" if present else ""
-            lines.append(f"{run.sequence},{frame},{run.confidence[frame]:.6f},{present},{overlap}")
-    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+            overlap = f'{run.iou[frame]:.4f}' if present else ''
+            lines.append(f'{run.sequence},{frame},{run.confidence[frame]:.6f},{present},{overlap}')
+    path.write_text('\n'.join(lines) + '\n', encoding='utf-8')

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from siamla_ros.datasets.sequence import Sequence
 from siamla_ros.evaluation.cells import Cells, alignment
 from siamla_ros.evaluation.metrics import Scores, judged_frames, overlap, sequence_scores
-from siamla_ros.evaluation.sequence import Sequence
-from siamla_ros.evaluation.trackers.base import EvalTracker
+from siamla_ros.evaluation.peers.base import EvalTracker
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ def run_sequence(
     on_frame: Callable[[], None] = lambda: None,
     look_at_cells: bool = False,
 ) -> Run:
-    """Initialise on the first box, update on every other frame; only these calls are timed.
+    """Initialize on the first box, update on every other frame; only these calls are timed.
 
     look_at_cells: also judge the alignment of scores and boxes, where the tracker shows its cells.
     """
@@ -62,7 +62,7 @@ def run_sequence(
     confidence = np.full(len(sequence), np.nan)
     seconds = np.full(len(sequence), np.nan)
     extra: dict[str, np.ndarray] = {}
-    cells = getattr(tracker, "last_cells", None) if look_at_cells else None
+    cells = getattr(tracker, 'last_cells', None) if look_at_cells else None
     for index, image in enumerate(sequence.frames()):
         start = time.perf_counter()
         if index == 0:

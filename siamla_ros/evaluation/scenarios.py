@@ -22,8 +22,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from siamla_ros.datasets.sequence import Sequence
 from siamla_ros.evaluation import edits
-from siamla_ros.evaluation.sequence import Sequence
 from siamla_ros.evaluation.splice import FrameList, Scene, texture_patch
 
 BEFORE, AWAY, AFTER = 40, 45, 60
@@ -70,13 +70,13 @@ def _episode(
         boxes.append(box)
     times = np.arange(total)
     absent = (times >= BEFORE) & (times < back)
-    sequence = Sequence(f"{scene.name}/{scenario}", FrameList(images), np.array(boxes), absent)
+    sequence = Sequence(f'{scene.name}/{scenario}', FrameList(images), np.array(boxes), absent)
     return Episode(scenario, sequence, BEFORE, back, np.full((total, 4), np.nan))
 
 
 def leave_same(scene: Scene, donor: Scene, seed: int) -> Episode:
     """Painted out, then back on its own track."""
-    return _episode("leave_same", scene, AWAY, lambda t: edits.paint_out(*scene.frame(t)))
+    return _episode('leave_same', scene, AWAY, lambda t: edits.paint_out(*scene.frame(t)))
 
 
 def leave_elsewhere(scene: Scene, donor: Scene, seed: int) -> Episode | None:
@@ -96,7 +96,7 @@ def leave_elsewhere(scene: Scene, donor: Scene, seed: int) -> Episode | None:
     def hidden(time: int) -> np.ndarray:
         return edits.paint_out(*scene.frame(time))
 
-    return _episode("leave_elsewhere", scene, AWAY, hidden, view)
+    return _episode('leave_elsewhere', scene, AWAY, hidden, view)
 
 
 def leave_scaled(scene: Scene, donor: Scene, seed: int) -> Episode:
@@ -106,11 +106,11 @@ def leave_scaled(scene: Scene, donor: Scene, seed: int) -> Episode:
     zoom = ZOOM if largest * ZOOM < LARGEST_ZOOMED else 1 / ZOOM
 
     def view(image: np.ndarray, box: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        centre = box[:2] + box[2:] / 2
+        center = box[:2] + box[2:] / 2
         half = box[2:] * zoom / 2
-        place = np.clip(centre, half, np.maximum(scene.size_wh - half, half))
-        # Continuous coordinates: pixel i has its centre at i + 1/2.
-        offset = place - zoom * centre + (zoom - 1) / 2
+        place = np.clip(center, half, np.maximum(scene.size_wh - half, half))
+        # Continuous coordinates: pixel i has its center at i + 1/2.
+        offset = place - zoom * center + (zoom - 1) / 2
         matrix = np.array([[zoom, 0, offset[0]], [0, zoom, offset[1]]])
         border = cv2.BORDER_REPLICATE
         seen = cv2.warpAffine(
@@ -121,7 +121,7 @@ def leave_scaled(scene: Scene, donor: Scene, seed: int) -> Episode:
     def hidden(time: int) -> np.ndarray:
         return edits.paint_out(*scene.frame(time))
 
-    return _episode("leave_scaled", scene, AWAY, hidden, view)
+    return _episode('leave_scaled', scene, AWAY, hidden, view)
 
 
 def occlusion(frames: int) -> Callable[[Scene, Scene, int], Episode]:
@@ -129,7 +129,7 @@ def occlusion(frames: int) -> Callable[[Scene, Scene, int], Episode]:
 
     def make(scene: Scene, donor: Scene, seed: int) -> Episode:
         patch = texture_patch(donor, seed)
-        name = f"occlusion_{frames}"
+        name = f'occlusion_{frames}'
         return _episode(name, scene, frames, lambda t: edits.cover(*scene.frame(t), patch))
 
     return make
@@ -141,11 +141,11 @@ def cut(scene: Scene, donor: Scene, seed: int) -> Episode:
     def other(time: int) -> np.ndarray:
         return edits.fit(donor.frame(time - BEFORE)[0], scene.size_wh)
 
-    return _episode("cut", scene, AWAY, other)
+    return _episode('cut', scene, AWAY, other)
 
 
 def crossing(scene: Scene, donor: Scene, seed: int) -> Episode:
-    """A likeness walks over the target and out of its neighbourhood; nothing is absent."""
+    """A likeness walks over the target and out of its neighborhood; nothing is absent."""
     total = BEFORE + CROSSING + AFTER
     look = edits.likeness(*scene.frame(0))
     images, boxes, rivals = [], [], []
@@ -156,19 +156,19 @@ def crossing(scene: Scene, donor: Scene, seed: int) -> Episode:
         images.append(image if step < 0 else edits.paste(image, look, rival))
         boxes.append(box if step < 0 or abs(1 - 2 * step) * CROSSING_SIDES >= 0.5 else [np.nan] * 4)
         rivals.append([np.nan] * 4 if step < 0 else rival)
-    sequence = Sequence(f"{scene.name}/crossing", FrameList(images), np.array(boxes))
-    return Episode("crossing", sequence, total, total, np.array(rivals, np.float64))
+    sequence = Sequence(f'{scene.name}/crossing', FrameList(images), np.array(boxes))
+    return Episode('crossing', sequence, total, total, np.array(rivals, np.float64))
 
 
 SCENARIOS: dict[str, Callable[[Scene, Scene, int], Episode | None]] = {
-    "leave_same": leave_same,
-    "leave_elsewhere": leave_elsewhere,
-    "leave_scaled": leave_scaled,
-    "occlusion_5": occlusion(5),
-    "occlusion_15": occlusion(15),
-    "occlusion_60": occlusion(60),
-    "cut": cut,
-    "crossing": crossing,
+    'leave_same': leave_same,
+    'leave_elsewhere': leave_elsewhere,
+    'leave_scaled': leave_scaled,
+    'occlusion_5': occlusion(5),
+    'occlusion_15': occlusion(15),
+    'occlusion_60': occlusion(60),
+    'cut': cut,
+    'crossing': crossing,
 }
 
 

@@ -21,8 +21,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from siamla_ros.datasets.sequence import Sequence
 from siamla_ros.evaluation import edits
-from siamla_ros.evaluation.sequence import Sequence
 
 VISIBLE_FRAMES, ABSENT_FRAMES = 40, 40
 LARGEST_SHARE = 0.5  # of the image that a target may fill
@@ -72,7 +72,7 @@ def load_scene(sequence: Sequence, limit: int) -> Scene:
             break
         images.append(image)
     if not images:
-        raise ValueError(f"{sequence.name}: its first box fills more than {LARGEST_SHARE:.0%}")
+        raise ValueError(f'{sequence.name}: its first box fills more than {LARGEST_SHARE:.0%}')
     return Scene(sequence.name, images, sequence.boxes_xywh[: len(images)])
 
 
@@ -88,7 +88,7 @@ def donor_of(scene: Scene, scenes: list[Scene], seed: int) -> Scene:
     """Another scene, chosen by the seed and the scene's name; ValueError when there is none."""
     others = [other for other in scenes if not same_footage(scene, other)]
     if not others:
-        raise ValueError(f"{scene.name}: splicing needs a second video among the sequences")
+        raise ValueError(f'{scene.name}: splicing needs a second video among the sequences')
     rng = generator(scene.name, seed)
     return others[int(rng.integers(len(others)))]
 
@@ -135,14 +135,14 @@ def _assemble(
     images = [visible(t) if t < VISIBLE_FRAMES else gone(t) for t in range(total)]
     boxes = np.array([scene.frame(t)[1] for t in range(total)])
     absent = np.arange(total) >= VISIBLE_FRAMES
-    return Sequence(f"{scene.name}/{kind}", FrameList(images), boxes, absent)
+    return Sequence(f'{scene.name}/{kind}', FrameList(images), boxes, absent)
 
 
 def cut(scene: Scene, donor: Scene, seed: int) -> Sequence:
     """The video changes to another scene."""
     return _assemble(
         scene,
-        "cut",
+        'cut',
         lambda t: scene.frame(t)[0],
         lambda t: edits.fit(donor.frame(t - VISIBLE_FRAMES)[0], scene.size_wh),
     )
@@ -152,7 +152,7 @@ def painted_out(scene: Scene, donor: Scene, seed: int) -> Sequence:
     """The target is painted over in its own scene."""
     return _assemble(
         scene,
-        "painted_out",
+        'painted_out',
         lambda t: scene.frame(t)[0],
         lambda t: edits.paint_out(*scene.frame(t)),
     )
@@ -163,7 +163,7 @@ def occluded(scene: Scene, donor: Scene, seed: int) -> Sequence:
     patch = texture_patch(donor, seed)
     return _assemble(
         scene,
-        "occluded",
+        'occluded',
         lambda t: scene.frame(t)[0],
         lambda t: edits.cover(*scene.frame(t), patch),
     )
@@ -181,13 +181,13 @@ def lookalike(scene: Scene, donor: Scene, seed: int) -> Sequence:
         )
 
     return _assemble(
-        scene, "lookalike", lambda t: with_likeness(t, False), lambda t: with_likeness(t, True)
+        scene, 'lookalike', lambda t: with_likeness(t, False), lambda t: with_likeness(t, True)
     )
 
 
 KINDS: dict[str, Callable[[Scene, Scene, int], Sequence]] = {
-    "cut": cut,
-    "painted_out": painted_out,
-    "occluded": occluded,
-    "lookalike": lookalike,
+    'cut': cut,
+    'painted_out': painted_out,
+    'occluded': occluded,
+    'lookalike': lookalike,
 }

@@ -8,16 +8,16 @@ from typing import Any, TypeVar
 
 from tqdm import tqdm
 
+from siamla_ros.datasets.sequence import Sequence
 from siamla_ros.evaluation import splice
 from siamla_ros.evaluation.confidence import Absence, absence, agreement
+from siamla_ros.evaluation.peers.base import EvalTracker
 from siamla_ros.evaluation.report import markdown_table
 from siamla_ros.evaluation.runner import Run, run_sequence
-from siamla_ros.evaluation.sequence import Sequence
 from siamla_ros.evaluation.splice import Scene
-from siamla_ros.evaluation.trackers.base import EvalTracker
 
 Runs = dict[str, list[Run]]
-Item = TypeVar("Item")
+Item = TypeVar('Item')
 
 
 def one_pass(
@@ -26,7 +26,7 @@ def one_pass(
     """Each tracker alone over all sequences, whole; cells: also judge score alignment."""
     runs: Runs = {}
     frames = sum(map(len, sequences)) * len(trackers)
-    with progress("frames", frames, quiet) as bar:
+    with progress('frames', frames, quiet) as bar:
         for tracker in trackers:
             bar.set_description(tracker.name)
             runs[tracker.name] = [
@@ -37,7 +37,7 @@ def one_pass(
 
 def progress(unit: str, total: int, quiet: bool) -> tqdm:
     """A progress bar on standard error."""
-    return tqdm(total=total, unit=f" {unit}", file=sys.stderr, disable=quiet, smoothing=0.05)
+    return tqdm(total=total, unit=f' {unit}', file=sys.stderr, disable=quiet, smoothing=0.05)
 
 
 def counted(items: Iterable[Item], bar: tqdm) -> Iterator[Item]:
@@ -67,7 +67,7 @@ def spliced(
 ) -> dict[str, Runs]:
     """Kind -> tracker -> runs; every tracker sees the same frames."""
     result: dict[str, Runs] = {kind: {t.name: [] for t in trackers} for kind in kinds}
-    with progress("sequences", len(kinds) * len(scenes) * len(trackers), quiet) as bar:
+    with progress('sequences', len(kinds) * len(scenes) * len(trackers), quiet) as bar:
         for scene in scenes:
             donor = splice.donor_of(scene, scenes, seed)
             for kind, make in kinds.items():
@@ -96,21 +96,21 @@ def confidence_tables(figures: dict[str, Any], kinds: Iterable[str]) -> str:
     top, falls = [], []
     for name, row in figures.items():
         aurocs = [row[kind].auroc if row[kind] else None for kind in kinds]
-        aligned = [row["alignment_gap"], row["alignment_rank"]]
-        top.append([name, row["spearman"], row["ece"], *aligned, *aurocs])
+        aligned = [row['alignment_gap'], row['alignment_rank']]
+        top.append([name, row['spearman'], row['ece'], *aligned, *aurocs])
         falls += [[name, kind, *_fall_cells(row[kind])] for kind in kinds if row[kind]]
-    header = ["tracker", "Spearman(c, IoU)", "ECE", "alignment gap", "alignment rank"]
-    first = markdown_table([*header, *(f"AUROC {kind}" for kind in kinds)], top)
-    header = ["tracker", "target gone by", "threshold", "frames to fall: median", "worst", "never"]
-    second = markdown_table([*header, "median c present", "median c absent"], falls)
-    return f"{first}\n\n{second}"
+    header = ['tracker', 'Spearman(c, IoU)', 'ECE', 'alignment gap', 'alignment rank']
+    first = markdown_table([*header, *(f'AUROC {kind}' for kind in kinds)], top)
+    header = ['tracker', 'target gone by', 'threshold', 'frames to fall: median', 'worst', 'never']
+    second = markdown_table([*header, 'median c present', 'median c absent'], falls)
+    return f'{first}\n\n{second}'
 
 
 def _fall_cells(row: Absence) -> list[Any]:
-    never = f"{row.never} of {row.sequences}"
+    never = f'{row.never} of {row.sequences}'
     fall = [_whole(row.fall_median), _whole(row.fall_worst)]
     return [row.threshold, *fall, never, row.median_present, row.median_absent]
 
 
 def _whole(frames: float) -> float | str:
-    return f"{frames:g}" if frames < float("inf") else frames
+    return f'{frames:g}' if frames < float('inf') else frames

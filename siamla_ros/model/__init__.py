@@ -13,16 +13,16 @@ if TYPE_CHECKING:
     from siamla_ros.model.grid import CellGrid
     from siamla_ros.model.siamla import Response, SiamLA, fuse
 
-__all__ = ["CellGrid", "ModelConfig", "Response", "SiamLA", "build_model", "fuse", "preset"]
+__all__ = ['CellGrid', 'ModelConfig', 'Response', 'SiamLA', 'build_model', 'fuse', 'preset']
 
 _HOMES = {
-    "CellGrid": "grid",
-    "ModelConfig": "config",
-    "Response": "siamla",
-    "SiamLA": "siamla",
-    "build_model": "factory",
-    "fuse": "siamla",
-    "preset": "factory",
+    'CellGrid': 'grid',
+    'ModelConfig': 'config',
+    'Response': 'siamla',
+    'SiamLA': 'siamla',
+    'build_model': 'factory',
+    'fuse': 'siamla',
+    'preset': 'factory',
 }
 
 
@@ -31,5 +31,5 @@ def __getattr__(name: str) -> Any:
     takes longer than all else that a tracker on ONNX Runtime does before its first box.
     """
     if name in _HOMES:
-        return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return getattr(importlib.import_module(f'{__name__}.{_HOMES[name]}'), name)
+    raise AttributeError(f'module {__name__!r} has no attribute {name!r}')

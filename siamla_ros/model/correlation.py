@@ -28,7 +28,7 @@ def depthwise_correlation(search: Tensor, template: Tensor) -> Tensor:
     """Each channel of the template slid over its channel of the search region (SiamRPN++, CVPR
     2019).
 
-    Height and width of the template are odd, so that the response stays centred on its cell.
+    Height and width of the template are odd, so that the response stays centerd on its cell.
 
     :param search: (B, C, H, W)
     :param template: (B, C, h, w)
@@ -40,7 +40,7 @@ def depthwise_correlation(search: Tensor, template: Tensor) -> Tensor:
         return _shifted_sum(search, template)
     h, w = template.shape[-2:]
     if h % 2 == 0 or w % 2 == 0:
-        raise ValueError(f"template: {h} x {w} cells, both must be odd")
+        raise ValueError(f'template: {h} x {w} cells, both must be odd')
     kernels = template.reshape(batch * channels, 1, h, w) / (h * w)
     response = F.conv2d(
         search.reshape(1, batch * channels, height, width),

@@ -13,7 +13,7 @@ class CellGrid:
     """Cells of a backbone along one axis; both axes are alike.
 
     :param stride: crop pixels from one cell to the next
-    :param offset: crop pixels from the crop's left or top edge to the centre of cell 0
+    :param offset: crop pixels from the crop's left or top edge to the center of cell 0
     :param slack: a crop of side S has ``(S + slack) // stride`` cells; negative where convolutions
         are not padded
     """
@@ -27,30 +27,30 @@ class CellGrid:
         return (size_px + self.slack) // self.stride
 
     def middle(self, size_px: int) -> float:
-        """Position of the crop's centre, counted in cells."""
+        """Position of the crop's center, counted in cells."""
         return (size_px / 2.0 - self.offset) / self.stride
 
     def template_slice(self, size_px: int, cells: int) -> slice:
-        """The ``cells`` (odd) cells round the crop's centre; 0: all of them."""
+        """The ``cells`` (odd) cells round the crop's center; 0: all of them."""
         if cells == 0:
             return slice(0, self.cells(size_px))
         start = round(self.middle(size_px)) - cells // 2
         return slice(start, start + cells)
 
-    def widest_centred(self, size_px: int) -> int:
-        """The largest odd number of cells that lie symmetrically round the crop's centre."""
+    def widest_centerd(self, size_px: int) -> int:
+        """The largest odd number of cells that lie symmetrically round the crop's center."""
         middle = round(self.middle(size_px))
         return 2 * min(middle, self.cells(size_px) - 1 - middle) + 1
 
 
 GRIDS = {
-    # Padded by half a kernel, cell i sees the crop round pixel 16 i. Its centre is 16 i + 0.5; the
+    # Padded by half a kernel, cell i sees the crop round pixel 16 i. Its center is 16 i + 0.5; the
     # published weights (FEAR-XS: "(col - 8) * 16 + 128") were trained to measure from 16 i.
-    "fbnet": CellGrid(16, 0.0, 15),
-    # TensorFlow's padding puts the odd pixel behind: each of the five halvings moves the centre on.
-    "efficientnet_lite0": CellGrid(16, 15.5, 0),
-    # Halvings without padding: 127 px give 15 cells and 255 px 31, symmetric about the centre.
-    "resnet50": CellGrid(8, 7.5, -7),
-    "resnet50_conv4": CellGrid(8, 7.5, -7),
+    'fbnet': CellGrid(16, 0.0, 15),
+    # TensorFlow's padding puts the odd pixel behind: each of the five halvings moves the center on.
+    'efficientnet_lite0': CellGrid(16, 15.5, 0),
+    # Halvings without padding: 127 px give 15 cells and 255 px 31, symmetric about the center.
+    'resnet50': CellGrid(8, 7.5, -7),
+    'resnet50_conv4': CellGrid(8, 7.5, -7),
 }
 """Cells by name of the backbone; ``test/model/test_grid.py`` measures them."""

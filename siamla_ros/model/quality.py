@@ -72,7 +72,7 @@ def _hats(positions: tuple[Tensor, Tensor, Tensor], cells: int) -> Tensor:
 class QualityBranch(nn.Module):
     """Tower features and predicted boxes to one quality logit per cell.
 
-    :param use_lafa: off, the branch sees the cell alone (LAQP without LAFA, and the centre-ness
+    :param use_lafa: off, the branch sees the cell alone (LAQP without LAFA, and the center-ness
         control)
     """
 
@@ -103,8 +103,8 @@ class QualityBranch(nn.Module):
             samples = F.grid_sample(
                 x,
                 lafa_points(ltrb, self.stride),
-                mode="bilinear",
-                padding_mode="zeros",
+                mode='bilinear',
+                padding_mode='zeros',
                 align_corners=True,
             )
         assert self.aggregate is not None

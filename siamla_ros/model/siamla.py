@@ -19,7 +19,7 @@ class Response(NamedTuple):
     """Response maps of one forward pass over search regions.
 
     :param classification: logits (B, 1, H, W); ``p = sigmoid``
-    :param ltrb: distances (B, 4, H, W) from the cell's centre to the box's sides, in search pixels
+    :param ltrb: distances (B, 4, H, W) from the cell's center to the box's sides, in search pixels
     :param quality: logits (B, 1, H, W); ``Q = sigmoid``; None when the configuration has no third
         branch
     """
@@ -37,7 +37,7 @@ class Branch(nn.Module):
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         channels = config.channels
-        self.pixelwise = config.correlation == "pixelwise"
+        self.pixelwise = config.correlation == 'pixelwise'
         middle = config.correlated_cells
         cells = (middle.stop - middle.start) ** 2
         self.adjust = SeparableConv(channels, channels)
@@ -68,12 +68,12 @@ class SiamLA(nn.Module):
         self.cls_head = SeparableConv(config.channels, 1, activate=False)
         self.reg_head = SeparableConv(config.channels, 4, activate=False)
         self.quality = None
-        if config.quality != "none":
+        if config.quality != 'none':
             self.quality = QualityBranch(
                 2 * config.channels,
                 config.quality_channels,
                 self.grid.stride,
-                use_lafa=config.quality == "laqp_lafa",
+                use_lafa=config.quality == 'laqp_lafa',
             )
 
     def features(self, pixels: Tensor) -> Tensor:

@@ -1,6 +1,6 @@
 """Publishes a video file, a folder of images or a webcam as if it were a camera.
 
-    ros2 run siamla_ros camera_node --ros-args -p source:=clip.mp4 -p wait_for_subscribers:=2
+ros2 run siamla_ros camera_node --ros-args -p source:=clip.mp4 -p wait_for_subscribers:=2
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from rclpy.node import Node
 from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import Header
 
+from siamla_ros.datasets.video import FrameSource
 from siamla_ros.ros import qos
 from siamla_ros.ros.helper_parameters import HelperParameter, declare
 from siamla_ros.ros.outputs import image_message
 from siamla_ros.ros.running import run
-from siamla_ros.video import FrameSource
 
 PARAMETERS = (
     HelperParameter('source', '', 'video file, folder of images, or number of a webcam'),
@@ -52,9 +52,11 @@ class CameraNode(Node):
         self._publisher = self.create_publisher(
             Image, 'image', qos.image_out(), qos_overriding_options=qos.overridable()
         )
-        self._info = self.create_publisher(CameraInfo, 'camera_info', qos.image_out()) if (
-            self._values['publish_camera_info']
-        ) else None
+        self._info = (
+            self.create_publisher(CameraInfo, 'camera_info', qos.image_out())
+            if (self._values['publish_camera_info'])
+            else None
+        )
         self.published = 0
         self.finished = False
         self._ready_s = time.monotonic() + self._values['start_delay']
@@ -132,8 +134,12 @@ def camera_info(header: Header, width: int, height: int) -> CameraInfo:
     """
     focal, cx, cy = float(width), width / 2.0, height / 2.0
     return CameraInfo(
-        header=header, width=width, height=height, distortion_model='plumb_bob',
-        d=[0.0] * 5, k=[focal, 0.0, cx, 0.0, focal, cy, 0.0, 0.0, 1.0],
+        header=header,
+        width=width,
+        height=height,
+        distortion_model='plumb_bob',
+        d=[0.0] * 5,
+        k=[focal, 0.0, cx, 0.0, focal, cy, 0.0, 0.0, 1.0],
         r=[1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0],
         p=[focal, 0.0, cx, 0.0, 0.0, focal, cy, 0.0, 0.0, 0.0, 1.0, 0.0],
     )

@@ -1,4 +1,5 @@
-"""What can be asked of the tracker node: init on the topic and as a service, clear of one or all.
+"""What can be asked of the tracker node: init on the topic and as a service, clear of one or
+all.
 """
 
 from __future__ import annotations
@@ -12,8 +13,7 @@ from rclpy.node import Node
 from std_srvs.srv import Trigger
 from vision_msgs.msg import Detection2D
 
-from siamla_ros.ros import qos
-from siamla_ros.ros.inits import (
+from siamla_ros.online.init_requests import (
     InitCode,
     InitError,
     InitOutcome,
@@ -21,6 +21,7 @@ from siamla_ros.ros.inits import (
     check_id,
     check_label,
 )
+from siamla_ros.ros import qos
 from siamla_ros.ros.messages import box_of, label_of, stamp_ns_of
 from siamla_ros.ros.qos_events import subscription_events
 from siamla_ros.srv import ClearTarget, InitTarget
@@ -50,7 +51,11 @@ class Commands:
         self._node, self._tracking = node, tracking
         init_group, clear_group = (MutuallyExclusiveCallbackGroup() for _ in range(2))
         node.create_subscription(
-            Detection2D, 'init', self._on_init, qos.command(), callback_group=clear_group,
+            Detection2D,
+            'init',
+            self._on_init,
+            qos.command(),
+            callback_group=clear_group,
             event_callbacks=subscription_events(node.resolve_topic_name('init'), report),
             qos_overriding_options=qos.overridable(),
         )
@@ -70,10 +75,16 @@ class Commands:
         except InitError as error:
             answer(InitOutcome(error.code, str(error), detection.id))
             return
-        self._tracking.submit(InitRequest(
-            id=target_id, label=label, box_xywh=box_of(detection.bbox),
-            stamp_ns=stamp_ns_of(detection.header.stamp), answer=answer, patient=patient,
-        ))
+        self._tracking.submit(
+            InitRequest(
+                id=target_id,
+                label=label,
+                box_xywh=box_of(detection.bbox),
+                stamp_ns=stamp_ns_of(detection.header.stamp),
+                answer=answer,
+                patient=patient,
+            )
+        )
 
     def _on_init(self, detection: Detection2D) -> None:
         self._submit(detection, self._log_outcome, patient=True)
@@ -83,9 +94,7 @@ class Commands:
         if outcome.accepted:
             logger.info(f'init of {outcome.id!r} accepted: {outcome.message}')
         else:
-            logger.error(
-                f'init of {outcome.id!r} refused, {outcome.code.name}: {outcome.message}'
-            )
+            logger.error(f'init of {outcome.id!r} refused, {outcome.code.name}: {outcome.message}')
 
     def _on_init_target(
         self, request: InitTarget.Request, response: InitTarget.Response
@@ -98,8 +107,12 @@ class Commands:
 
         self._submit(request.detection, answer, patient=False)
         done.wait(self._tracking.init_wait_s + ANSWER_MARGIN_S)
-        outcome = answers[0] if answers else InitOutcome(
-            InitCode.INTERNAL, 'the tracker did not answer in time', request.detection.id
+        outcome = (
+            answers[0]
+            if answers
+            else InitOutcome(
+                InitCode.INTERNAL, 'the tracker did not answer in time', request.detection.id
+            )
         )
         self._log_outcome(outcome)
         response.accepted = outcome.accepted
@@ -108,9 +121,7 @@ class Commands:
         response.id = outcome.id if outcome.accepted else ''
         return response
 
-    def _on_clear(
-        self, _request: Trigger.Request, response: Trigger.Response
-    ) -> Trigger.Response:
+    def _on_clear(self, _request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
         gone = self._tracking.clear(None)
         response.success = gone is not None
         response.message = _cleared_text(gone, None)

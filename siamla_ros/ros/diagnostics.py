@@ -9,7 +9,7 @@ from builtin_interfaces.msg import Time
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from std_msgs.msg import Header
 
-from siamla_ros.ros.stats import Latency, Snapshot
+from siamla_ros.online.stats import Latency, Snapshot
 
 OK, WARN, ERROR = DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.ERROR
 ODD_LATENCY_MS = 60_000.0
@@ -52,26 +52,30 @@ class Health:
 
 def diagnostic_array(stamp: Time, health: Health) -> DiagnosticArray:
     """Two statuses: the image source and the tracker."""
-    return DiagnosticArray(
-        header=Header(stamp=stamp), status=[_source(health), _tracker(health)]
-    )
+    return DiagnosticArray(header=Header(stamp=stamp), status=[_source(health), _tracker(health)])
 
 
 def _source(health: Health) -> DiagnosticStatus:
     level, text = _source_verdict(health)
     counts = health.snapshot.counts
-    return _status(f'{health.name}: image source', health.name, level, text, {
-        'topic': health.image_topic,
-        'publishers': health.publishers,
-        'received': counts.get('received', 0),
-        'missed before the node took them': health.missed,
-        'of these lost in transport': health.lost_in_transport,
-        'received Hz': f'{health.received_hz:.1f}',
-        'bad images': counts.get('bad_image', 0),
-        'time jumps': counts.get('time_jump', 0),
-        'seconds since last image': f'{health.silent_s:.1f}',
-        'recent images kept': health.buffer,
-    })
+    return _status(
+        f'{health.name}: image source',
+        health.name,
+        level,
+        text,
+        {
+            'topic': health.image_topic,
+            'publishers': health.publishers,
+            'received': counts.get('received', 0),
+            'missed before the node took them': health.missed,
+            'of these lost in transport': health.lost_in_transport,
+            'received Hz': f'{health.received_hz:.1f}',
+            'bad images': counts.get('bad_image', 0),
+            'time jumps': counts.get('time_jump', 0),
+            'seconds since last image': f'{health.silent_s:.1f}',
+            'recent images kept': health.buffer,
+        },
+    )
 
 
 def _source_verdict(health: Health) -> tuple[bytes, str]:

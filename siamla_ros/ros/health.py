@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 from diagnostic_msgs.msg import DiagnosticArray
 
+from siamla_ros.online.frame import Frame
+from siamla_ros.online.stats import Snapshot
+from siamla_ros.online.targets import TargetOutput
 from siamla_ros.ros import qos
 from siamla_ros.ros.diagnostics import Health, diagnostic_array
-from siamla_ros.ros.frame import Frame
-from siamla_ros.ros.stats import Snapshot
-from siamla_ros.ros.targets import TargetOutput
 
 if TYPE_CHECKING:
     from siamla_ros.ros.tracker_node import TrackerNode
@@ -24,9 +24,7 @@ class HealthMonitor:
 
     def __init__(self, node: TrackerNode) -> None:
         self._node = node
-        self._publisher = node.create_publisher(
-            DiagnosticArray, '/diagnostics', qos.diagnostics()
-        )
+        self._publisher = node.create_publisher(DiagnosticArray, '/diagnostics', qos.diagnostics())
         self._qos_problems: dict[str, None] = {}
         self._targets: dict[str, int] = {}
         self._last_image_s = -math.inf
@@ -39,9 +37,7 @@ class HealthMonitor:
             self._qos_problems[text] = None
             self._node.get_logger().error(text)
 
-    def note(
-        self, frame: Frame, outputs: Sequence[TargetOutput], stamp_latency_s: float
-    ) -> None:
+    def note(self, frame: Frame, outputs: Sequence[TargetOutput], stamp_latency_s: float) -> None:
         """One processed image."""
         now_s = time.monotonic()
         self._last_image_s = now_s
@@ -73,8 +69,11 @@ class HealthMonitor:
             return snapshot.counts.get(name, 0) - before.counts.get(name, 0)
 
         return Health(
-            name=node.get_fully_qualified_name().lstrip('/'), lifecycle=node.state_label,
-            failure=node.failure, snapshot=snapshot, targets=self._targets if engine else {},
+            name=node.get_fully_qualified_name().lstrip('/'),
+            lifecycle=node.state_label,
+            failure=node.failure,
+            snapshot=snapshot,
+            targets=self._targets if engine else {},
             device=str(engine.tracker.device) if engine else '',
             device_reason=engine.tracker.device_reason if engine else '',
             last_error=engine.last_error if engine else '',
@@ -83,9 +82,13 @@ class HealthMonitor:
             publishers=source.publishers() if source else 0,
             silent_s=now_s - self._last_image_s,
             source_timeout_s=node.settings.node.source_timeout_s,
-            received_hz=new('received') / period_s, processed_hz=new('processed') / period_s,
-            missed=missed, lost_in_transport=source.lost_in_transport if source else 0,
-            new_missed=new_missed, period_s=period_s, new_bad_images=new('bad_image'),
+            received_hz=new('received') / period_s,
+            processed_hz=new('processed') / period_s,
+            missed=missed,
+            lost_in_transport=source.lost_in_transport if source else 0,
+            new_missed=new_missed,
+            period_s=period_s,
+            new_bad_images=new('bad_image'),
             qos_problems=tuple(self._qos_problems),
             buffer=f'{len(worker.buffer)} ({worker.buffer.nbytes / 1e6:.0f} MB)' if worker else '0',
         )

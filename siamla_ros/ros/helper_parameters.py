@@ -43,9 +43,7 @@ def _declare(node: Node, row: HelperParameter) -> Any:
     if isinstance(row.default, str) and isinstance(value, int) and not isinstance(value, bool):
         value = str(value)  # `-p source:=0` is a camera
     if type(value) is not type(row.default):
-        raise ValueError(
-            f'{row.name} is {value!r}, must be of type {type(row.default).__name__}'
-        )
+        raise ValueError(f'{row.name} is {value!r}, must be of type {type(row.default).__name__}')
     if row.choices and value not in row.choices:
         raise ValueError(f'{row.name} is {value!r}, must be one of {", ".join(row.choices)}')
     if row.minimum is not None and not value >= row.minimum:

@@ -15,8 +15,8 @@ from rclpy.node import Node
 from rclpy.serialization import deserialize_message
 from sensor_msgs.msg import CompressedImage, Image
 
+from siamla_ros.online.frame import COMPRESSED, Frame
 from siamla_ros.ros import qos
-from siamla_ros.ros.frame import COMPRESSED, Frame
 from siamla_ros.ros.qos_events import subscription_events
 from siamla_ros.ros.raw_image import LayoutError, parse_image
 from siamla_ros.ros.running import InvalidHandle
@@ -27,20 +27,34 @@ UNNUMBERED = 2**64 - 1  # what the middleware says where it does not number mess
 def frame_from_image(message: Image, seq: int = 0) -> Frame:
     """A frame that shares the message's pixels."""
     return Frame(
-        sec=message.header.stamp.sec, nanosec=message.header.stamp.nanosec,
-        frame_id=message.header.frame_id, width=message.width, height=message.height,
-        encoding=message.encoding, step=message.step, is_bigendian=bool(message.is_bigendian),
-        data=np.frombuffer(message.data, dtype=np.uint8), received_s=time.monotonic(), seq=seq,
+        sec=message.header.stamp.sec,
+        nanosec=message.header.stamp.nanosec,
+        frame_id=message.header.frame_id,
+        width=message.width,
+        height=message.height,
+        encoding=message.encoding,
+        step=message.step,
+        is_bigendian=bool(message.is_bigendian),
+        data=np.frombuffer(message.data, dtype=np.uint8),
+        received_s=time.monotonic(),
+        seq=seq,
     )
 
 
 def frame_from_compressed(message: CompressedImage, seq: int = 0) -> Frame:
     """A frame that is decoded when its pixels are needed."""
     return Frame(
-        sec=message.header.stamp.sec, nanosec=message.header.stamp.nanosec,
-        frame_id=message.header.frame_id, width=0, height=0, encoding=COMPRESSED, step=0,
-        is_bigendian=False, data=np.frombuffer(message.data, dtype=np.uint8),
-        received_s=time.monotonic(), seq=seq,
+        sec=message.header.stamp.sec,
+        nanosec=message.header.stamp.nanosec,
+        frame_id=message.header.frame_id,
+        width=0,
+        height=0,
+        encoding=COMPRESSED,
+        step=0,
+        is_bigendian=False,
+        data=np.frombuffer(message.data, dtype=np.uint8),
+        received_s=time.monotonic(),
+        seq=seq,
     )
 
 
@@ -68,8 +82,12 @@ class ImageSource:
     """Subscribes to `image` (or `image/compressed`) and hands every frame to `sink`."""
 
     def __init__(
-        self, node: Node, transport: str, sink: Callable[[Frame], None],
-        report: Callable[[str], None], profile: Any = None,
+        self,
+        node: Node,
+        transport: str,
+        sink: Callable[[Frame], None],
+        report: Callable[[str], None],
+        profile: Any = None,
     ) -> None:
         """report: told about QoS problems in plain words. profile: `qos.image_in()` by default."""
         self._node, self._sink = node, sink
@@ -84,9 +102,12 @@ class ImageSource:
         compressed = self._compressed = transport == 'compressed'
         topic = 'image/compressed' if compressed else 'image'
         self.subscription = node.create_subscription(
-            CompressedImage if compressed else Image, topic,
+            CompressedImage if compressed else Image,
+            topic,
             self._on_message,
-            profile or qos.image_in(), raw=not compressed, callback_group=group,
+            profile or qos.image_in(),
+            raw=not compressed,
+            callback_group=group,
             event_callbacks=subscription_events(
                 node.resolve_topic_name(topic), report, self._on_lost
             ),
@@ -114,10 +135,14 @@ class ImageSource:
         self.lost_in_transport = total
 
     def _number(self, info: Any) -> None:
-        """Look at the number that the publisher gave a message; the graph is asked once a second.
+        """Look at the number that the publisher gave a message; the graph is asked once a
+        second.
         """
-        number = info.get('publication_sequence_number') if isinstance(info, dict) else getattr(
-            info, 'publication_sequence_number', None)
+        number = (
+            info.get('publication_sequence_number')
+            if isinstance(info, dict)
+            else getattr(info, 'publication_sequence_number', None)
+        )
         if not number or number >= UNNUMBERED:
             return
         now_s = time.monotonic()

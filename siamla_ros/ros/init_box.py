@@ -32,8 +32,8 @@ from std_msgs.msg import Header
 from vision_msgs.msg import Detection2D
 
 from siamla_ros.msg import TrackStatus
+from siamla_ros.online.init_requests import DEFAULT_ID, InitCode
 from siamla_ros.ros import qos
-from siamla_ros.ros.inits import DEFAULT_ID, InitCode
 from siamla_ros.ros.messages import detection_message, stamp_ns_of
 from siamla_ros.ros.running import ros_session
 from siamla_ros.srv import InitTarget
@@ -42,7 +42,10 @@ SETTLE_S = 0.3  # a reliable message needs a moment to leave the process
 SERVICE_WAIT_S = 60.0
 CONFIRM_S = 10.0  # in which a box that was published must show on `status`
 AGAIN = (
-    InitCode.NOT_ACTIVE, InitCode.NO_IMAGE, InitCode.STAMP_UNKNOWN, InitCode.STAMP_TOO_OLD,
+    InitCode.NOT_ACTIVE,
+    InitCode.NO_IMAGE,
+    InitCode.STAMP_UNKNOWN,
+    InitCode.STAMP_TOO_OLD,
 )  # refusals that the next image may not meet
 
 STARTS = (TrackStatus.REASON_INIT, TrackStatus.REASON_REINITIALIZED)
@@ -114,9 +117,7 @@ class InitBox(Node):
         print(f'waiting for the next image that {self._status_topic} speaks of', flush=True)
         self._known.update((status.id, status) for status in self._told)
         self._told.clear()
-        self.wait_for(
-            f'{self._status_topic} spoke of no image', lambda: self._told, timeout_s
-        )
+        self.wait_for(f'{self._status_topic} spoke of no image', lambda: self._told, timeout_s)
         return self._told[0].header.stamp
 
     def publish(self, detection: Detection2D, stamp: Stamp, timeout_s: float) -> None:
@@ -124,7 +125,8 @@ class InitBox(Node):
         publisher = self.create_publisher(Detection2D, 'init', qos.command())
         self.wait_for(
             f'nobody subscribed to {publisher.topic_name}',
-            lambda: publisher.get_subscription_count() > 0, timeout_s,
+            lambda: publisher.get_subscription_count() > 0,
+            timeout_s,
         )
         detection.header.stamp = stamp()
         publisher.publish(detection)
@@ -151,7 +153,9 @@ class InitBox(Node):
 
         self.wait_for(
             f'{self._status_topic} did not show target {target_id!r} begin (refused? the log of '
-            'the tracker says why, and --service is told)', begun, timeout_s,
+            'the tracker says why, and --service is told)',
+            begun,
+            timeout_s,
         )
 
     def call(
@@ -182,8 +186,11 @@ def _options(argv: list[str]) -> argparse.Namespace:
     parser.add_argument('box', type=parse_box, help='x,y,w,h in pixels, left top width height')
     parser.add_argument('--id', default='', help='of the target; empty: the tracker chooses')
     parser.add_argument('--label', default='', help='class_id of the target')
-    parser.add_argument('--next-image', action='store_true',
-                        help='stamp of the next image that the tracker speaks of')
+    parser.add_argument(
+        '--next-image',
+        action='store_true',
+        help='stamp of the next image that the tracker speaks of',
+    )
     parser.add_argument('--service', default='', help='call this service instead of publishing')
     parser.add_argument('--timeout', type=float, default=30.0, help='seconds to wait for others')
     return parser.parse_args(argv)
@@ -215,7 +222,8 @@ def send(node: InitBox, options: argparse.Namespace) -> int:
 
 
 def main(args: list[str] | None = None) -> int:
-    """Exit code 0 as of `send`; 1 if refused, if nobody was there, or if the target did not begin.
+    """Exit code 0 as of `send`; 1 if refused, if nobody was there, or if the target did not
+    begin.
     """
     argv = remove_ros_args(args if args is not None else sys.argv)
     options = _options(argv[1:])

@@ -1,4 +1,5 @@
-"""Sends what the ROS-free parts log to the node's logger; the same complaint at most once a second.
+"""Sends what the ROS-free parts log to the node's logger; the same complaint at most once a
+second.
 """
 
 from __future__ import annotations

@@ -8,9 +8,10 @@ from builtin_interfaces.msg import Duration, Time
 from std_msgs.msg import Header
 from vision_msgs.msg import BoundingBox2D, Detection2D, ObjectHypothesisWithPose
 
+from siamla_ros.geometry.boxes import Box
 from siamla_ros.msg import ReinitRequest, TrackStatus
-from siamla_ros.ros.frame import Frame
-from siamla_ros.ros.targets import Box, TargetOutput
+from siamla_ros.online.frame import Frame
+from siamla_ros.online.targets import TargetOutput
 
 
 def header_of(frame: Frame) -> Header:
@@ -19,7 +20,7 @@ def header_of(frame: Frame) -> Header:
 
 
 def box_message(box_xywh: Box) -> BoundingBox2D:
-    """Half-open x, y, w, h in pixels as centre and size."""
+    """Half-open x, y, w, h in pixels as center and size."""
     x, y, w, h = (float(value) for value in box_xywh)
     message = BoundingBox2D(size_x=w, size_y=h)
     message.center.position.x = x + w / 2.0
@@ -28,7 +29,7 @@ def box_message(box_xywh: Box) -> BoundingBox2D:
 
 
 def box_of(message: BoundingBox2D) -> Box:
-    """Centre and size as half-open x, y, w, h in pixels; a rotation is not looked at."""
+    """Center and size as half-open x, y, w, h in pixels; a rotation is not looked at."""
     w, h = message.size_x, message.size_y
     position = message.center.position
     return position.x - w / 2.0, position.y - h / 2.0, w, h
@@ -94,7 +95,11 @@ def status_message(
 def request_message(header: Header, output: TargetOutput, attempt: int) -> ReinitRequest:
     """A request for a new box of a lost target."""
     return ReinitRequest(
-        header=header, id=output.id, label=output.label,
+        header=header,
+        id=output.id,
+        label=output.label,
         last_bbox=box_message(output.trusted_xywh),
-        last_stamp=time_message(output.trusted_ns), reason=int(output.reason), attempt=attempt,
+        last_stamp=time_message(output.trusted_ns),
+        reason=int(output.reason),
+        attempt=attempt,
     )

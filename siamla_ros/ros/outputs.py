@@ -14,13 +14,14 @@ from std_msgs.msg import Header
 from vision_msgs.msg import Detection2D, Detection2DArray
 
 from siamla_ros.msg import ReinitRequest, TrackStatus
-from siamla_ros.ros import messages, overlay, qos
-from siamla_ros.ros.frame import Frame
+from siamla_ros.online import overlay
+from siamla_ros.online.frame import Frame
+from siamla_ros.online.reinit_requests import ReinitRequests
+from siamla_ros.online.settings import NodeSettings
+from siamla_ros.online.targets import TargetOutput
+from siamla_ros.ros import messages, qos
 from siamla_ros.ros.qos_events import publisher_events
-from siamla_ros.ros.reinit import ReinitRequests
-from siamla_ros.ros.settings import NodeSettings
-from siamla_ros.ros.targets import TargetOutput
-from siamla_ros.supervisor import Reason
+from siamla_ros.supervision.supervisor import Reason
 
 
 class Outputs:
@@ -45,7 +46,10 @@ class Outputs:
     def _publisher(self, kind: type, topic: str, profile: object) -> object:
         resolved = self._node.resolve_topic_name(topic)
         return self._node.create_lifecycle_publisher(
-            kind, topic, profile, callback_group=self._group,
+            kind,
+            topic,
+            profile,
+            callback_group=self._group,
             event_callbacks=publisher_events(resolved, self._report),
             qos_overriding_options=qos.overridable(),
         )
@@ -53,7 +57,11 @@ class Outputs:
     def destroy(self) -> None:
         """Remove the publishers from the node."""
         for publisher in (
-            self._detection, self._detections, self._status, self._request, self._debug
+            self._detection,
+            self._detections,
+            self._status,
+            self._request,
+            self._debug,
         ):
             destroy_lifecycle_publisher(self._node, publisher)
 
@@ -64,16 +72,17 @@ class Outputs:
             messages.detection_message(
                 header, output.box_xywh, output.confidence, output.id, output.label
             )
-            for output in outputs if output.believed
+            for output in outputs
+            if output.believed
         ]
         self._detections.publish(Detection2DArray(header=header, detections=believed))
         for detection in believed:
             self._detection.publish(detection)
         latency_s = (self._node.get_clock().now().nanoseconds - frame.stamp_ns) / 1e9
         for output in outputs or (None,):
-            self._status.publish(messages.status_message(
-                header, output, latency_s, self.settings.publish_predicted
-            ))
+            self._status.publish(
+                messages.status_message(header, output, latency_s, self.settings.publish_predicted)
+            )
         self.requests.observe(outputs, header, time.monotonic())
         self.repeat_requests()
         self._publish_debug(frame, header, outputs, latency_s)
@@ -112,8 +121,12 @@ def image_message(header: Header, image_bgr: np.ndarray, encoding: str = 'bgr8')
     rows = np.ascontiguousarray(image_bgr)
     # an array('B') is taken over as it is; bytes would be checked one by one
     return Image(
-        header=header, height=rows.shape[0], width=rows.shape[1], encoding=encoding,
-        step=rows.strides[0], data=array('B', rows.tobytes()),
+        header=header,
+        height=rows.shape[0],
+        width=rows.shape[1],
+        encoding=encoding,
+        step=rows.strides[0],
+        data=array('B', rows.tobytes()),
     )
 
 

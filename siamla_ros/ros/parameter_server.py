@@ -14,7 +14,7 @@ from rcl_interfaces.msg import (
 from rclpy.exceptions import InvalidParameterTypeException, InvalidParameterValueException
 from rclpy.node import Node
 
-from siamla_ros.ros.parameters import BY_NAME, TABLE, Parameter, Settings, build, check_change
+from siamla_ros.online.parameters import BY_NAME, TABLE, Parameter, Settings, build, check_change
 
 
 def descriptor(row: Parameter) -> ParameterDescriptor:
@@ -32,9 +32,7 @@ def descriptor(row: Parameter) -> ParameterDescriptor:
         ]
     elif row.minimum is not None:
         result.floating_point_range = [
-            FloatingPointRange(
-                from_value=float(row.minimum), to_value=float(row.maximum), step=0.0
-            )
+            FloatingPointRange(from_value=float(row.minimum), to_value=float(row.maximum), step=0.0)
         ]
     return result
 
@@ -43,7 +41,9 @@ class ParameterServer:
     """Declares every parameter, refuses bad changes with a reason and hands out typed settings."""
 
     def __init__(
-        self, node: Node, is_configured: Callable[[], bool],
+        self,
+        node: Node,
+        is_configured: Callable[[], bool],
         on_change: Callable[[Settings], None],
     ) -> None:
         """Declare and validate.
@@ -84,7 +84,8 @@ def _known(parameters: list[Any]) -> dict[str, Any]:
     """Those of our table; qos_overrides, use_sim_time and others belong to rclpy."""
     return {
         item.name: BY_NAME[item.name].meant(item.value)
-        for item in parameters if item.name in BY_NAME
+        for item in parameters
+        if item.name in BY_NAME
     }
 
 

@@ -11,11 +11,14 @@ from rclpy.qos_overriding_options import QoSOverridingOptions
 
 
 def _profile(
-    depth: int, reliability: ReliabilityPolicy,
+    depth: int,
+    reliability: ReliabilityPolicy,
     durability: DurabilityPolicy = DurabilityPolicy.VOLATILE,
 ) -> QoSProfile:
     return QoSProfile(
-        history=HistoryPolicy.KEEP_LAST, depth=depth, reliability=reliability,
+        history=HistoryPolicy.KEEP_LAST,
+        depth=depth,
+        reliability=reliability,
         durability=durability,
     )
 

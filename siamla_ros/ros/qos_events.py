@@ -15,12 +15,11 @@ except ImportError:  # Humble
     from rclpy.qos_event import PublisherEventCallbacks, SubscriptionEventCallbacks
 
 
-def _reporter(
-    topic: str, side: str, report: Callable[[str], None]
-) -> Callable[[Any], None]:
+def _reporter(topic: str, side: str, report: Callable[[str], None]) -> Callable[[Any], None]:
     def on_incompatible(event: Any) -> None:
         policy = qos_policy_name_from_kind(event.last_policy_kind)
         report(explain_incompatibility(topic, policy, side))
+
     return on_incompatible
 
 

@@ -12,7 +12,7 @@ import time
 
 import numpy as np
 
-from siamla_ros.ros.frame import Frame
+from siamla_ros.online.frame import Frame
 
 _CDR_BIG, _CDR_LITTLE = 0, 1  # plain CDR; parameter lists and XCDR2 have other numbers
 _ORIGIN = 4  # alignment counts from behind the encapsulation header
@@ -62,7 +62,7 @@ class _Reader:
         end = self._at + size
         if end > len(self._data):
             raise LayoutError(f'message has {len(self._data)} bytes, must have {end}')
-        value = bytes(self._data[self._at:end])
+        value = bytes(self._data[self._at : end])
         self._at = end
         return value
 
@@ -84,7 +84,15 @@ def parse_image(data: bytes, seq: int = 0) -> Frame:
     height, width, encoding = reader.uint32(), reader.uint32(), reader.string()
     is_bigendian, step, size = reader.uint8(), reader.uint32(), reader.uint32()
     return Frame(
-        sec=sec, nanosec=nanosec, frame_id=frame_id, width=width, height=height,
-        encoding=encoding, step=step, is_bigendian=bool(is_bigendian), data=reader.view(size),
-        received_s=time.monotonic(), seq=seq,
+        sec=sec,
+        nanosec=nanosec,
+        frame_id=frame_id,
+        width=width,
+        height=height,
+        encoding=encoding,
+        step=step,
+        is_bigendian=bool(is_bigendian),
+        data=reader.view(size),
+        received_s=time.monotonic(),
+        seq=seq,
     )

@@ -17,16 +17,17 @@ from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 from vision_msgs.msg import Detection2DArray
 
+from siamla_ros.datasets.video import FrameSink
 from siamla_ros.msg import TrackStatus
-from siamla_ros.ros import overlay, qos
-from siamla_ros.ros.frame import Frame
+from siamla_ros.online import overlay
+from siamla_ros.online.frame import Frame
+from siamla_ros.online.recording import Said, Summary, Timeline, describe
+from siamla_ros.ros import qos
 from siamla_ros.ros.helper_parameters import HelperParameter, declare
 from siamla_ros.ros.image_source import ImageSource
 from siamla_ros.ros.messages import box_of, stamp_ns_of
-from siamla_ros.ros.recording import Said, Summary, Timeline, describe
 from siamla_ros.ros.running import run
-from siamla_ros.supervisor import State
-from siamla_ros.video import FrameSink
+from siamla_ros.supervision.supervisor import State
 
 PARAMETERS = (
     HelperParameter('output', '', 'video file (.mp4) to write; empty: none'),
@@ -37,9 +38,7 @@ PARAMETERS = (
     HelperParameter(
         'stop_after_silence', 0.0, 'end so many seconds after the last image; 0: never', minimum=0.0
     ),
-    HelperParameter(
-        'image_transport', 'raw', 'how images come', choices=('raw', 'compressed')
-    ),
+    HelperParameter('image_transport', 'raw', 'how images come', choices=('raw', 'compressed')),
 )
 WRITE_PERIOD_S = 0.05
 
@@ -59,11 +58,17 @@ class RecorderNode(Node):
         self.finished = False
         groups = [MutuallyExclusiveCallbackGroup() for _ in range(2)]
         self._source = ImageSource(
-            self, values['image_transport'], self._on_image, self.get_logger().error,
+            self,
+            values['image_transport'],
+            self._on_image,
+            self.get_logger().error,
             qos.image_record(),
         )
         self.create_subscription(
-            Detection2DArray, 'detections', self._on_detections, qos.result(),
+            Detection2DArray,
+            'detections',
+            self._on_detections,
+            qos.result(),
             callback_group=groups[0],
         )
         self.create_subscription(
@@ -96,8 +101,11 @@ class RecorderNode(Node):
         else:
             name = message.id
             said = Said(
-                message.label or message.id, State(message.state), message.confidence,
-                box_of(message.bbox), message.believed,
+                message.label or message.id,
+                State(message.state),
+                message.confidence,
+                box_of(message.bbox),
+                message.believed,
                 box_of(message.predicted_bbox) if message.has_predicted else None,
             )
         with self._lock:

@@ -21,7 +21,7 @@ POLL_S = 0.2  # how often to look whether the node has finished
 
 @contextmanager
 def ros_session(args: list[str] | None = None) -> Iterator[None]:
-    """rclpy initialised within the block; `with rclpy.init()` exists only since Jazzy."""
+    """rclpy initialized within the block; `with rclpy.init()` exists only since Jazzy."""
     rclpy.init(args=args)
     try:
         yield
@@ -29,9 +29,7 @@ def ros_session(args: list[str] | None = None) -> Iterator[None]:
         rclpy.try_shutdown()
 
 
-def run(
-    make_node: Callable[[], Node], args: list[str] | None = None, threads: int = 1
-) -> int:
+def run(make_node: Callable[[], Node], args: list[str] | None = None, threads: int = 1) -> int:
     """Make a node and spin it; its `close` method, if any, is called at the end.
 
     :param threads: of the executor that runs callbacks

@@ -16,21 +16,21 @@ from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 from rclpy.clock import Clock, ClockType
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 
+from siamla_ros.online.engine import Engine, TrackerLike
+from siamla_ros.online.frame import Frame
+from siamla_ros.online.init_requests import InitCode, InitOutcome, InitRequest, Pending
+from siamla_ros.online.parameters import Settings
+from siamla_ros.online.settings import NodeSettings
+from siamla_ros.online.stats import Stats
+from siamla_ros.online.targets import TargetOutput
+from siamla_ros.online.worker import Worker
 from siamla_ros.ros import log_bridge
 from siamla_ros.ros.commands import Commands
-from siamla_ros.ros.engine import Engine, TrackerLike
-from siamla_ros.ros.frame import Frame
 from siamla_ros.ros.health import HealthMonitor
 from siamla_ros.ros.image_source import ImageSource
-from siamla_ros.ros.inits import InitCode, InitOutcome, InitRequest, Pending
 from siamla_ros.ros.outputs import Outputs
 from siamla_ros.ros.parameter_server import ParameterServer
-from siamla_ros.ros.parameters import Settings
 from siamla_ros.ros.running import run
-from siamla_ros.ros.settings import NodeSettings
-from siamla_ros.ros.stats import Stats
-from siamla_ros.ros.targets import TargetOutput
-from siamla_ros.ros.worker import Worker
 
 SUCCESS, FAILURE = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FAILURE
 THREADS = 5  # images, init service, clear, lifecycle and parameters, diagnostics
@@ -41,12 +41,17 @@ TrackerFactory = Callable[[NodeSettings], TrackerLike]
 
 
 def default_factory(settings: NodeSettings) -> TrackerLike:
-    """The real tracker. Imported late: a missing torch is a reason not to configure, not a crash.
+    """The real tracker. Imported late: a missing torch is a reason not to configure, not a
+    crash.
     """
-    from siamla_ros.tracker import load_tracker
+    from siamla_ros.tracker.tracker import load_tracker
+
     return load_tracker(
-        model=settings.model, device=settings.device, runtime=settings.runtime,
-        threads=settings.threads, half=settings.half,
+        model=settings.model,
+        device=settings.device,
+        runtime=settings.runtime,
+        threads=settings.threads,
+        half=settings.half,
     )
 
 
@@ -73,8 +78,10 @@ class TrackerNode(LifecycleNode):
         self.commands = Commands(self, self, self.health.report_qos)
         steady = Clock(clock_type=ClockType.STEADY_TIME)  # sim time may stand still
         self.create_timer(
-            self.settings.node.diagnostics_period_s, self.health.publish,
-            callback_group=MutuallyExclusiveCallbackGroup(), clock=steady,
+            self.settings.node.diagnostics_period_s,
+            self.health.publish,
+            callback_group=MutuallyExclusiveCallbackGroup(),
+            clock=steady,
         )
         self._autostart_timer = self.create_timer(0.0, self._autostart, clock=steady)
 
@@ -118,7 +125,10 @@ class TrackerNode(LifecycleNode):
         self.worker = Worker(self.engine, self.stats, self._publish, self._idle)
         self.worker.start()
         self.source = ImageSource(
-            self, self.settings.node.image_transport, self.worker.offer, self.health.report_qos,
+            self,
+            self.settings.node.image_transport,
+            self.worker.offer,
+            self.health.report_qos,
         )
         self.get_logger().info(f'active: waiting for images on {self.source.topic}')
         return result
@@ -162,7 +172,8 @@ class TrackerNode(LifecycleNode):
             worker.submit(self._pending.note(request))
 
     def clear(self, target_id: str | None) -> list[str] | None:
-        """Forget targets, and boxes that wait for their image; None if the node is not configured.
+        """Forget targets, and boxes that wait for their image; None if the node is not
+        configured.
         """
         engine, worker, outputs = self.engine, self.worker, self.outputs
         if engine is None:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from siamla_ros.crops import ImageArray, Window
+from siamla_ros.geometry.crops import ImageArray, Window
 
 
 class Maps(NamedTuple):

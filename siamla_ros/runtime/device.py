@@ -29,48 +29,46 @@ def choose_device(request: str) -> DeviceChoice:
     :raises DeviceError: CUDA is asked for and absent, or there is no GPU of that number
     :raises ValueError: another word
     """
-    if request == "cpu":
-        return DeviceChoice("cpu", "the CPU was asked for")
-    if request != "auto" and not re.fullmatch(r"cuda(:\d+)?", request):
-        raise ValueError(f"device = {request!r}: must be auto, cpu, cuda or cuda:N")
+    if request == 'cpu':
+        return DeviceChoice('cpu', 'the CPU was asked for')
+    if request != 'auto' and not re.fullmatch(r'cuda(:\d+)?', request):
+        raise ValueError(f'device = {request!r}: must be auto, cpu, cuda or cuda:N')
     count, absent = _cuda_devices()
-    if request == "auto":
+    if request == 'auto':
         if count:
-            return DeviceChoice("cuda:0", f"auto: torch sees {count} CUDA device(s)")
-        return DeviceChoice("cpu", f"auto: {absent}")
-    index = int(request.partition(":")[2] or 0)
+            return DeviceChoice('cuda:0', f'auto: torch sees {count} CUDA device(s)')
+        return DeviceChoice('cpu', f'auto: {absent}')
+    index = int(request.partition(':')[2] or 0)
     if not count:
         raise DeviceError(
-            f"device = {request!r}: {absent}; "
+            f'device = {request!r}: {absent}; '
             "use device 'auto' or 'cpu', or install torch with CUDA"
         )
     if index >= count:
-        raise DeviceError(
-            f"device = {request!r}: of {count} the last is cuda:{count - 1}"
-        )
-    return DeviceChoice(f"cuda:{index}", "CUDA was asked for")
+        raise DeviceError(f'device = {request!r}: of {count} the last is cuda:{count - 1}')
+    return DeviceChoice(f'cuda:{index}', 'CUDA was asked for')
 
 
 def _cuda_devices() -> tuple[int, str]:
     """Number of usable GPUs, and why there is none."""
-    absent = "" if "torch" in sys.modules else _certainly_absent()
+    absent = '' if 'torch' in sys.modules else _certainly_absent()
     if absent:
         return 0, absent
     import torch
 
     if torch.version.cuda is None:
-        return 0, f"torch {torch.__version__} is built without CUDA"
+        return 0, f'torch {torch.__version__} is built without CUDA'
     if not torch.cuda.is_available():
-        return 0, f"torch {torch.__version__} finds no usable CUDA device or driver"
-    return torch.cuda.device_count(), ""
+        return 0, f'torch {torch.__version__} finds no usable CUDA device or driver'
+    return torch.cuda.device_count(), ''
 
 
 def _certainly_absent() -> str:
     """Why there can be no CUDA, where that is known without the long import of torch."""
-    if importlib.util.find_spec("torch") is None:
-        return "torch is not installed"
+    if importlib.util.find_spec('torch') is None:
+        return 'torch is not installed'
     try:
-        version = importlib.metadata.version("torch")
+        version = importlib.metadata.version('torch')
     except importlib.metadata.PackageNotFoundError:  # not installed by pip: torch itself must tell
-        return ""
-    return f"torch {version} is built without CUDA" if version.endswith("+cpu") else ""
+        return ''
+    return f'torch {version} is built without CUDA' if version.endswith('+cpu') else ''

@@ -1,7 +1,8 @@
 """Context crops on the device: the part of the frame that the windows see goes up once, as bytes,
 and every crop is sampled there.
 
-The same mapping as :func:`siamla_ros.crops.crop`; a test holds both together to a grey level or
+The same mapping as :func:`siamla_ros.geometry.crops.crop`; a test holds both together to a gray
+level or
 two.
 """
 
@@ -16,7 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from siamla_ros.crops import ImageArray, Window
+from siamla_ros.geometry.crops import ImageArray, Window
 
 
 def crop_batch(
@@ -27,14 +28,14 @@ def crop_batch(
     device: torch.device,
     dtype: torch.dtype,
 ) -> Tensor:
-    """Crops (B, 3, size_px, size_px), RGB in [0, 255], bilinear, border colour beyond the image.
+    """Crops (B, 3, size_px, size_px), RGB in [0, 255], bilinear, border color beyond the image.
 
     Detail is kept from aliasing by sampling a finer grid and averaging, where a window exceeds
     twice the crop.
     """
     x, y, x_end, y_end = seen_part(windows, image_bgr.shape)
     # Frames may be mirrored views or read-only, which torch does not take.
-    part = np.require(image_bgr[y:y_end, x:x_end], requirements=["C", "W"])
+    part = np.require(image_bgr[y:y_end, x:x_end], requirements=['C', 'W'])
     frame = torch.from_numpy(part).to(device, non_blocking=True)
     frame = frame.permute(2, 0, 1).flip(0).unsqueeze(0).to(torch.float32)
     crops = []
@@ -54,9 +55,9 @@ def seen_part(windows: Sequence[Window], shape: tuple[int, ...]) -> tuple[int, i
     :param shape: of the frame, (H, W, ...)
     """
     ends = []
-    for center, extent, limit in (("cx", "width", shape[1]), ("cy", "height", shape[0])):
+    for center, extent, limit in (('cx', 'width', shape[1]), ('cy', 'height', shape[0])):
         spans = [(getattr(w, center), getattr(w, extent) / 2.0) for w in windows]
-        # Bilinear samples read the neighbouring pixel, too.
+        # Bilinear samples read the neighboring pixel, too.
         low = math.floor(min(middle - half for middle, half in spans)) - 1
         high = math.ceil(max(middle + half for middle, half in spans)) + 1
         low = min(max(low, 0), limit - 1)
@@ -71,13 +72,13 @@ def _sample(frame: Tensor, color: Tensor, window: Window, size_px: int) -> Tenso
     y = _positions(window.cy, window.height, size_px * shrink[0], height, frame)
     x = _positions(window.cx, window.width, size_px * shrink[1], width, frame)
     grid = torch.stack([x.view(1, -1).expand(len(y), -1), y.view(-1, 1).expand(-1, len(x))], -1)
-    # Zeros beyond the border of (frame - colour) is the colour beyond the border of the frame.
+    # Zeros beyond the border of (frame - color) is the color beyond the border of the frame.
     samples = (
         F.grid_sample(
             frame - color,
             grid.unsqueeze(0),
-            mode="bilinear",
-            padding_mode="zeros",
+            mode='bilinear',
+            padding_mode='zeros',
             align_corners=False,
         )
         + color
@@ -86,6 +87,6 @@ def _sample(frame: Tensor, color: Tensor, window: Window, size_px: int) -> Tenso
 
 
 def _positions(center: float, extent: float, count: int, limit: int, like: Tensor) -> Tensor:
-    """``grid_sample`` coordinates of ``count`` sample centres across a window."""
+    """``grid_sample`` coordinates of ``count`` sample centers across a window."""
     steps = (torch.arange(count, device=like.device, dtype=like.dtype) + 0.5) / count
     return (center - extent / 2.0 + steps * extent) * (2.0 / limit) - 1.0

@@ -1,7 +1,7 @@
 """Export of a checkpoint to ONNX: one graph from a template's crop to its features, one from search
 crops and templates to the response maps. Both share one file of tensors.
 
-Crops go in as they are cut, bytes in BGR: the change to centred RGB is folded into the first
+Crops go in as they are cut, bytes in BGR: the change to centerd RGB is folded into the first
 convolution where the backbone allows it.
 """
 
@@ -16,15 +16,21 @@ import torch
 from torch import Tensor, nn
 
 from siamla_ros.model import SiamLA
-from siamla_ros.model.fbnet import FBNetBackbone
-from siamla_ros.weights import Checkpoint, file_digest, graph_paths, load_model, tensor_path
+from siamla_ros.model.backbones.fbnet import FBNetBackbone
+from siamla_ros.model.checkpoint import (
+    Checkpoint,
+    file_digest,
+    graph_paths,
+    load_model,
+    tensor_path,
+)
 
 OPSET = 17
 AXES = {
-    "crops": {0: "batch", 1: "height", 2: "width"},
-    "template": {0: "batch"},
-    "features": {0: "batch", 2: "rows", 3: "columns"},
-    "maps": {0: "batch"},
+    'crops': {0: 'batch', 1: 'height', 2: 'width'},
+    'template': {0: 'batch'},
+    'features': {0: 'batch', 2: 'rows', 3: 'columns'},
+    'maps': {0: 'batch'},
 }
 SHARED_BYTES = 256  # smaller tensors stay in the graphs
 
@@ -43,7 +49,7 @@ class _Graph(nn.Module):
         stem = backbone.stem
         self.stem = nn.Conv2d(3, stem.out_channels, stem.kernel_size, stem.stride, stem.padding)
         self.stem.load_state_dict(
-            {"weight": (stem.weight * backbone.scale).flip(1), "bias": stem.bias}
+            {'weight': (stem.weight * backbone.scale).flip(1), 'bias': stem.bias}
         )
         # Not folded: a bias would be wrong where the convolution sees its zero padding.
         self.mean_bgr = backbone.mean.flip(1)
@@ -78,8 +84,8 @@ def export_onnx(checkpoint: Checkpoint, weights: Path | None = None) -> tuple[Pa
     # is made elsewhere.
     with tempfile.TemporaryDirectory() as folder:
         made = [Path(folder) / path.name for path in written]
-        _trace(checkpoint, Path(folder) / "whole.onnx")
-        _split(Path(folder) / "whole.onnx", made, checkpoint)
+        _trace(checkpoint, Path(folder) / 'whole.onnx')
+        _split(Path(folder) / 'whole.onnx', made, checkpoint)
         for source, path in zip(made, written, strict=True):
             _replace(path.resolve(), source.read_bytes())
     return graph_paths(weights)
@@ -87,7 +93,7 @@ def export_onnx(checkpoint: Checkpoint, weights: Path | None = None) -> tuple[Pa
 
 def _replace(path: Path, content: bytes) -> None:
     """A new file under the old name: a tracker that runs has mapped the old one into its memory."""
-    new = path.with_name(f"{path.name}.new")
+    new = path.with_name(f'{path.name}.new')
     new.write_bytes(content)
     new.replace(path)
 
@@ -103,13 +109,13 @@ def _split(whole: Path, made: list[Path], checkpoint: Checkpoint) -> None:
     )
     onnx.external_data_helper.write_external_data_tensors(graph, str(tensors.parent))
     description = {
-        "sha256": checkpoint.sha256,
-        "tensors_sha256": file_digest(tensors),
-        "model": json.dumps(checkpoint.model.to_dict()),
+        'sha256': checkpoint.sha256,
+        'tensors_sha256': file_digest(tensors),
+        'model': json.dumps(checkpoint.model.to_dict()),
     }
     for path, inputs, output in (
-        (template, ["crops"], "features"),
-        (search, ["crops", "template"], "maps"),
+        (template, ['crops'], 'features'),
+        (search, ['crops', 'template'], 'maps'),
     ):
         part = onnx.utils.Extractor(graph).extract_model(inputs, [output])
         onnx.helper.set_model_props(part, description)
@@ -126,13 +132,13 @@ def _trace(checkpoint: Checkpoint, path: Path) -> None:
     )
     with warnings.catch_warnings():
         # It warns of sizes that become constants, which is what `fixed_size` is for.
-        warnings.simplefilter("ignore", torch.jit.TracerWarning)
+        warnings.simplefilter('ignore', torch.jit.TracerWarning)
         torch.onnx.export(
             graph,
             (crops, graph.features(template)),
             str(path),
-            input_names=["crops", "template"],
-            output_names=["features", "maps"],
+            input_names=['crops', 'template'],
+            output_names=['features', 'maps'],
             dynamic_axes=AXES,
             opset_version=OPSET,
             dynamo=False,

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 
-from siamla_ros.runtime.base import Runtime
-from siamla_ros.runtime.device import choose_device
-from siamla_ros.weights import (
+from siamla_ros.model.checkpoint import (
     Checkpoint,
     WeightsError,
     graph_paths,
@@ -14,8 +12,10 @@ from siamla_ros.weights import (
     load_model,
     tensor_path,
 )
+from siamla_ros.runtime.base import Runtime
+from siamla_ros.runtime.device import choose_device
 
-RUNTIMES = ("auto", "torch", "onnxruntime", "onnxruntime-int8")
+RUNTIMES = ('auto', 'torch', 'onnxruntime', 'onnxruntime-int8')
 
 
 def build_runtime(
@@ -29,30 +29,30 @@ def build_runtime(
         missing
     """
     if runtime not in RUNTIMES:
-        raise ValueError(f"runtime = {runtime!r}: must be one of {', '.join(RUNTIMES)}")
+        raise ValueError(f'runtime = {runtime!r}: must be one of {", ".join(RUNTIMES)}')
     if threads < 0:
-        raise ValueError(f"threads = {threads}: must be >= 0")
+        raise ValueError(f'threads = {threads}: must be >= 0')
     choice = choose_device(device)
-    if runtime.startswith("onnxruntime") and choice.device != "cpu":
+    if runtime.startswith('onnxruntime') and choice.device != 'cpu':
         raise ValueError(
             f"runtime = {runtime!r}: runs on the CPU, not on {choice.device}; use device 'cpu'"
         )
-    if choice.device == "cpu" and runtime != "torch":
-        int8 = runtime == "onnxruntime-int8"
+    if choice.device == 'cpu' and runtime != 'torch':
+        int8 = runtime == 'onnxruntime-int8'
         missing = _missing_for_onnx(checkpoint, int8)
         if not missing:
             from siamla_ros.runtime.onnx_runtime import OnnxRuntime
 
-            graphs = "the exported graphs" + (", the search in 8 bits" if int8 else "")
+            graphs = 'the exported graphs' + (', the search in 8 bits' if int8 else '')
             return OnnxRuntime(
                 checkpoint, threads, int8
-            ), f"{choice.reason}; ONNX Runtime on {graphs}"
-        if runtime != "auto":
-            raise WeightsError(f"runtime = {runtime!r}: {missing}")
+            ), f'{choice.reason}; ONNX Runtime on {graphs}'
+        if runtime != 'auto':
+            raise WeightsError(f'runtime = {runtime!r}: {missing}')
         return _torch(
             checkpoint, choice.device, threads, half
-        ), f"{choice.reason}; torch because {missing}"
-    return _torch(checkpoint, choice.device, threads, half), f"{choice.reason}; torch"
+        ), f'{choice.reason}; torch because {missing}'
+    return _torch(checkpoint, choice.device, threads, half), f'{choice.reason}; torch'
 
 
 def _torch(checkpoint: Checkpoint, device: str, threads: int, half: bool) -> Runtime:
@@ -60,17 +60,17 @@ def _torch(checkpoint: Checkpoint, device: str, threads: int, half: bool) -> Run
 
     from siamla_ros.runtime.torch_runtime import TorchRuntime
 
-    if threads and device == "cpu":
+    if threads and device == 'cpu':
         torch.set_num_threads(threads)
     return TorchRuntime(load_model(checkpoint), device, half)
 
 
 def _missing_for_onnx(checkpoint: Checkpoint, int8: bool) -> str:
     """What ONNX Runtime lacks, in words; empty when nothing."""
-    if importlib.util.find_spec("onnxruntime") is None:
-        return "onnxruntime is not installed"
+    if importlib.util.find_spec('onnxruntime') is None:
+        return 'onnxruntime is not installed'
     needed = [*graph_paths(checkpoint.path), tensor_path(checkpoint.path)]
     if int8:
         needed.append(int8_path(checkpoint.path))
     absent = [path.name for path in needed if not path.is_file()]
-    return f"{', '.join(absent)} not beside the weights (see 'siamla export')" if absent else ""
+    return f"{', '.join(absent)} not beside the weights (see 'siamla export')" if absent else ''

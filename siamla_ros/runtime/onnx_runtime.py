@@ -8,9 +8,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from siamla_ros.crops import ImageArray, Window, crop
-from siamla_ros.runtime.base import Maps
-from siamla_ros.weights import (
+from siamla_ros.geometry.crops import ImageArray, Window, crop
+from siamla_ros.model.checkpoint import (
     Checkpoint,
     WeightsError,
     file_digest,
@@ -18,6 +17,7 @@ from siamla_ros.weights import (
     int8_path,
     tensor_path,
 )
+from siamla_ros.runtime.base import Maps
 
 
 class OnnxRuntime:
@@ -29,17 +29,17 @@ class OnnxRuntime:
     :raises WeightsError: a graph cannot be loaded, or was exported from other weights
     """
 
-    device = "cpu"
+    device = 'cpu'
 
     def __init__(self, checkpoint: Checkpoint, threads: int = 0, int8: bool = False) -> None:
-        self.name = "onnxruntime-int8" if int8 else "onnxruntime"
+        self.name = 'onnxruntime-int8' if int8 else 'onnxruntime'
         self.config = checkpoint.model
         tensors = tensor_path(checkpoint.path)
-        digests = {"sha256": checkpoint.sha256, "tensors_sha256": file_digest(tensors)}
+        digests = {'sha256': checkpoint.sha256, 'tensors_sha256': file_digest(tensors)}
         template, search = graph_paths(checkpoint.path)
         self._template = _session(template, digests, threads)
         if int8:  # its tensors lie in the graph itself
-            search, digests = int8_path(checkpoint.path), {"sha256": checkpoint.sha256}
+            search, digests = int8_path(checkpoint.path), {'sha256': checkpoint.sha256}
         self._search = _session(search, digests, threads)
 
     def template(
@@ -47,7 +47,7 @@ class OnnxRuntime:
     ) -> NDArray[np.float32]:
         """Features (C, h, w)."""
         crops = _crops(image_bgr, [window], [border_bgr], self.config.template_size_px)
-        return self._template.run(None, {"crops": crops})[0][0]
+        return self._template.run(None, {'crops': crops})[0][0]
 
     def respond(
         self,
@@ -58,7 +58,7 @@ class OnnxRuntime:
     ) -> Maps:
         """See :class:`~siamla_ros.runtime.base.Runtime`."""
         crops = _crops(image_bgr, windows, borders_bgr, self.config.search_size_px)
-        maps = self._search.run(None, {"crops": crops, "template": np.stack(list(templates))})[0]
+        maps = self._search.run(None, {'crops': crops, 'template': np.stack(list(templates))})[0]
         return Maps(maps[:, 0], maps[:, 1:5], maps[:, 5])
 
     def similarity(self, first: NDArray[np.float32], second: NDArray[np.float32]) -> float:
@@ -73,22 +73,22 @@ def _session(path: Path, digests: dict[str, str], threads: int):
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     # A spinning pool holds its cores between frames, which the rest of a robot's software needs.
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.add_session_config_entry('session.intra_op.allow_spinning', '0')
     try:
         session = onnxruntime.InferenceSession(
-            str(path), options, providers=["CPUExecutionProvider"]
+            str(path), options, providers=['CPUExecutionProvider']
         )
     except Exception as error:  # the library raises its own types, private to its extension module
-        raise WeightsError(f"{path}: ONNX Runtime cannot load it: {error}") from error
+        raise WeightsError(f'{path}: ONNX Runtime cannot load it: {error}') from error
     noted = session.get_modelmeta().custom_metadata_map
-    if noted.get("sha256") != digests["sha256"]:
+    if noted.get('sha256') != digests['sha256']:
         raise WeightsError(
-            f"{path}: exported from weights {noted.get('sha256')}, the checkpoint is "
-            f"{digests['sha256']}: export again"
+            f'{path}: exported from weights {noted.get("sha256")}, the checkpoint is '
+            f'{digests["sha256"]}: export again'
         )
-    if noted.get("tensors_sha256") != digests.get("tensors_sha256"):
+    if noted.get('tensors_sha256') != digests.get('tensors_sha256'):
         raise WeightsError(
-            f"{path}: the tensors beside it are not those of its export: export again"
+            f'{path}: the tensors beside it are not those of its export: export again'
         )
     return session
 

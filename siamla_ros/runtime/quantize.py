@@ -16,10 +16,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from siamla_ros.weights import Checkpoint, WeightsError, graph_paths, int8_path
+from siamla_ros.model.checkpoint import Checkpoint, WeightsError, graph_paths, int8_path
 
-OPERATORS = ("Conv", "Relu", "Add", "Concat")
-QUANTIZED = re.compile(r"^/(blocks/blocks\.(?!0/)|neck/|(cls|reg)_branch/)")
+OPERATORS = ('Conv', 'Relu', 'Add', 'Concat')
+QUANTIZED = re.compile(r'^/(blocks/blocks\.(?!0/)|neck/|(cls|reg)_branch/)')
 
 CropPair = tuple[NDArray[np.uint8], NDArray[np.uint8]]
 
@@ -35,17 +35,17 @@ def export_int8(checkpoint: Checkpoint, pairs: Iterable[CropPair]) -> Path:
     """
     import onnx
 
-    if checkpoint.model.backbone != "fbnet":
+    if checkpoint.model.backbone != 'fbnet':
         raise ValueError(f"int8: backbone = {checkpoint.model.backbone!r}: must be 'fbnet'")
     template, search = graph_paths(checkpoint.path)
     for graph in (template, search):
         if not graph.is_file():
-            raise WeightsError(f"{graph}: missing; export in float first")
+            raise WeightsError(f'{graph}: missing; export in float first')
     path = int8_path(checkpoint.path)
     with tempfile.TemporaryDirectory() as folder:
-        _quantize(search, Path(folder) / "prepared.onnx", path, _feeds(template, pairs))
+        _quantize(search, Path(folder) / 'prepared.onnx', path, _feeds(template, pairs))
     graph = onnx.load(str(path))
-    onnx.helper.set_model_props(graph, {"sha256": checkpoint.sha256})
+    onnx.helper.set_model_props(graph, {'sha256': checkpoint.sha256})
     onnx.save(graph, str(path))
     return path
 
@@ -79,7 +79,7 @@ def _quantize(search: Path, prepared: Path, path: Path, feeds: Iterator[dict]) -
         nodes_to_quantize=nodes,
         # The mean of the extremes of each picture instead of the extreme of all: rare peaks are
         # cut, and all else gets finer steps.
-        extra_options={"CalibMovingAverage": True},
+        extra_options={'CalibMovingAverage': True},
     )
 
 
@@ -87,7 +87,7 @@ def _feeds(template: Path, pairs: Iterable[CropPair]) -> Iterator[dict]:
     """Inputs of the search graph, batches of one."""
     import onnxruntime
 
-    session = onnxruntime.InferenceSession(str(template), providers=["CPUExecutionProvider"])
+    session = onnxruntime.InferenceSession(str(template), providers=['CPUExecutionProvider'])
     for first, second in pairs:
-        features = session.run(None, {"crops": np.ascontiguousarray(first)[None]})[0]
-        yield {"crops": np.ascontiguousarray(second)[None], "template": features}
+        features = session.run(None, {'crops': np.ascontiguousarray(first)[None]})[0]
+        yield {'crops': np.ascontiguousarray(second)[None], 'template': features}

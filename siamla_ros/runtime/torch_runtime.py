@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from siamla_ros.crops import ImageArray, Window, crop
+from siamla_ros.geometry.crops import ImageArray, Window, crop
 from siamla_ros.model import SiamLA
 from siamla_ros.runtime.base import Maps
 from siamla_ros.runtime.device_crops import crop_batch
@@ -24,11 +24,11 @@ class TorchRuntime:
     :param half: compute in float16 (CUDA only); maps are float32 all the same
     """
 
-    name = "torch"
+    name = 'torch'
 
     def __init__(self, model: SiamLA, device: str, half: bool = False) -> None:
-        if half and not device.startswith("cuda"):
-            raise ValueError(f"half = True: needs a CUDA device, not {device!r}")
+        if half and not device.startswith('cuda'):
+            raise ValueError(f'half = True: needs a CUDA device, not {device!r}')
         self.device = device
         self.dtype = torch.float16 if half else torch.float32
         self.config = model.config
@@ -74,7 +74,7 @@ class TorchRuntime:
         size_px: int,
     ) -> Tensor:
         """Crops (B, 3, size, size), RGB in [0, 255], on the device."""
-        if self._device.type == "cuda":
+        if self._device.type == 'cuda':
             return crop_batch(image_bgr, windows, borders, size_px, self._device, self.dtype)
         crops = np.stack(
             [crop(image_bgr, w, size_px, b) for w, b in zip(windows, borders, strict=True)]

@@ -1,6 +1,6 @@
 """The ablation: what each part of the method gives, all else equal.
 
-One initialisation, one schedule, several seeds. Every rung of a seed is trained on the same cached
+One initialization, one schedule, several seeds. Every rung of a seed is trained on the same cached
 features, in the same order, from the same random heads.
 """
 
@@ -15,13 +15,13 @@ from typing import Any
 
 import yaml
 
+from siamla_ros.datasets.training_pack import load_pack
 from siamla_ros.model import SiamLA
 from siamla_ros.training.ablation_measure import View, answers_of, figures, views_of
+from siamla_ros.training.checkpointing import decode_for, write_checkpoint
 from siamla_ros.training.config import TrainConfig, from_dict
 from siamla_ros.training.feature_cache import Features, HeadTrainer, cached_features
-from siamla_ros.training.finish import decode_for, write_checkpoint
-from siamla_ros.training.initialise import build_initial
-from siamla_ros.training.records import load_pack
+from siamla_ros.training.initialize import build_initial
 from siamla_ros.training.validate import validation_tracks
 
 EXPONENTS = (0.0, 0.25, 0.5, 0.75, 1.0)
@@ -46,29 +46,29 @@ class Rung:
         )
 
 
-_HARD = {"dynamic_labels": False, "smoothing": 0.0, "weighted_regression": False}
-_LADL = {"dynamic_labels": True, "smoothing": 0.0, "weighted_regression": True}
-_LALS = {"dynamic_labels": True, "weighted_regression": True}
+_HARD = {'dynamic_labels': False, 'smoothing': 0.0, 'weighted_regression': False}
+_LADL = {'dynamic_labels': True, 'smoothing': 0.0, 'weighted_regression': True}
+_LALS = {'dynamic_labels': True, 'weighted_regression': True}
 LADDER = (
-    Rung("baseline", "baseline: hard labels, plain regression", {"quality": "none"}, _HARD),
-    Rung("ladl", "+ LADL", {"quality": "none"}, _LADL),
-    Rung("lals", "+ LALS", {"quality": "none"}, _LALS),
-    Rung("laqp", "+ LAQP without LAFA", {"quality": "laqp"}, _LALS),
-    Rung("lafa", "+ LAFA: full SiamLA", {"quality": "laqp_lafa"}, _LALS),
+    Rung('baseline', 'baseline: hard labels, plain regression', {'quality': 'none'}, _HARD),
+    Rung('ladl', '+ LADL', {'quality': 'none'}, _LADL),
+    Rung('lals', '+ LALS', {'quality': 'none'}, _LALS),
+    Rung('laqp', '+ LAQP without LAFA', {'quality': 'laqp'}, _LALS),
+    Rung('lafa', '+ LAFA: full SiamLA', {'quality': 'laqp_lafa'}, _LALS),
 )
-CONTROLS = (Rung("centerness", "centre-ness in place of LAQP", {"quality": "centerness"}, _LALS),)
+CONTROLS = (Rung('centerness', 'center-ness in place of LAQP', {'quality': 'centerness'}, _LALS),)
 RUNGS = (*LADDER, *CONTROLS)
 """In the order of the table. Trained are both ends of the ladder first."""
-_FULL = {"quality": "laqp_lafa"}
+_FULL = {'quality': 'laqp_lafa'}
 VARIANTS = (
     LADDER[-1],
-    Rung("eps_0", "no smoothing (LADL without LALS)", _FULL, _LADL),
-    Rung("eps_01", "LALS with eps 0.1", _FULL, {**_LALS, "smoothing": 0.1}),
-    Rung("eps_04", "LALS with eps 0.4", _FULL, {**_LALS, "smoothing": 0.4}),
-    Rung("plain", "hard labels 0.9 (plain smoothing)", _FULL, {**_LALS, "dynamic_labels": False}),
+    Rung('eps_0', 'no smoothing (LADL without LALS)', _FULL, _LADL),
+    Rung('eps_01', 'LALS with eps 0.1', _FULL, {**_LALS, 'smoothing': 0.1}),
+    Rung('eps_04', 'LALS with eps 0.4', _FULL, {**_LALS, 'smoothing': 0.4}),
+    Rung('plain', 'hard labels 0.9 (plain smoothing)', _FULL, {**_LALS, 'dynamic_labels': False}),
     *(
-        Rung(name, f"{name.replace('_', ' ')} modulators", _FULL, {**_LALS, "modulator": name})
-        for name in ("quality_focal", "varifocal")
+        Rung(name, f'{name.replace("_", " ")} modulators', _FULL, {**_LALS, 'modulator': name})
+        for name in ('quality_focal', 'varifocal')
     ),
 )
 """The full method first, then with one of its choices made otherwise."""
@@ -96,7 +96,7 @@ def load_ablation(path: Path) -> AblationConfig:
     """
     config = from_dict(AblationConfig, yaml.safe_load(path.read_text()) or {})
     if not config.train.schedule.cached_pairs:
-        raise ValueError("train.schedule.cached_pairs: must be above 0, the rungs share them")
+        raise ValueError('train.schedule.cached_pairs: must be above 0, the rungs share them')
     return config
 
 
@@ -112,12 +112,10 @@ class Place:
 
     def of(self, rung: Rung, seed: int) -> Path:
         """The folder of one network."""
-        return self.output / f"seed{seed}" / rung.name
+        return self.output / f'seed{seed}' / rung.name
 
 
-def run(
-    config: AblationConfig, place: Place, rungs: tuple[Rung, ...]
-) -> Iterator[dict[str, Any]]:
+def run(config: AblationConfig, place: Place, rungs: tuple[Rung, ...]) -> Iterator[dict[str, Any]]:
     """Train and measure what is not there yet; results in the order in which they are done.
 
     :param rungs: ``RUNGS`` or ``VARIANTS``
@@ -127,7 +125,7 @@ def run(
     views: list[View] = []
     for seed in range(config.seeds):
         ordered = sorted(rungs, key=lambda rung: rung not in (LADDER[0], LADDER[-1]))
-        missing = [r for r in ordered if not (place.of(r, seed) / "result.json").is_file()]
+        missing = [r for r in ordered if not (place.of(r, seed) / 'result.json').is_file()]
         if not missing or place.only_seed not in (None, seed):
             continue
         features = _features(config, place, seed)
@@ -136,27 +134,27 @@ def run(
             views = views or _views(model, config, place)
             recipe = rung.config(config.train, seed)
             result = _measured(rung, seed, recipe, model, views)
-            result["minutes"] = minutes
-            (place.of(rung, seed) / "result.json").write_text(json.dumps(result, indent=1))
+            result['minutes'] = minutes
+            (place.of(rung, seed) / 'result.json').write_text(json.dumps(result, indent=1))
             yield result
 
 
 def _claim(config: AblationConfig, place: Place) -> None:
     """Write, or compare, the settings; what older ones do not name has its default."""
-    init, path = Path(place.init).name, place.output / "settings.json"
+    init, path = Path(place.init).name, place.output / 'settings.json'
     place.output.mkdir(parents=True, exist_ok=True)
     if not path.is_file():
-        path.write_text(json.dumps({"init": init, "settings": asdict(config)}, indent=1))
+        path.write_text(json.dumps({'init': init, 'settings': asdict(config)}, indent=1))
         return
     saved = json.loads(path.read_text())
-    if from_dict(AblationConfig, saved["settings"]) != config or saved["init"] != init:
-        raise ValueError(f"{place.output}: holds results of other settings; choose another folder")
+    if from_dict(AblationConfig, saved['settings']) != config or saved['init'] != init:
+        raise ValueError(f'{place.output}: holds results of other settings; choose another folder')
 
 
 def _features(config: AblationConfig, place: Place, seed: int) -> Features:
     recipe = replace(config.train, seed=seed)
-    pack = load_pack(place.data, "train", recipe.data.sampling)
-    model, folder = build_initial(recipe, place.init), place.output / f"seed{seed}" / "features"
+    pack = load_pack(place.data, 'train', recipe.data.sampling)
+    model, folder = build_initial(recipe, place.init), place.output / f'seed{seed}' / 'features'
     name = Path(place.init).name
     pairs = recipe.schedule.cached_pairs
     return cached_features(folder, model, pack, recipe, pairs, name, place.workers)
@@ -165,7 +163,7 @@ def _features(config: AblationConfig, place: Place, seed: int) -> Features:
 def _views(model: SiamLA, config: AblationConfig, place: Place) -> list[View]:
     tracks = validation_tracks(place.data)
     if not tracks:
-        raise ValueError(f"{place.data}: no held-out track of enough frames to measure anything on")
+        raise ValueError(f'{place.data}: no held-out track of enough frames to measure anything on')
     return views_of(model, tracks, config.probes)
 
 
@@ -173,14 +171,14 @@ def _trained(
     rung: Rung, config: AblationConfig, place: Place, seed: int, features: Features
 ) -> tuple[SiamLA, float]:
     recipe, folder = rung.config(config.train, seed), place.of(rung, seed)
-    pack = load_pack(place.data, "train", recipe.data.sampling)
+    pack = load_pack(place.data, 'train', recipe.data.sampling)
     trainer = HeadTrainer(recipe, build_initial(recipe, place.init), pack, folder, features)
     trainer.resume()
     start = time.monotonic()
     trainer.run(workers=0)
-    facts = {"init": Path(place.init).name, "pairs": recipe.schedule.pairs, "ablation": rung.name}
-    write_checkpoint(folder / "model.safetensors", trainer.ema, recipe, **facts)
-    (folder / "checkpoint.pt").unlink(missing_ok=True)
+    facts = {'init': Path(place.init).name, 'pairs': recipe.schedule.pairs, 'ablation': rung.name}
+    write_checkpoint(folder / 'model.safetensors', trainer.ema, recipe, **facts)
+    (folder / 'checkpoint.pt').unlink(missing_ok=True)
     return trainer.ema, (time.monotonic() - start) / 60
 
 
@@ -189,11 +187,11 @@ def _measured(
 ) -> dict[str, Any]:
     """The figures of one network; with a third branch also those of every fusion exponent."""
     answers, decode = answers_of(model, views), decode_for(recipe)
-    result = {"rung": rung.name, "seed": seed}
-    result["figures"] = figures(views, answers, recipe.model, decode)
-    if recipe.model.quality != "none":
-        result["exponents"] = {
-            f"{a:g}": figures(views, answers, recipe.model, replace(decode, fusion_exponent=a))
+    result = {'rung': rung.name, 'seed': seed}
+    result['figures'] = figures(views, answers, recipe.model, decode)
+    if recipe.model.quality != 'none':
+        result['exponents'] = {
+            f'{a:g}': figures(views, answers, recipe.model, replace(decode, fusion_exponent=a))
             for a in EXPONENTS
         }
     return result
@@ -201,4 +199,4 @@ def _measured(
 
 def results(output: Path) -> list[dict[str, Any]]:
     """What is there of an ablation, finished or not."""
-    return [json.loads(p.read_text()) for p in sorted(output.glob("seed*/*/result.json"))]
+    return [json.loads(p.read_text()) for p in sorted(output.glob('seed*/*/result.json'))]

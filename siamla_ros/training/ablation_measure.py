@@ -14,18 +14,18 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from siamla_ros import boxes
-from siamla_ros.crops import ImageArray, Window, border_color, context_window, crop
-from siamla_ros.decode import Choice, DecodeConfig, calibrated, cell_boxes, choose
+from siamla_ros.datasets.training_pack import Record, read_image
 from siamla_ros.evaluation.cells import Cells, alignment
 from siamla_ros.evaluation.confidence import CORRECT_IOU, reliability
+from siamla_ros.geometry import boxes
+from siamla_ros.geometry.boxes import Box
+from siamla_ros.geometry.crops import ImageArray, Window, border_color, context_window, crop
 from siamla_ros.model import ModelConfig, SiamLA
+from siamla_ros.model.decode_config import DecodeConfig
 from siamla_ros.runtime.base import Maps
-from siamla_ros.training.calibrate import fit_platt
-from siamla_ros.training.records import Record, read_image
+from siamla_ros.tracker.decode import Choice, calibrated, cell_boxes, choose
+from siamla_ros.tracker.platt import fit_platt
 from siamla_ros.training.validate import Report, scenes_of
-
-Box = tuple[float, float, float, float]
 
 
 class View(NamedTuple):
@@ -138,7 +138,7 @@ def aligned(
             )
             cells = Cells(all_boxes, points[:, :2], score[i].ravel())
             found.append(alignment(cells, np.array(view.truth_xywh)))
-    keys = ("alignment_rank", "alignment_gap")
+    keys = ('alignment_rank', 'alignment_gap')
     return {key: float(np.nanmean([f[key] for f in found if key in f])) for key in keys}
 
 
@@ -150,14 +150,14 @@ def figures(
     hit = report.iou > CORRECT_IOU
     tracks = np.repeat([v.track for v in views], [len(v.places) for v in views])
     return {
-        "auc": report.auc,
-        "sr50": float(hit.mean()),
-        "sr75": float((report.iou > 0.75).mean()),
-        "spearman": report.spearman,
+        'auc': report.auc,
+        'sr50': float(hit.mean()),
+        'sr75': float((report.iou > 0.75).mean()),
+        'spearman': report.spearman,
         **aligned(views, answers, model, decode.fusion_exponent),
-        "ece": reliability(report.confidence, hit).ece,
-        "ece_platt": reliability(_across(report.confidence, hit, tracks), hit).ece,
-        "auroc_erased": report.auroc,
+        'ece': reliability(report.confidence, hit).ece,
+        'ece_platt': reliability(_across(report.confidence, hit, tracks), hit).ece,
+        'auroc_erased': report.auroc,
     }
 
 

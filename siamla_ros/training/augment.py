@@ -21,18 +21,18 @@ class Light:
     gain: tuple[float, float, float]
     offset: float
     gamma: float
-    grey: bool
+    gray: bool
 
     @classmethod
-    def draw(cls, rng: np.random.Generator, strength: float = 1.0, grey: float = 0.08) -> Light:
-        """``strength`` 1: about a stop of exposure and a visible colour cast."""
+    def draw(cls, rng: np.random.Generator, strength: float = 1.0, gray: float = 0.08) -> Light:
+        """``strength`` 1: about a stop of exposure and a visible color cast."""
         common = np.exp(rng.normal(0, 0.18 * strength))
         gain = tuple(float(v) for v in common * np.exp(rng.normal(0, 0.06 * strength, 3)))
         return cls(
             gain,
             float(rng.normal(0, 10 * strength)),
             float(np.exp(rng.normal(0, 0.15 * strength))),
-            bool(rng.random() < grey),
+            bool(rng.random() < gray),
         )
 
     def varied(self, rng: np.random.Generator) -> Light:
@@ -42,7 +42,7 @@ class Light:
             tuple(a * b for a, b in zip(self.gain, other.gain, strict=True)),
             self.offset + other.offset,
             self.gamma * other.gamma,
-            self.grey,
+            self.gray,
         )
 
     def apply(self, image: Image) -> Image:
@@ -51,7 +51,7 @@ class Light:
         curve = 255.0 * (ramp / 255.0) ** self.gamma * np.array(self.gain) + self.offset
         table = np.clip(curve, 0, 255).astype(np.uint8).reshape(1, 256, 3)
         image = cv2.LUT(image, table)
-        if self.grey:
+        if self.gray:
             image = cv2.cvtColor(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), cv2.COLOR_GRAY2BGR)
         return image
 
@@ -70,7 +70,7 @@ def degrade(image: Image, rng: np.random.Generator, amount: float) -> Image:
         noise = rng.normal(0, rng.uniform(3, 12), image.shape)
         image = np.clip(image + noise, 0, 255).astype(np.uint8)
     if rng.random() < 0.20 * amount:
-        _, data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, int(rng.uniform(20, 80))])
+        _, data = cv2.imencode('.jpg', image, [cv2.IMWRITE_JPEG_QUALITY, int(rng.uniform(20, 80))])
         image = cv2.imdecode(data, cv2.IMREAD_COLOR)
     return image
 
@@ -174,7 +174,7 @@ def _patch_elsewhere(
 def _smooth_fill(
     image: Image, left: int, top: int, w: int, h: int, rng: np.random.Generator
 ) -> Image:
-    """The colours along the box's border, blended across it, with a little noise."""
+    """The colors along the box's border, blended across it, with a little noise."""
     height, width = image.shape[:2]
     x0, x1 = np.clip([left, left + w - 1], 0, width - 1)
     y0, y1 = np.clip([top, top + h - 1], 0, height - 1)
@@ -190,7 +190,7 @@ def deform(
     angle_deg: float = 8.0,
     bend: float = 0.03,
 ) -> tuple[Image, BoxXYXY]:
-    """Turn a crop about the box's centre and bend it smoothly; returns it and the object's new box.
+    """Turn a crop about the box's center and bend it smoothly; returns it and the object's new box.
 
     The object is taken as the ellipse inside its box, so that the new box is tight for round things
     and a little small for the corners of a rectangle, as annotators draw turned objects.

@@ -10,8 +10,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from siamla_ros.datasets.training_pack import Record
 from siamla_ros.training.augment import Image, paste
-from siamla_ros.training.records import Record
 
 MAX_CUTOUT_PX = 256
 
@@ -24,7 +24,7 @@ def load_cutout(record: Record) -> tuple[Image, NDArray[np.float32]] | None:
     image = cv2.imread(str(record.path), cv2.IMREAD_COLOR)
     mask = cv2.imread(str(record.mask_path), cv2.IMREAD_GRAYSCALE)
     if image is None or mask is None:
-        raise OSError(f"{record.path}: image or mask cannot be read")
+        raise OSError(f'{record.path}: image or mask cannot be read')
     mask = cv2.resize(mask, image.shape[1::-1], interpolation=cv2.INTER_NEAREST) > 0
     rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
     if len(rows) < 8 or len(columns) < 8:

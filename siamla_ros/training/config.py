@@ -11,15 +11,15 @@ from typing import Any
 from siamla_ros.model import ModelConfig, preset
 
 SAMPLING = {
-    "voc": 5.0,
-    "bsds": 4.0,
-    "coco": 3.0,
-    "coco128": 4.0,
-    "caltech": 3.0,
-    "uav123+otb+vot+lasot": 4.0,
-    "fod": 2.0,
-    "ccp": 2.0,
-    "*": 1.0,
+    'voc': 5.0,
+    'bsds': 4.0,
+    'coco': 3.0,
+    'coco128': 4.0,
+    'caltech': 3.0,
+    'uav123+otb+vot+lasot': 4.0,
+    'fod': 2.0,
+    'ccp': 2.0,
+    '*': 1.0,
 }
 
 
@@ -30,7 +30,7 @@ class DataConfig:
     :param other: the search region shows another object (negative)
     :param erased: the target is covered in its own scene (negative)
     :param lookalike: share of the other objects, and of those beside a cut-out, that are drawn
-        among the ones that resemble it most (:mod:`siamla_ros.training.lookalikes`)
+        among the ones that resemble it most (:mod:`siamla_ros.training.similar_objects`)
     :param synthetic: cut-outs on photographs instead of the pack's pictures
     :param far: the target is anywhere in the search region, not near its middle
     :param occlude: a positive's target is hidden in part
@@ -42,7 +42,7 @@ class DataConfig:
     :param aspect_error: the same for its aspect
     :param degrade: strength of blur, noise and compression
     :param border_photo: beyond the picture's border a photograph fills the crop, not the mean
-        colour
+        color
     """
 
     sampling: dict[str, float] = field(default_factory=lambda: dict(SAMPLING))
@@ -81,7 +81,7 @@ class LossConfig:
     dynamic_labels: bool = True
     smoothing: float = 0.2
     ramp: float = 0.05
-    modulator: str = "none"
+    modulator: str = 'none'
     weighted_regression: bool = True
     regression_weight: float = 2.0
     quality_weight: float = 1.0
@@ -90,7 +90,7 @@ class LossConfig:
 
 @dataclass(frozen=True)
 class ScheduleConfig:
-    """Optimisation.
+    """Optimization.
 
     :param pairs: pairs seen in all
     :param batch: pairs in a step
@@ -129,13 +129,13 @@ class ScheduleConfig:
     def __post_init__(self) -> None:
         if self.cached_pairs and self.cached_pairs < self.batch:
             raise ValueError(
-                f"schedule.cached_pairs = {self.cached_pairs}: must be 0, or at least a batch of "
-                f"{self.batch}"
+                f'schedule.cached_pairs = {self.cached_pairs}: must be 0, or at least a batch of '
+                f'{self.batch}'
             )
         if self.cached_pairs and self.lr_backbone > 0:
             raise ValueError(
-                f"schedule.lr_backbone = {self.lr_backbone:g}: must be 0 with cached_pairs, the "
-                "features are computed once"
+                f'schedule.lr_backbone = {self.lr_backbone:g}: must be 0 with cached_pairs, the '
+                'features are computed once'
             )
 
 
@@ -147,13 +147,13 @@ class TrainConfig:
     data: DataConfig = field(default_factory=DataConfig)
     loss: LossConfig = field(default_factory=LossConfig)
     schedule: ScheduleConfig = field(default_factory=ScheduleConfig)
-    init: str = "tracker"
+    init: str = 'tracker'
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if self.schedule.freeze_boxes and self.init != "tracker":
+        if self.schedule.freeze_boxes and self.init != 'tracker':
             raise ValueError(
-                f"schedule.freeze_boxes: needs init: tracker, {self.init!r} has random boxes"
+                f'schedule.freeze_boxes: needs init: tracker, {self.init!r} has random boxes'
             )
 
     def to_dict(self) -> dict[str, Any]:
@@ -161,7 +161,7 @@ class TrainConfig:
         return asdict(self)
 
 
-def from_dict(cls: type, values: dict[str, Any], where: str = "") -> Any:
+def from_dict(cls: type, values: dict[str, Any], where: str = '') -> Any:
     """A configuration from nested plain values; ``preset`` in ``model`` names what its other keys
     change.
 
@@ -169,16 +169,16 @@ def from_dict(cls: type, values: dict[str, Any], where: str = "") -> Any:
     """
     known = {f.name: f for f in fields(cls)}
     arguments, values = {}, dict(values)
-    base = preset(values.pop("preset")) if cls is ModelConfig and "preset" in values else cls()
+    base = preset(values.pop('preset')) if cls is ModelConfig and 'preset' in values else cls()
     for key, value in values.items():
-        path = f"{where}{key}"
+        path = f'{where}{key}'
         if key not in known:
             raise ValueError(
-                f"training configuration: unknown key {path!r}; known are {', '.join(known)}"
+                f'training configuration: unknown key {path!r}; known are {", ".join(known)}'
             )
         default = getattr(base, key)
         if is_dataclass(default):
-            arguments[key] = from_dict(type(default), value or {}, f"{path}.")
+            arguments[key] = from_dict(type(default), value or {}, f'{path}.')
         else:
             arguments[key] = _typed(path, value, default)
     return replace(base, **arguments)
@@ -191,7 +191,7 @@ def _typed(path: str, value: Any, default: Any) -> Any:
         isinstance(value, bool) != isinstance(default, bool)
     ):
         raise ValueError(
-            f"training configuration: {path} = {value!r}: expected {type(default).__name__}"
+            f'training configuration: {path} = {value!r}: expected {type(default).__name__}'
         )
     return value
 

@@ -20,12 +20,12 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 from tqdm import tqdm
 
+from siamla_ros.datasets.training_pack import Pack
 from siamla_ros.model import SiamLA
 from siamla_ros.model.siamla import Response
 from siamla_ros.training.config import DataConfig, TrainConfig, from_dict
 from siamla_ros.training.loop import Batch, PairDataset, Trainer, in_batches
 from siamla_ros.training.pairs import PairSource
-from siamla_ros.training.records import Pack
 
 SHARD = 1024
 BATCH = 32
@@ -64,13 +64,13 @@ def cached_features(
     _claim(folder, model, pack, config, init)
     source = PairSource(pack, config.model, config.data, config.seed, rivals)
     shards = []
-    for first in tqdm(range(0, pairs, SHARD), unit="shard", desc=f"features {folder.name}"):
-        path = folder / f"{first:07d}_{min(SHARD, pairs - first)}.safetensors"
+    for first in tqdm(range(0, pairs, SHARD), unit='shard', desc=f'features {folder.name}'):
+        path = folder / f'{first:07d}_{min(SHARD, pairs - first)}.safetensors'
         if not path.is_file():
             dataset = PairDataset(source, first, min(first + SHARD, pairs))
             shard = _compute(model, dataset, config.schedule.bf16, workers)
-            save_file(shard._asdict(), str(path.with_suffix(".tmp")))
-            path.with_suffix(".tmp").replace(path)
+            save_file(shard._asdict(), str(path.with_suffix('.tmp')))
+            path.with_suffix('.tmp').replace(path)
         shards.append(Features(**load_file(str(path))))
     return Features(*(torch.cat(parts) for parts in zip(*shards)))
 
@@ -89,13 +89,13 @@ def _claim(folder: Path, model: SiamLA, pack: Pack, config: TrainConfig, init: s
         "weights": _digest(t.numpy().tobytes() for t in _feature_weights(model)),
         "objects": _digest(repr((r.path.name, r.box_xywh)).encode() for r in objects),
     }  # fmt: skip
-    path = folder / "pairs.json"
+    path = folder / 'pairs.json'
     if not path.is_file():
-        path.write_text(json.dumps({"data": asdict(config.data), **others}))
+        path.write_text(json.dumps({'data': asdict(config.data), **others}))
         return
     saved = json.loads(path.read_text())
-    if from_dict(DataConfig, saved.pop("data")) != config.data or saved != others:
-        raise ValueError(f"{folder}: holds pairs of another configuration; delete it first")
+    if from_dict(DataConfig, saved.pop('data')) != config.data or saved != others:
+        raise ValueError(f'{folder}: holds pairs of another configuration; delete it first')
 
 
 def _feature_weights(model: SiamLA) -> list[Tensor]:
@@ -121,7 +121,7 @@ def _compute(model: SiamLA, dataset: PairDataset, bf16: bool, workers: int) -> F
         parts.append((z.half().cpu().contiguous(), x.half().cpu().contiguous(), box))
     features = Features(*(torch.cat(column) for column in zip(*parts)))
     if not all(torch.isfinite(t).all() for t in (features.template, features.search)):
-        raise ValueError("features exceed the range of float16")
+        raise ValueError('features exceed the range of float16')
     return features
 
 
@@ -143,14 +143,14 @@ class HeadTrainer(Trainer):
         pack: Pack,
         folder: Path,
         features: Features,
-        device: str = "cpu",
+        device: str = 'cpu',
         **others: Any,
     ) -> None:
         super().__init__(config, model, pack, folder, device, **others)
         if self.learns_features:
             raise ValueError(
-                "cached features need a backbone and a neck that stay as they are: lr_backbone 0, "
-                "and an init that has the neck"
+                'cached features need a backbone and a neck that stay as they are: lr_backbone 0, '
+                'and an init that has the neck'
             )
         self.features = features
 
@@ -172,7 +172,7 @@ def pairs_of_step(step: int, batch: int, count: int, seed: int) -> Tensor:
     """
     per_pass = count // batch
     if per_pass == 0:
-        raise ValueError(f"cached pairs = {count}: fewer than a batch of {batch}")
+        raise ValueError(f'cached pairs = {count}: fewer than a batch of {batch}')
     order = np.random.default_rng((seed, step // per_pass)).permutation(count)
     first = step % per_pass * batch
     return torch.from_numpy(order[first : first + batch])

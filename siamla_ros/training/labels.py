@@ -21,7 +21,7 @@ class Assignment(NamedTuple):
     :param positive: in the inner ellipse (axes w/4, h/4), or the nearest cell where none is
     :param inside: in the outer ellipse (axes w/2, h/2): positives and ignored cells; where quality
         is learnt
-    :param prior: s = exp(-d2^2 / (2 sigma^2)), 1 at the centre of the box
+    :param prior: s = exp(-d2^2 / (2 sigma^2)), 1 at the center of the box
     """
 
     positive: Tensor
@@ -30,7 +30,7 @@ class Assignment(NamedTuple):
 
 
 def cell_centers(height: int, width: int, grid: CellGrid, like: Tensor) -> tuple[Tensor, Tensor]:
-    """Centres of the cells in crop pixels: x (1, 1, width) and y (1, height, 1)."""
+    """Centers of the cells in crop pixels: x (1, 1, width) and y (1, height, 1)."""
     x, y = (
         torch.arange(n, device=like.device) * float(grid.stride) + grid.offset
         for n in (width, height)

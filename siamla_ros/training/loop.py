@@ -15,14 +15,14 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
 
+from siamla_ros.datasets.training_pack import Pack, Record
 from siamla_ros.model import SiamLA
 from siamla_ros.model.siamla import Response
 from siamla_ros.training import losses
+from siamla_ros.training.checkpointing import validation_report
 from siamla_ros.training.config import TrainConfig
-from siamla_ros.training.finish import validation_report
-from siamla_ros.training.optimise import Optimiser
+from siamla_ros.training.optimize import Optimizer
 from siamla_ros.training.pairs import PairSource
-from siamla_ros.training.records import Pack, Record
 
 REPORT_EVERY = 50
 Batch = tuple[Tensor, Tensor, Tensor]
@@ -67,38 +67,38 @@ class Trainer:
         self.ema = copy.deepcopy(self.model).eval()
         self.source = PairSource(pack, config.model, config.data, config.seed, rivals)
         self.steps = config.schedule.pairs // config.schedule.batch
-        self.optimiser = Optimiser(self.model, self.ema, config)
+        self.optimizer = Optimizer(self.model, self.ema, config)
         self.model.train()  # once more: a backbone may keep what is frozen now in evaluation mode
         self.learns_features = any(
             p.requires_grad for m in (model.backbone, model.neck) for p in m.parameters()
         )
         self.step = 0
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / "config.json").write_text(json.dumps(config.to_dict(), indent=1))
+        (folder / 'config.json').write_text(json.dumps(config.to_dict(), indent=1))
 
     def resume(self) -> bool:
         """Continue from the folder's checkpoint; False when there is none."""
-        path = self.folder / "checkpoint.pt"
+        path = self.folder / 'checkpoint.pt'
         if not path.is_file():
             return False
         saved = torch.load(path, map_location=self.device, weights_only=True)
-        self.model.load_state_dict(saved["model"])
-        self.ema.load_state_dict(saved["ema"])
-        self.optimiser.adamw.load_state_dict(saved["optimizer"])
-        self.step = saved["step"]
+        self.model.load_state_dict(saved['model'])
+        self.ema.load_state_dict(saved['ema'])
+        self.optimizer.adamw.load_state_dict(saved['optimizer'])
+        self.step = saved['step']
         return True
 
     def save(self) -> None:
         """Write the checkpoint, whole or not at all."""
-        path = self.folder / "checkpoint.pt"
+        path = self.folder / 'checkpoint.pt'
         state = {
-            "model": self.model.state_dict(),
-            "ema": self.ema.state_dict(),
-            "optimizer": self.optimiser.adamw.state_dict(),
-            "step": self.step,
+            'model': self.model.state_dict(),
+            'ema': self.ema.state_dict(),
+            'optimizer': self.optimizer.adamw.state_dict(),
+            'step': self.step,
         }
-        torch.save(state, path.with_suffix(".tmp"))
-        path.with_suffix(".tmp").replace(path)
+        torch.save(state, path.with_suffix('.tmp'))
+        path.with_suffix('.tmp').replace(path)
 
     def run(self, workers: int, max_minutes: float = math.inf) -> bool:
         """Train to the end of the schedule or for ``max_minutes``.
@@ -107,7 +107,7 @@ class Trainer:
         """
         deadline, schedule = time.monotonic() + 60 * max_minutes, self.config.schedule
         report: list[losses.Losses] = []
-        bar = tqdm(total=self.steps, initial=self.step, unit="step", dynamic_ncols=True)
+        bar = tqdm(total=self.steps, initial=self.step, unit='step', dynamic_ncols=True)
         for batch in self._batches(workers):
             report.append(self._train_step(batch))
             self.step += 1
@@ -128,7 +128,7 @@ class Trainer:
     def _batches(self, workers: int) -> Iterator[Batch]:
         batch = self.config.schedule.batch
         dataset = PairDataset(self.source, self.step * batch, self.steps * batch)
-        yield from in_batches(dataset, batch, workers, pinned=self.device.type == "cuda")
+        yield from in_batches(dataset, batch, workers, pinned=self.device.type == 'cuda')
 
     def _train_step(self, batch: Batch) -> losses.Losses:
         config, progress = self.config, self.step / max(self.steps, 1)
@@ -139,12 +139,12 @@ class Trainer:
         with torch.autocast(self.device.type, torch.bfloat16, enabled=config.schedule.bf16):
             response = self._respond(template, search)
         ramp = 1.0 if config.loss.ramp <= 0 else min(progress / config.loss.ramp, 1.0)
-        centerness = config.model.quality == "centerness"
+        centerness = config.model.quality == 'centerness'
         loss = losses.compute(response, box, config.loss, self.model.grid, ramp, centerness)
         if not torch.isfinite(loss.total):
             value = loss.total.item()
-            raise FloatingPointError(f"step {self.step}: loss = {value}; lower the learning rate")
-        self.optimiser.step(loss.total, self.step, self.steps)
+            raise FloatingPointError(f'step {self.step}: loss = {value}; lower the learning rate')
+        self.optimizer.step(loss.total, self.step, self.steps)
         return losses.Losses(*(v.detach() for v in loss))
 
     def _respond(self, template: Tensor, search: Tensor) -> Response:
@@ -162,8 +162,8 @@ class Trainer:
         self._log(means)
 
     def _log(self, values: dict[str, float]) -> None:
-        with (self.folder / "log.jsonl").open("a") as log:
-            log.write(json.dumps({"step": self.step, **values}) + "\n")
+        with (self.folder / 'log.jsonl').open('a') as log:
+            log.write(json.dumps({'step': self.step, **values}) + '\n')
 
 
 def in_batches(

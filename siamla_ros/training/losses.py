@@ -57,13 +57,13 @@ def modulate(p: Tensor, y: Tensor, positive: Tensor, kind: str) -> Tensor:
     p^2.
     """
     p = p.detach()
-    if kind == "quality_focal":
+    if kind == 'quality_focal':
         return torch.where(positive, (y - p).abs() ** 2, p**2)
-    if kind == "varifocal":
+    if kind == 'varifocal':
         return torch.where(positive, y, 0.75 * p**2)
-    if kind != "none":
+    if kind != 'none':
         raise ValueError(
-            f"loss.modulator = {kind!r}: must be one of none, quality_focal, varifocal"
+            f'loss.modulator = {kind!r}: must be one of none, quality_focal, varifocal'
         )
     return torch.ones_like(p)
 
@@ -80,7 +80,7 @@ def classification_loss(
     """``1/2 mean_pos m+ BCE(p, y) + 1/2 mean_neg m- BCE(p, 0)``; ignored cells (between the
     ellipses) count not.
     """
-    bce = F.binary_cross_entropy_with_logits(logits, y, reduction="none")
+    bce = F.binary_cross_entropy_with_logits(logits, y, reduction='none')
     bce = bce * modulate(torch.sigmoid(logits), y, assignment.positive, modulator)
     return 0.5 * masked_mean(bce, assignment.positive) + 0.5 * masked_mean(bce, ~assignment.inside)
 
@@ -98,14 +98,14 @@ def quality_loss(
     ``hard``.
     """
     bce = F.binary_cross_entropy_with_logits(
-        logits, torch.where(assignment.inside, target, 0.0), reduction="none"
+        logits, torch.where(assignment.inside, target, 0.0), reduction='none'
     )
     loss = masked_mean(bce, assignment.inside)
     return loss if hard is None else loss + 0.5 * masked_mean(bce, hard)
 
 
 def centerness(ltrb_truth: Tensor) -> Tensor:
-    """Centre-ness of FCOS, (B, H, W), from distances (B, 4, H, W) to the true sides; 0 outside of
+    """Center-ness of FCOS, (B, H, W), from distances (B, 4, H, W) to the true sides; 0 outside of
     the box.
     """
     left, top, right, bottom = ltrb_truth.clamp(min=0).unbind(1)

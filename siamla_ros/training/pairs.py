@@ -10,15 +10,15 @@ from enum import IntEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from siamla_ros import boxes
-from siamla_ros.crops import Window, border_color, context_window, crop
+from siamla_ros.datasets.training_pack import Pack, Record, read_image
+from siamla_ros.geometry import boxes
+from siamla_ros.geometry.crops import Window, border_color, context_window, crop
 from siamla_ros.model import ModelConfig
 from siamla_ros.training import composite
 from siamla_ros.training.augment import Image, Light, cover, deform, degrade, paste, soft_shape
+from siamla_ros.training.box_jitter import BoxStyle
 from siamla_ros.training.config import DataConfig
-from siamla_ros.training.records import Pack, Record, read_image
-from siamla_ros.training.rivals import Rivals
-from siamla_ros.training.style import BoxStyle
+from siamla_ros.training.hard_negatives import Rivals
 from siamla_ros.training.synthetic import SyntheticPairs
 
 
@@ -133,7 +133,7 @@ class PairSource:
     def _filled_crop(
         self, image: Image, window: Window, size: int, rng: np.random.Generator
     ) -> Image:
-        """The search crop; beyond the picture its mean colour, or for some a photograph, so that a
+        """The search crop; beyond the picture its mean color, or for some a photograph, so that a
         border is no cue.
         """
         search = crop(image, window, size, border_color(image))
@@ -168,7 +168,7 @@ class PairSource:
 
     def _reference(self, box_xywh: tuple, rng: np.random.Generator) -> tuple:
         """Where the target is believed to have been: near, or for some anywhere that keeps its
-        centre in sight.
+        center in sight.
         """
         scale, aspect = self.data.scale_error, self.data.aspect_error
         if rng.random() < self.data.far:

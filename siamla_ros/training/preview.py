@@ -15,12 +15,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from siamla_ros.datasets.training_pack import load_pack
 from siamla_ros.training.augment import Image
 from siamla_ros.training.config import TrainConfig, load_config
-from siamla_ros.training.initialise import build_initial
-from siamla_ros.training.lookalikes import lookalikes
+from siamla_ros.training.initialize import build_initial
 from siamla_ros.training.pairs import Kind, Pair, PairSource
-from siamla_ros.training.records import load_pack
+from siamla_ros.training.similar_objects import lookalikes
 
 COLUMNS = 5
 FOOTER_BGR = {Kind.POSITIVE: (0, 200, 0), Kind.OTHER: (0, 0, 255), Kind.ERASED: (255, 0, 255)}
@@ -43,14 +43,14 @@ def tile(pair: Pair) -> Image:
 def main(arguments: list[str] | None = None) -> int:
     """Command line, see the module's docstring."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--output", type=Path, required=True)
-    parser.add_argument("--config", type=Path)
-    parser.add_argument("--init", default="default", help="what the run will start from")
-    parser.add_argument("--pairs", type=int, default=40)
+    parser.add_argument('--data', type=Path, required=True)
+    parser.add_argument('--output', type=Path, required=True)
+    parser.add_argument('--config', type=Path)
+    parser.add_argument('--init', default='default', help='what the run will start from')
+    parser.add_argument('--pairs', type=int, default=40)
     args = parser.parse_args(arguments)
     config = load_config(args.config) if args.config else TrainConfig()
-    pack = load_pack(args.data, "train", config.data.sampling)
+    pack = load_pack(args.data, 'train', config.data.sampling)
     rivals = None
     if config.data.lookalike > 0:
         rivals = lookalikes(build_initial(config, args.init), pack)
@@ -58,9 +58,9 @@ def main(arguments: list[str] | None = None) -> int:
     tiles = [tile(source.pair(i)) for i in range(args.pairs // COLUMNS * COLUMNS)]
     rows = [np.hstack(tiles[i : i + COLUMNS]) for i in range(0, len(tiles), COLUMNS)]
     if not cv2.imwrite(str(args.output), np.vstack(rows)):
-        raise OSError(f"{args.output}: cannot be written")
+        raise OSError(f'{args.output}: cannot be written')
     return 0
 
 
-if __name__ == "__main__":
+if __name__ == '__main__':
     sys.exit(main())

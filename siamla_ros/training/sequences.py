@@ -15,11 +15,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from siamla_ros.datasets.training_pack import Pack, Record, read_image
 from siamla_ros.training import composite
 from siamla_ros.training.augment import Image, Light, cover, degrade
-from siamla_ros.training.records import Pack, Record, read_image
 
-ABSENCES = ("none", "covered", "removed", "cut")
+ABSENCES = ('none', 'covered', 'removed', 'cut')
 SIZE = (480, 360)
 
 
@@ -39,7 +39,7 @@ class _Mover:
     """A cut-out with smooth random motion, size, aspect and attitude."""
 
     cutout: tuple[Image, NDArray[np.float32]]
-    path: NDArray[np.float64]  # (N, 5): centre x, y, width, height, angle in degrees
+    path: NDArray[np.float64]  # (N, 5): center x, y, width, height, angle in degrees
 
 
 def scenes(
@@ -49,7 +49,7 @@ def scenes(
     for index in range(count):
         rng = np.random.default_rng((seed, index))
         absence = ABSENCES[index % len(ABSENCES)]
-        yield f"{absence}_{index:03d}", _scene(pack, rng, absence, frames)
+        yield f'{absence}_{index:03d}', _scene(pack, rng, absence, frames)
 
 
 def _scene(pack: Pack, rng: np.random.Generator, absence: str, count: int) -> Iterator[Frame]:
@@ -62,17 +62,17 @@ def _scene(pack: Pack, rng: np.random.Generator, absence: str, count: int) -> It
     pan = _smooth(rng, count, 2, 40.0)
     start = int(rng.integers(count // 3, count // 2))
     gone = (
-        range(start, start + int(rng.integers(10, count // 3))) if absence != "none" else range(0)
+        range(start, start + int(rng.integers(10, count // 3))) if absence != 'none' else range(0)
     )
     light, patch = Light.draw(rng, 0.6), rng.integers(0, 2**31)
     for t in range(count):
-        scenery = other if absence == "cut" and t in gone else stage
+        scenery = other if absence == 'cut' and t in gone else stage
         image = _view(scenery, pan[t])
         yield _draw(
             image,
             movers,
             t,
-            absence if t in gone else "none",
+            absence if t in gone else 'none',
             scenery is other,
             light,
             int(patch),
@@ -93,18 +93,18 @@ def _draw(
     for mover in movers[1:]:
         if not is_cut:
             composite.place(image, mover.cutout, *mover.path[t])
-    canvas = image if absence in ("none", "covered") else image.copy()
+    canvas = image if absence in ('none', 'covered') else image.copy()
     x0, y0, x1, y1 = composite.place(canvas, movers[0].cutout, *movers[0].path[t])
-    if absence == "covered":  # the same generator every frame: the occluder does not flicker
+    if absence == 'covered':  # the same generator every frame: the occluder does not flicker
         cover(image, (x0, y0, x1, y1), image[::-1, ::-1].copy(), np.random.default_rng(patch))
     image = degrade(light.apply(image), rng, 0.15)
-    return Frame(image, (x0, y0, x1 - x0, y1 - y0), absence == "none")
+    return Frame(image, (x0, y0, x1 - x0, y1 - y0), absence == 'none')
 
 
 def _mover(record: Record, rng: np.random.Generator, count: int) -> _Mover:
     cutout = composite.load_cutout(record)
     if cutout is None:
-        raise ValueError(f"{record.mask_path}: the mask is empty")
+        raise ValueError(f'{record.mask_path}: the mask is empty')
     h, w = cutout[1].shape
     scale = rng.uniform(30, 110) / (h * w) ** 0.5
     center = rng.uniform((0.2 * SIZE[0], 0.2 * SIZE[1]), (0.8 * SIZE[0], 0.8 * SIZE[1]))

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from siamla_ros.crops import border_color, context_window, crop
+from siamla_ros.datasets.training_pack import Pack, Record, read_image
+from siamla_ros.geometry.crops import border_color, context_window, crop
 from siamla_ros.model import ModelConfig
 from siamla_ros.training import composite
 from siamla_ros.training.augment import Image
+from siamla_ros.training.box_jitter import BoxStyle
 from siamla_ros.training.config import DataConfig
-from siamla_ros.training.records import Pack, Record, read_image
-from siamla_ros.training.rivals import Rivals
-from siamla_ros.training.style import BoxStyle
+from siamla_ros.training.hard_negatives import Rivals
 
 
 class SyntheticPairs:

@@ -17,12 +17,12 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from siamla_ros import boxes
+from siamla_ros.datasets.training_pack import Record, load_pack, read_image
 from siamla_ros.evaluation.cells import spearman
 from siamla_ros.evaluation.confidence import auroc
-from siamla_ros.tracker import Tracker
+from siamla_ros.geometry import boxes
+from siamla_ros.tracker.tracker import Tracker
 from siamla_ros.training.augment import Image, cover
-from siamla_ros.training.records import Record, load_pack, read_image
 
 MIN_TRACK = 9
 SHIFT, SCALE, ASPECT = 0.30, 0.15, 0.08
@@ -54,19 +54,19 @@ class Report:
     def summary(self) -> dict[str, float]:
         """The figures, rounded for a log."""
         return {
-            "auc": round(self.auc, 4),
-            "sr50": round(float((self.iou > 0.5).mean()), 4),
-            "sr75": round(float((self.iou > 0.75).mean()), 4),
-            "spearman": round(self.spearman, 4),
-            "auroc_erased": round(self.auroc, 4),
-            "median_confidence": round(float(np.median(self.confidence)), 3),
-            "median_confidence_erased": round(float(np.median(self.confidence_erased)), 3),
+            'auc': round(self.auc, 4),
+            'sr50': round(float((self.iou > 0.5).mean()), 4),
+            'sr75': round(float((self.iou > 0.75).mean()), 4),
+            'spearman': round(self.spearman, 4),
+            'auroc_erased': round(self.auroc, 4),
+            'median_confidence': round(float(np.median(self.confidence)), 3),
+            'median_confidence_erased': round(float(np.median(self.confidence_erased)), 3),
         }
 
 
 def validation_tracks(folder: Path) -> list[list[Record]]:
     """Held-out objects that were seen in many frames of real video."""
-    return [t for t in load_pack(folder, "val", {}).tracks if len(t) >= MIN_TRACK]
+    return [t for t in load_pack(folder, 'val', {}).tracks if len(t) >= MIN_TRACK]
 
 
 def validate(

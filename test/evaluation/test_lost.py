@@ -4,13 +4,13 @@ import math
 
 import numpy as np
 import pytest
-from evaluation_doubles import ColourTracker, square_scene
+from support.evaluation_doubles import ColorTracker, square_scene
 
+from siamla_ros.datasets.sequence import Sequence
 from siamla_ros.evaluation.followers import Trace, by_threshold, supervised
-from siamla_ros.evaluation.lost_metrics import favour, figures, judge
+from siamla_ros.evaluation.lost_metrics import favor, figures, judge
 from siamla_ros.evaluation.runner import Run
 from siamla_ros.evaluation.scenarios import Episode, episodes
-from siamla_ros.evaluation.sequence import Sequence
 from siamla_ros.evaluation.splice import FrameList
 
 GONE, BACK, TOTAL = 10, 50, 70
@@ -19,19 +19,19 @@ ON, OFF = (0.0, 0.0, 10.0, 10.0), (50.0, 50.0, 10.0, 10.0)
 
 def make_episode(gone=GONE, back=BACK):
     absent = (np.arange(TOTAL) >= gone) & (np.arange(TOTAL) < back)
-    sequence = Sequence("s", FrameList([]), np.tile(ON, (TOTAL, 1)), absent)
-    return Episode("leave_same", sequence, gone, back, np.full((TOTAL, 4), np.nan))
+    sequence = Sequence('s', FrameList([]), np.tile(ON, (TOTAL, 1)), absent)
+    return Episode('leave_same', sequence, gone, back, np.full((TOTAL, 4), np.nan))
 
 
 def make_trace(lost=(), unbelieved=(), off=()):
     """lost, unbelieved, off: (start, stop) spans."""
     flags = {}
-    for name, spans in (("lost", lost), ("unbelieved", unbelieved), ("off", off)):
+    for name, spans in (('lost', lost), ('unbelieved', unbelieved), ('off', off)):
         flags[name] = np.zeros(TOTAL, bool)
         for start, stop in spans:
             flags[name][start:stop] = True
-    boxes = np.where(flags["off"][:, None], OFF, ON)
-    return Trace(boxes, ~flags["lost"] & ~flags["unbelieved"], flags["lost"])
+    boxes = np.where(flags['off'][:, None], OFF, ON)
+    return Trace(boxes, ~flags['lost'] & ~flags['unbelieved'], flags['lost'])
 
 
 def test_a_good_follower():
@@ -73,7 +73,7 @@ def test_a_short_absence_need_not_be_noticed():
 def test_a_likeness_that_takes_over():
     episode = make_episode(TOTAL, TOTAL)
     rival = np.tile(OFF, (TOTAL, 1)).astype(float)
-    crossing = Episode("crossing", episode.sequence, TOTAL, TOTAL, rival)
+    crossing = Episode('crossing', episode.sequence, TOTAL, TOTAL, rival)
     assert judge(crossing, make_trace(off=[(40, TOTAL)])).switched
     assert not judge(crossing, make_trace(off=[(40, 50)])).switched
 
@@ -90,38 +90,38 @@ def test_figures_over_episodes():
     assert result.false_lost_per_1000 == 0.0
     assert result.wrong_found == 0.0
     assert math.isnan(result.switched)
-    assert favour(result) > favour(figures([blind], crossings=0))
+    assert favor(result) > favor(figures([blind], crossings=0))
 
 
 def test_threshold_follower_waits_and_finds_at_once():
     confidence = np.array([np.nan, 0.9, 0.1, 0.1, 0.1, 0.9, 0.1])
     boxes = np.tile(ON, (7, 1)).astype(float)
-    run = Run("t", "s", boxes, confidence, np.zeros(7), boxes, np.zeros(7, bool), {})
+    run = Run('t', 's', boxes, confidence, np.zeros(7), boxes, np.zeros(7, bool), {})
     trace = by_threshold(run, 0.5, frames=2)
     assert trace.lost.tolist() == [False, False, False, True, True, False, False]
     assert trace.believed.tolist() == [True, True, False, False, False, True, False]
 
 
 @pytest.mark.parametrize(
-    ("scenario", "mode", "found"),
+    ('scenario', 'mode', 'found'),
     [
-        ("leave_same", "off", False),
-        ("leave_same", "local", True),
-        ("leave_elsewhere", "global", True),
-        ("occlusion_60", "local", True),
-        ("occlusion_5", "off", True),
+        ('leave_same', 'off', False),
+        ('leave_same', 'local', True),
+        ('leave_elsewhere', 'global', True),
+        ('occlusion_60', 'local', True),
+        ('occlusion_5', 'off', True),
     ],
 )
-def test_supervised_follower_on_a_tracker_that_sees_colour(scenario, mode, found):
+def test_supervised_follower_on_a_tracker_that_sees_color(scenario, mode, found):
     scene = square_scene()
-    donor = square_scene("donor", seed=5)
+    donor = square_scene('donor', seed=5)
     for image in donor.images:
         image[:] = image // 3
     episode = next(episodes(scene, donor, 0, (scenario,)))
-    trace = supervised(ColourTracker(), mode).follow(episode.sequence)
+    trace = supervised(ColorTracker(), mode).follow(episode.sequence)
     story = judge(episode, trace)
     assert story.false_lost == 0
     assert story.found_wrong == 0
     assert math.isfinite(story.found_after) == found
-    if scenario != "occlusion_5":
+    if scenario != 'occlusion_5':
         assert story.lost_after <= 15

@@ -5,7 +5,7 @@ import pytest
 
 from siamla_ros.evaluation.metrics import (
     Scores,
-    centre_error,
+    center_error,
     curves,
     judged_frames,
     mean_scores,
@@ -18,7 +18,7 @@ TRUTH = np.array([[0, 0, 10, 10], [0, 0, 10, 10], [0, 0, 10, 10], NAN, [0, 0, 0,
 
 
 @pytest.mark.parametrize(
-    ("a", "b", "expected"),
+    ('a', 'b', 'expected'),
     [
         ([0, 0, 10, 10], [0, 0, 10, 10], 1.0),
         ([0, 0, 10, 10], [5, 0, 10, 10], 1 / 3),
@@ -56,12 +56,12 @@ def test_precision_counts_the_limit_itself():
     assert scores.success_auc == 0.0
 
 
-def test_normalised_precision_is_in_units_of_the_true_box():
+def test_normalized_precision_is_in_units_of_the_true_box():
     truth = np.array([[0, 0, 10, 40]] * 2, float)
     predicted = truth + [2, 4, 0, 0]  # 0.2 and 0.1 of the sides
-    assert centre_error(predicted, truth, normalised=True)[1] == pytest.approx(np.hypot(0.2, 0.1))
+    assert center_error(predicted, truth, normalized=True)[1] == pytest.approx(np.hypot(0.2, 0.1))
     # hypot(0.2, 0.1) = 0.2236: reached from threshold 0.23 to 0.50, 28 of 51
-    assert sequence_scores(predicted, truth).normalised_precision == pytest.approx(28 / 51)
+    assert sequence_scores(predicted, truth).normalized_precision == pytest.approx(28 / 51)
 
 
 def test_a_missing_prediction_is_a_miss():
@@ -73,10 +73,10 @@ def test_a_missing_prediction_is_a_miss():
 
 
 @pytest.mark.parametrize(
-    ("predicted", "truth", "message"),
+    ('predicted', 'truth', 'message'),
     [
-        (TRUTH[:3], TRUTH, r"shape \(3, 4\)"),
-        (TRUTH[:1], TRUTH[:1], "nothing to judge"),
+        (TRUTH[:3], TRUTH, r'shape \(3, 4\)'),
+        (TRUTH[:1], TRUTH[:1], 'nothing to judge'),
     ],
 )
 def test_refuses(predicted, truth, message):
@@ -90,5 +90,5 @@ def test_mean_over_sequences_and_over_frames():
     assert mean_scores([one, none]).ao == 0.5
     assert mean_scores([one, none], pooled=True).ao == 0.75
     assert mean_scores([one, none]).frames == 4
-    with pytest.raises(ValueError, match="no sequence"):
+    with pytest.raises(ValueError, match='no sequence'):
         mean_scores([])

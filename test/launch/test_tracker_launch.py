@@ -27,7 +27,9 @@ def generate_test_description():
     tracker = IncludeLaunchDescription(
         PythonLaunchDescriptionSource(str(FILE)),
         launch_arguments={
-            'namespace': 'launched', 'device': 'cpu', 'image': 'camera/image'
+            'namespace': 'launched',
+            'device': 'cpu',
+            'image': 'camera/image',
         }.items(),
     )
     return LaunchDescription([tracker, launch_testing.actions.ReadyToTest()])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-torch = pytest.importorskip("torch")
+torch = pytest.importorskip('torch')
 
 from siamla_ros.model import correlation  # noqa: E402
 
@@ -38,7 +38,7 @@ def naive_depthwise(search: torch.Tensor, template: torch.Tensor) -> torch.Tenso
     return out / (h * w)
 
 
-@pytest.mark.parametrize("correlate", ["depthwise_correlation", "_shifted_sum"])
+@pytest.mark.parametrize('correlate', ['depthwise_correlation', '_shifted_sum'])
 def test_depthwise(features, correlate):
     """As a grouped convolution, and as what exported graphs do."""
     search, template = features
@@ -51,15 +51,15 @@ def test_depthwise_answers_where_the_template_is():
     search = torch.randn(1, 32, 9, 9)
     template = search[..., 2:5, 4:7]
     response = correlation.depthwise_correlation(search, template).sum(1)[0]
-    assert divmod(int(response.argmax()), 9) == (3, 5)  # the centre of rows 2-4, columns 4-6
+    assert divmod(int(response.argmax()), 9) == (3, 5)  # the center of rows 2-4, columns 4-6
 
 
 def test_depthwise_refuses_a_template_without_a_middle(features):
-    with pytest.raises(ValueError, match="2 x 3 cells"):
+    with pytest.raises(ValueError, match='2 x 3 cells'):
         correlation.depthwise_correlation(features[0], features[1][..., :2, :])
 
 
-@pytest.mark.parametrize("name", ["pixelwise_correlation", "depthwise_correlation"])
+@pytest.mark.parametrize('name', ['pixelwise_correlation', 'depthwise_correlation'])
 def test_members_of_a_batch_do_not_mix(features, name):
     search, template = features
     correlate = getattr(correlation, name)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-torch = pytest.importorskip("torch")
+torch = pytest.importorskip('torch')
 
 from siamla_ros.model.quality import LAFA_POINTS, QualityBranch, lafa_points, sampling_matrix  # noqa: E402
 
@@ -34,7 +34,7 @@ def test_samples_are_the_features_at_the_points():
     """With weights that pass the sample of one point on, the branch reads that point."""
     lafa = branch(True)
     x = torch.rand(1, 4, 6, 6)
-    ltrb = torch.full((1, 4, 6, 6), 16.0)  # corners and edges are the neighbouring cells
+    ltrb = torch.full((1, 4, 6, 6), 16.0)  # corners and edges are the neighboring cells
     for point, (dy, dx) in enumerate((dy, dx) for dy in (-1, 0, 1) for dx in (-1, 0, 1)):
         with torch.no_grad():
             lafa.aggregate.weight.zero_()
@@ -49,7 +49,7 @@ def test_the_matrix_of_exports_samples_as_grid_sample_does():
     torch.manual_seed(1)
     x, ltrb = torch.rand(2, 4, 5, 7), torch.rand(2, 4, 5, 7) * 90  # many points leave the map
     expected = torch.nn.functional.grid_sample(
-        x, lafa_points(ltrb, 16), padding_mode="zeros", align_corners=True
+        x, lafa_points(ltrb, 16), padding_mode='zeros', align_corners=True
     )
     found = torch.bmm(x.flatten(2), sampling_matrix(ltrb, 16))
     assert expected.eq(0).any()

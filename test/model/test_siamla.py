@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-torch = pytest.importorskip("torch")
+torch = pytest.importorskip('torch')
 
 from support.networks import tiny_config, tiny_model  # noqa: E402
 
@@ -18,8 +18,8 @@ def crops(model, batch: int = 2) -> tuple[torch.Tensor, torch.Tensor]:
     return torch.rand(batch, 3, t, t) * 255, torch.rand(batch, 3, s, s) * 255
 
 
-@pytest.mark.parametrize("correlation", ["pixelwise", "depthwise"])
-@pytest.mark.parametrize("quality", ["none", "centerness", "laqp", "laqp_lafa"])
+@pytest.mark.parametrize('correlation', ['pixelwise', 'depthwise'])
+@pytest.mark.parametrize('quality', ['none', 'centerness', 'laqp', 'laqp_lafa'])
 def test_maps_of_every_configuration(correlation, quality):
     model = tiny_model(correlation=correlation, quality=quality)
     template, search = crops(model)
@@ -28,17 +28,17 @@ def test_maps_of_every_configuration(correlation, quality):
     assert response.classification.shape == (2, 1, 6, 6)
     assert response.ltrb.shape == (2, 4, 6, 6)
     assert (response.ltrb > 0).all()
-    assert (response.quality is None) == (quality == "none")
+    assert (response.quality is None) == (quality == 'none')
     if response.quality is not None:
         assert response.quality.shape == (2, 1, 6, 6)
 
 
 @pytest.mark.parametrize(
-    ("name", "template", "search"), [("light", 8, 12), ("lite0", 8, 16), ("paper", 15, 31)]
+    ('name', 'template', 'search'), [('light', 8, 12), ('lite0', 8, 16), ('paper', 15, 31)]
 )
 def test_presets(name, template, search):
     config = preset(name)
-    with torch.device("meta"):
+    with torch.device('meta'):
         model = build_model(config)
         pixels = torch.zeros(1, 3, config.template_size_px, config.template_size_px)
         features = model.features(pixels)
@@ -51,14 +51,14 @@ def test_presets(name, template, search):
         config.template_size_px / config.template_context,
         config.search_size_px / config.search_context,
     ]
-    assert scales[0] / scales[1] == pytest.approx(1.0, abs=0.8 if name != "paper" else 1e-6)
+    assert scales[0] / scales[1] == pytest.approx(1.0, abs=0.8 if name != 'paper' else 1e-6)
 
 
 def test_an_unknown_preset_lists_what_there_is():
     with pytest.raises(ValueError, match="preset = 'huge': must be one of light, lite0, paper"):
-        preset("huge")
-    assert preset("light") == ModelConfig(search_size_px=192, search_context=3.75)
-    assert set(PRESETS) == {"light", "lite0", "paper"}
+        preset('huge')
+    assert preset('light') == ModelConfig(search_size_px=192, search_context=3.75)
+    assert set(PRESETS) == {'light', 'lite0', 'paper'}
 
 
 def test_the_template_is_an_input():
@@ -99,7 +99,7 @@ def test_boxes_are_taught_by_their_own_loss_alone():
 
 
 @pytest.mark.parametrize(
-    ("p", "q", "a", "c"),
+    ('p', 'q', 'a', 'c'),
     [(0.81, 0.49, 0.5, 0.63), (0.81, 0.49, 0.0, 0.81), (0.81, 0.49, 1.0, 0.49), (0.0, 0.9, 0.5, 0)],
 )
 def test_fusion(p, q, a, c):
@@ -112,17 +112,17 @@ def test_without_a_third_branch_the_confidence_is_p():
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "words"),
+    ('name', 'value', 'words'),
     [
-        ("backbone", "vgg", "must be one of fbnet"),
-        ("correlation", "circular", "pixelwise, depthwise"),
-        ("quality", "best", "must be one of none"),
-        ("channels", 4, "must lie in"),
-        ("fusion_exponent", 1.5, "must lie in"),
-        ("search_size_px", 32, "must lie in"),
-        ("template_context", float("nan"), "must lie in"),
-        ("template_cells", 2, "odd and at most"),
-        ("template_cells", 5, "at most 3"),
+        ('backbone', 'vgg', 'must be one of fbnet'),
+        ('correlation', 'circular', 'pixelwise, depthwise'),
+        ('quality', 'best', 'must be one of none'),
+        ('channels', 4, 'must lie in'),
+        ('fusion_exponent', 1.5, 'must lie in'),
+        ('search_size_px', 32, 'must lie in'),
+        ('template_context', float('nan'), 'must lie in'),
+        ('template_cells', 2, 'odd and at most'),
+        ('template_cells', 5, 'at most 3'),
     ],
 )
 def test_bad_values_are_named(name, value, words):
@@ -131,14 +131,14 @@ def test_bad_values_are_named(name, value, words):
     assert words in str(refused.value)
 
 
-def test_depthwise_correlation_needs_its_template_centred():
-    with pytest.raises(ValueError, match="template_size_px = 144.* 8 px off"):
-        ModelConfig(correlation="depthwise", template_size_px=144)
-    ModelConfig(correlation="pixelwise", template_size_px=144)
+def test_depthwise_correlation_needs_its_template_centerd():
+    with pytest.raises(ValueError, match='template_size_px = 144.* 8 px off'):
+        ModelConfig(correlation='depthwise', template_size_px=144)
+    ModelConfig(correlation='pixelwise', template_size_px=144)
 
 
 def test_configurations_survive_as_plain_values():
-    config = tiny_config(backbone="resnet50", correlation="depthwise", template_size_px=127)
+    config = tiny_config(backbone='resnet50', correlation='depthwise', template_size_px=127)
     assert ModelConfig.from_dict(config.to_dict()) == config
-    with pytest.raises(ValueError, match="chanels"):
-        ModelConfig.from_dict({"chanels": 64})
+    with pytest.raises(ValueError, match='chanels'):
+        ModelConfig.from_dict({'chanels': 64})

@@ -1,12 +1,10 @@
-"""A ROS domain of its own for each session; helpers beside the tests are importable by name."""
+"""A ROS domain of its own for each session."""
 
 import os
-import sys
 from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))
 # Domains up to 101 stay clear of the ports that Linux gives to others.
 os.environ['ROS_DOMAIN_ID'] = str(1 + os.getpid() % 100)
 PROFILE = Path(__file__).resolve().parents[2] / 'config/fastdds_profile.xml'
@@ -15,7 +13,7 @@ os.environ.setdefault('FASTDDS_DEFAULT_PROFILES_FILE', str(PROFILE))
 
 @pytest.fixture(scope='module')
 def ros():
-    """rclpy, initialised for the module; skips where there is no ROS or no built messages."""
+    """rclpy, initialized for the module; skips where there is no ROS or no built messages."""
     rclpy = pytest.importorskip('rclpy', reason='needs ROS 2')
     pytest.importorskip('siamla_ros.msg', reason='needs the built messages: make setup')
     rclpy.init()
@@ -26,11 +24,11 @@ def ros():
 @pytest.fixture(scope='module')
 def graphs(ros):
     """Makes graphs with a tracker node, and takes them down at the end of the module."""
-    from graph import Graph
+    from support.graph import Graph
 
     made = []
 
-    def make(kind='colour', **parameters):
+    def make(kind='color', **parameters):
         made.append(Graph(kind, parameters))
         return made[-1]
 
@@ -41,8 +39,8 @@ def graphs(ros):
 
 @pytest.fixture(scope='module')
 def shared_graph(graphs):
-    """One graph with the colour tracker for all tests of a module."""
-    return graphs('colour')
+    """One graph with the color tracker for all tests of a module."""
+    return graphs('color')
 
 
 @pytest.fixture

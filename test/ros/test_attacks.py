@@ -8,18 +8,18 @@ import pytest
 pytest.importorskip('rclpy', reason='needs ROS 2')
 pytest.importorskip('siamla_ros.msg', reason='needs the built messages: make setup')
 
-from doubles import ColourTracker
-from graph import Graph, wait_until
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.parameter import Parameter
-from scenes import SIDE, picture
 from std_msgs.msg import Header
+from support.graph import Graph, wait_until
+from support.ros_doubles import ColorTracker
+from support.scenes import SIDE, picture
 from vision_msgs.msg import Detection2D, Detection2DArray
 
 from siamla_ros.msg import ReinitRequest, TrackStatus
+from siamla_ros.online.init_requests import InitRequest
 from siamla_ros.ros import qos
-from siamla_ros.ros.answer_node import AnswerNode
-from siamla_ros.ros.inits import InitRequest
+from siamla_ros.ros.detector_bridge import AnswerNode
 from siamla_ros.ros.messages import box_message, detection_message, time_message
 from siamla_ros.ros.outputs import image_message
 from siamla_ros.ros.running import spin_once
@@ -28,9 +28,17 @@ from siamla_ros.srv import InitTarget
 
 NAN, INF = float('nan'), float('inf')
 GARBAGE = [
-    (NAN, 0, 9, 9), (0, 0, INF, 9), (-INF, 0, 9, 9), (0, 0, 0, 0), (0, 0, -5, 9),
-    (0, 0, 1e300, 1e300), (1e308, 1e308, 1e308, 1e308), (0, 0, 1e-300, 1e-300),
-    (-1e18, -1e18, 1, 1), (1e18, 1e18, 30, 30), (0, 0, 1e-200, 1e200),
+    (NAN, 0, 9, 9),
+    (0, 0, INF, 9),
+    (-INF, 0, 9, 9),
+    (0, 0, 0, 0),
+    (0, 0, -5, 9),
+    (0, 0, 1e300, 1e300),
+    (1e308, 1e308, 1e308, 1e308),
+    (0, 0, 1e-300, 1e-300),
+    (-1e18, -1e18, 1, 1),
+    (1e18, 1e18, 30, 30),
+    (0, 0, 1e-200, 1e200),
 ]
 
 
@@ -62,14 +70,19 @@ def test_a_flood_of_init_boxes_without_images_stays_bounded(graph):
     """One a second for an hour, from a detector that runs while the camera does not."""
     answers = []
     for index in range(3600):
-        graph.tracker.submit(InitRequest(
-            f'id{index % 7}', '', (100.0, 100.0, SIDE, SIDE), 0, answers.append, patient=True))
+        graph.tracker.submit(
+            InitRequest(
+                f'id{index % 7}', '', (100.0, 100.0, SIDE, SIDE), 0, answers.append, patient=True
+            )
+        )
     wait_until(lambda: len(answers) >= 3600 - MAX_PENDING, 'not refused')
     assert not any(answer.accepted for answer in answers)
     assert str(MAX_PENDING) in answers[0].message
     wait_until(lambda: graph.see(100)[0].detections, 'not followed')
-    assert len(answers) == 3600 and graph.init(
-        (100, 100, SIDE, SIDE), 'id3', stamp_ns=graph.stamp_ns).accepted
+    assert (
+        len(answers) == 3600
+        and graph.init((100, 100, SIDE, SIDE), 'id3', stamp_ns=graph.stamp_ns).accepted
+    )
 
 
 def test_a_camera_that_does_not_stamp_its_images_is_tracked_all_the_same(graph):
@@ -79,8 +92,14 @@ def test_a_camera_that_does_not_stamp_its_images_is_tracked_all_the_same(graph):
         message = image_message(Header(frame_id='unstamped'), picture(x))
         graph.image_out.publish(message)
         time.sleep(0.02)
-    wait_until(lambda: [a for a in list(graph.mail['detections'])
-                        if a.header.frame_id == 'unstamped' and a.detections], 'never believed')
+    wait_until(
+        lambda: [
+            a
+            for a in list(graph.mail['detections'])
+            if a.header.frame_id == 'unstamped' and a.detections
+        ],
+        'never believed',
+    )
 
 
 @pytest.mark.parametrize('sec, nanosec', [(-5, 0), (2**31 - 1, 2**32 - 1), (0, 2**32 - 1)])
@@ -113,10 +132,11 @@ def test_clear_while_a_target_is_catching_up(graphs):
 @pytest.fixture
 def bridge(ros):
     """An answering node that compares looks, spun by a thread; its errors end the thread."""
-    graph = Graph('colour', {'recovery__mode': 'off', 'reinit_request_period_s': 0.3})
+    graph = Graph('color', {'recovery__mode': 'off', 'reinit_request_period_s': 0.3})
     node = AnswerNode(
-        lambda model, device: ColourTracker(), namespace=graph.namespace, parameter_overrides=[
-            Parameter('min_similarity', value=0.6), Parameter('reach', value=0.0)],
+        lambda model, device: ColorTracker(),
+        namespace=graph.namespace,
+        parameter_overrides=[Parameter('min_similarity', value=0.6), Parameter('reach', value=0.0)],
     )
     executor, closing = SingleThreadedExecutor(), threading.Event()
     executor.add_node(node)
@@ -146,23 +166,36 @@ def test_the_answering_node_survives_garbage_and_still_answers(bridge):
     for x in range(103, 140, 3):
         bridge.see(x)
     for box in GARBAGE:
-        bridge.request_out.publish(ReinitRequest(
-            header=bridge.header(), id='ghost', last_bbox=box_message(box)))
-        garbage = [detection_message(bridge.header(), item, NAN, 'ghost', 'square')
-                   for item in GARBAGE]
+        bridge.request_out.publish(
+            ReinitRequest(header=bridge.header(), id='ghost', last_bbox=box_message(box))
+        )
+        garbage = [
+            detection_message(bridge.header(), item, NAN, 'ghost', 'square') for item in GARBAGE
+        ]
         bridge.believed_out.publish(Detection2DArray(header=bridge.header(), detections=garbage))
         time.sleep(0.02)
     bridge.request_out.publish(ReinitRequest())
     for index in range(200):
-        bridge.request_out.publish(ReinitRequest(
-            header=bridge.header(0), id=f'g{index}', label='ghost',
-            last_bbox=box_message((1, 1, 9, 9))))
+        bridge.request_out.publish(
+            ReinitRequest(
+                header=bridge.header(0),
+                id=f'g{index}',
+                label='ghost',
+                last_bbox=box_message((1, 1, 9, 9)),
+            )
+        )
         time.sleep(0.002)
     for stamp_ns in (0, bridge.stamp_ns):
         header = Header(stamp=time_message(stamp_ns))
-        bridge.candidates.publish(Detection2DArray(header=header, detections=[
-            Detection2D(),
-            *(detection_message(header, item, 0.9, '', 'ghost') for item in GARBAGE)]))
+        bridge.candidates.publish(
+            Detection2DArray(
+                header=header,
+                detections=[
+                    Detection2D(),
+                    *(detection_message(header, item, 0.9, '', 'ghost') for item in GARBAGE),
+                ],
+            )
+        )
         time.sleep(0.1)
     assert bridge.bridge_thread.is_alive()
     assert len(bridge.bridge._open) <= 64
@@ -173,10 +206,18 @@ def test_the_answering_node_survives_garbage_and_still_answers(bridge):
         detections, _ = bridge.see(220)
         header = bridge.header()
         garbage = [detection_message(header, item, 0.9, '', 'square') for item in GARBAGE]
-        bridge.candidates.publish(Detection2DArray(header=header, detections=[
-            *garbage, detection_message(header, (220, 100, SIDE, SIDE), 0.9, '', 'square')]))
+        bridge.candidates.publish(
+            Detection2DArray(
+                header=header,
+                detections=[
+                    *garbage,
+                    detection_message(header, (220, 100, SIDE, SIDE), 0.9, '', 'square'),
+                ],
+            )
+        )
         time.sleep(0.03)
         return detections.detections
+
     bridge.bridge._open.clear()  # of ghosts: there is room for 64
     assert wait_until(back, 'not back')[0].id == 'red'
     assert bridge.bridge_thread.is_alive()

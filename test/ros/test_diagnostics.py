@@ -8,13 +8,18 @@ pytest.importorskip('diagnostic_msgs.msg', reason='needs ROS 2')
 
 from builtin_interfaces.msg import Time
 
+from siamla_ros.online.stats import Snapshot, Stats, percentiles
 from siamla_ros.ros.diagnostics import Health, diagnostic_array
 from siamla_ros.ros.qos import explain_incompatibility
-from siamla_ros.ros.stats import Snapshot, Stats, percentiles
 
 GOOD = {
-    'name': 'tracker', 'lifecycle': 'active', 'image_topic': '/image', 'publishers': 1,
-    'silent_s': 0.1, 'received_hz': 30.0, 'targets': {'TRACKING': 1},
+    'name': 'tracker',
+    'lifecycle': 'active',
+    'image_topic': '/image',
+    'publishers': 1,
+    'silent_s': 0.1,
+    'received_hz': 30.0,
+    'targets': {'TRACKING': 1},
 }
 OK, WARN, ERROR = b'\x00', b'\x01', b'\x02'
 
@@ -24,19 +29,27 @@ def far_from_the_clock():
     return Snapshot({}, late, late)
 
 
-@pytest.mark.parametrize('changes, source, tracker, words', [
-    ({}, OK, OK, ['30.0 images a second', '1 TRACKING']),
-    ({'targets': {}}, OK, OK, ['publish a box']),
-    ({'publishers': 0}, WARN, OK, ['nobody publishes /image']),
-    ({'silent_s': math.inf}, WARN, OK, ['FASTDDS_DEFAULT_PROFILES_FILE']),
-    ({'silent_s': 9.0}, WARN, OK, ['no image on /image for 9.0 s']),
-    ({'new_bad_images': 3}, ERROR, OK, ['3 images could not be used']),
-    ({'qos_problems': ('one side is RELIABLE',)}, ERROR, OK, ['one side is RELIABLE']),
-    ({'new_errors': 2, 'last_error': 'out of memory'}, OK, ERROR, ['2 errors', 'out of memory']),
-    ({'lifecycle': 'inactive'}, OK, WARN, ['inactive']),
-    ({'lifecycle': 'unconfigured', 'failure': 'no weights'}, OK, ERROR, ['no weights']),
-    ({'snapshot': far_from_the_clock()}, OK, WARN, ['use_sim_time']),
-])
+@pytest.mark.parametrize(
+    'changes, source, tracker, words',
+    [
+        ({}, OK, OK, ['30.0 images a second', '1 TRACKING']),
+        ({'targets': {}}, OK, OK, ['publish a box']),
+        ({'publishers': 0}, WARN, OK, ['nobody publishes /image']),
+        ({'silent_s': math.inf}, WARN, OK, ['FASTDDS_DEFAULT_PROFILES_FILE']),
+        ({'silent_s': 9.0}, WARN, OK, ['no image on /image for 9.0 s']),
+        ({'new_bad_images': 3}, ERROR, OK, ['3 images could not be used']),
+        ({'qos_problems': ('one side is RELIABLE',)}, ERROR, OK, ['one side is RELIABLE']),
+        (
+            {'new_errors': 2, 'last_error': 'out of memory'},
+            OK,
+            ERROR,
+            ['2 errors', 'out of memory'],
+        ),
+        ({'lifecycle': 'inactive'}, OK, WARN, ['inactive']),
+        ({'lifecycle': 'unconfigured', 'failure': 'no weights'}, OK, ERROR, ['no weights']),
+        ({'snapshot': far_from_the_clock()}, OK, WARN, ['use_sim_time']),
+    ],
+)
 def test_level_and_words(changes, source, tracker, words):
     array = diagnostic_array(Time(sec=5), Health(**{**GOOD, **changes}))
     assert [status.level for status in array.status] == [source, tracker]

@@ -8,11 +8,11 @@ import pytest
 pytest.importorskip('rclpy', reason='needs ROS 2')
 pytest.importorskip('siamla_ros.msg', reason='needs the built messages: make setup')
 
-from graph import wait_until
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 from rclpy.node import Node
 from rclpy.task import Future
 from sensor_msgs.msg import Image
+from support.graph import wait_until
 
 from siamla_ros.ros.executor import ThreadedExecutor
 from siamla_ros.ros.running import spin_once
@@ -21,7 +21,8 @@ THREADS = 2
 
 
 class Spun:
-    """A node whose callbacks run on two threads; whoever spins counts the processor time it takes.
+    """A node whose callbacks run on two threads; whoever spins counts the processor time it
+    takes.
     """
 
     def __init__(self):
@@ -39,7 +40,8 @@ class Spun:
     def timer(self, callback):
         """Called as soon as possible and again and again, independently of all others."""
         return self.node.create_timer(
-            0.001, callback, callback_group=MutuallyExclusiveCallbackGroup())
+            0.001, callback, callback_group=MutuallyExclusiveCallbackGroup()
+        )
 
     def close(self):
         self._closing = True
@@ -63,7 +65,8 @@ def test_it_rests_while_every_thread_is_at_work_and_a_message_waits(spun):
         release.wait(20.0)
 
     spun.node.create_subscription(
-        Image, 'spun_image', images.append, 1, callback_group=MutuallyExclusiveCallbackGroup())
+        Image, 'spun_image', images.append, 1, callback_group=MutuallyExclusiveCallbackGroup()
+    )
     publisher = spun.node.create_publisher(Image, 'spun_image', 1)
     wait_until(publisher.get_subscription_count, 'not matched')
     timers = [spun.timer(work) for _ in range(THREADS)]

@@ -9,13 +9,13 @@ import pytest
 pytest.importorskip('rclpy', reason='needs ROS 2')
 pytest.importorskip('siamla_ros.msg', reason='needs the built messages: make setup')
 
-from graph import wait_until
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy
-from scenes import picture
 from sensor_msgs.msg import Image
 from std_msgs.msg import Header
+from support.graph import wait_until
+from support.scenes import picture
 
 from siamla_ros.ros import qos
 from siamla_ros.ros.image_source import Gaps, ImageSource
@@ -23,10 +23,19 @@ from siamla_ros.ros.messages import time_message
 from siamla_ros.ros.outputs import image_message
 
 
-@pytest.mark.parametrize('numbers, missed', [
-    ([1, 2, 3], 0), ([5, 6], 0), ([1, 4], 2), ([1, 3, 4, 7], 3), ([9, 1, 2], 0), ([1, 50_000], 0),
-    ([], 0), ([3, 3], 0),
-])
+@pytest.mark.parametrize(
+    'numbers, missed',
+    [
+        ([1, 2, 3], 0),
+        ([5, 6], 0),
+        ([1, 4], 2),
+        ([1, 3, 4, 7], 3),
+        ([9, 1, 2], 0),
+        ([1, 50_000], 0),
+        ([], 0),
+        ([3, 3], 0),
+    ],
+)
 def test_gaps_in_the_numbers_of_one_publisher_are_counted(numbers, missed):
     gaps = Gaps()
     for number in numbers:
@@ -50,7 +59,8 @@ class Bench:
         self.frames = []
         profile = QoSProfile(depth=depth, reliability=ReliabilityPolicy.BEST_EFFORT)
         self.source = ImageSource(
-            self.node, 'raw', self.frames.append, self.node.get_logger().error, profile)
+            self.node, 'raw', self.frames.append, self.node.get_logger().error, profile
+        )
         self.publisher = self.node.create_publisher(Image, 'image', qos.image_out())
         self.executor = SingleThreadedExecutor()
         self.executor.add_node(self.node)
@@ -70,8 +80,10 @@ class Bench:
     def callback(self):
         """Spin until the source has been called once."""
         before = len(self.frames)
-        wait_until(lambda: self.executor.spin_once(timeout_sec=0.05) or len(self.frames) > before,
-                   'no callback')
+        wait_until(
+            lambda: self.executor.spin_once(timeout_sec=0.05) or len(self.frames) > before,
+            'no callback',
+        )
 
     def close(self):
         self.executor.shutdown()

@@ -9,9 +9,9 @@ pytest.importorskip('rclpy', reason='needs ROS 2')
 pytest.importorskip('siamla_ros.msg', reason='needs the built messages: make setup')
 
 from builtin_interfaces.msg import Time
-from graph import PERIOD_NS
-from scenes import SIDE
 from std_msgs.msg import Header
+from support.graph import PERIOD_NS
+from support.scenes import SIDE
 
 from siamla_ros.msg import TrackStatus
 from siamla_ros.ros import init_box, messages
@@ -54,16 +54,19 @@ def status(reason, frames):
     return TrackStatus(reason=reason, frames_in_state=frames)
 
 
-@pytest.mark.parametrize('before, now, begun', [
-    (None, (TrackStatus.REASON_INIT, 3), True),
-    ((TrackStatus.REASON_INIT, 3), (TrackStatus.REASON_INIT, 4), False),
-    ((TrackStatus.REASON_INIT, 3), (TrackStatus.REASON_REINITIALIZED, 4), True),
-    ((TrackStatus.REASON_REINITIALIZED, 3), (TrackStatus.REASON_REINITIALIZED, 4), False),
-    ((TrackStatus.REASON_REINITIALIZED, 3), (TrackStatus.REASON_REINITIALIZED, 2), True),
-    ((TrackStatus.REASON_TIMEOUT, 3), (TrackStatus.REASON_REINITIALIZED, 4), True),
-    ((TrackStatus.REASON_TIMEOUT, 3), (TrackStatus.REASON_REACQUIRED, 1), False),
-    ((TrackStatus.REASON_TIMEOUT, 3), (TrackStatus.REASON_INIT, 1), True),  # cleared between
-])
+@pytest.mark.parametrize(
+    'before, now, begun',
+    [
+        (None, (TrackStatus.REASON_INIT, 3), True),
+        ((TrackStatus.REASON_INIT, 3), (TrackStatus.REASON_INIT, 4), False),
+        ((TrackStatus.REASON_INIT, 3), (TrackStatus.REASON_REINITIALIZED, 4), True),
+        ((TrackStatus.REASON_REINITIALIZED, 3), (TrackStatus.REASON_REINITIALIZED, 4), False),
+        ((TrackStatus.REASON_REINITIALIZED, 3), (TrackStatus.REASON_REINITIALIZED, 2), True),
+        ((TrackStatus.REASON_TIMEOUT, 3), (TrackStatus.REASON_REINITIALIZED, 4), True),
+        ((TrackStatus.REASON_TIMEOUT, 3), (TrackStatus.REASON_REACQUIRED, 1), False),
+        ((TrackStatus.REASON_TIMEOUT, 3), (TrackStatus.REASON_INIT, 1), True),  # cleared between
+    ],
+)
 def test_what_shows_that_a_target_began(before, now, begun):
     assert init_box.has_begun(before and status(*before), status(*now)) is begun
 
@@ -103,17 +106,26 @@ def test_a_target_that_was_spoken_of_before_is_no_start_when_it_goes_on(film, bo
     header = Header(stamp=box.next_stamp(LIMIT_S))
     detection = messages.detection_message(header, (100, 100, SIDE, SIDE), 1.0, 'red', '')
     later = messages.time_message(messages.stamp_ns_of(header.stamp) + SECOND)
-    box._told.append(TrackStatus(
-        id='red', state=went_on.state, reason=went_on.reason, frames_in_state=8,
-        header=Header(stamp=later),
-    ))
+    box._told.append(
+        TrackStatus(
+            id='red',
+            state=went_on.state,
+            reason=went_on.reason,
+            frames_in_state=8,
+            header=Header(stamp=later),
+        )
+    )
     with pytest.raises(TimeoutError, match="did not show target 'red' begin"):
         box.confirm(detection, 0.3)
 
 
-@pytest.mark.parametrize('offset_ns, word', [
-    (-100 * SECOND, 'STAMP_TOO_OLD'), (PERIOD_NS // 2, 'STAMP_UNKNOWN'),
-])
+@pytest.mark.parametrize(
+    'offset_ns, word',
+    [
+        (-100 * SECOND, 'STAMP_TOO_OLD'),
+        (PERIOD_NS // 2, 'STAMP_UNKNOWN'),
+    ],
+)
 def test_the_service_is_asked_again_with_the_next_image(film, box, capsys, offset_ns, word):
     film.set('init_stamp_tolerance_s', 0.005)
     box.watch_status()

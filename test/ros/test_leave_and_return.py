@@ -16,7 +16,7 @@ pytest.importorskip('siamla_ros.msg', reason='needs the built messages: make set
 pytest.importorskip('torch', reason='the answering node compares looks by the network')
 
 DEMO = Path(__file__).resolve().parents[2] / 'tools/demo'
-DOUBLES = str(Path(__file__).with_name('doubles.py'))
+DOUBLES = str(Path(__file__).resolve().parents[1] / 'support/ros_doubles.py')
 LIMIT_S = 240.0
 
 
@@ -25,15 +25,30 @@ def test_a_target_that_leaves_is_asked_for_and_taken_up_again(tmp_path, search):
     # nothing of this test's own domain: tests before it may still be leaving
     domain = str(1 + (int(os.environ['ROS_DOMAIN_ID']) + 50) % 100)
     done = subprocess.run(
-        [sys.executable, str(DEMO), 'leave_and_return', '--film', 'generated', '--search', search,
-         '--output', str(tmp_path), '--tracker', sys.executable, DOUBLES, 'colour'],
-        capture_output=True, text=True, timeout=LIMIT_S,
+        [
+            sys.executable,
+            str(DEMO),
+            'leave_and_return',
+            '--film',
+            'generated',
+            '--search',
+            search,
+            '--output',
+            str(tmp_path),
+            '--tracker',
+            sys.executable,
+            DOUBLES,
+            'color',
+        ],
+        capture_output=True,
+        text=True,
+        timeout=LIMIT_S,
         env={**os.environ, 'ROS_DOMAIN_ID': domain},
     )
     text = done.stdout + done.stderr
     assert done.returncode == 0, text
     figures = json.loads((tmp_path / 'verdict.json').read_text())
-    # The colour double falls silent at once: what is above 10 is a machine with other work.
+    # The color double falls silent at once: what is above 10 is a machine with other work.
     assert figures['lost_after'] <= 25 and figures['requested_after'] <= 30, text
     assert figures['found_after'] <= 80 and figures['same_id'], text
     assert figures['offered_wrong'] >= 30, 'the detector offered other squares of the same class'

@@ -10,9 +10,9 @@ import pytest
 pytest.importorskip('rclpy', reason='needs ROS 2')
 pytest.importorskip('siamla_ros.msg', reason='needs the built messages: make setup')
 
-from graph import wait_until
 from lifecycle_msgs.msg import Transition
-from scenes import SIDE
+from support.graph import wait_until
+from support.scenes import SIDE
 
 from siamla_ros.srv import InitTarget
 
@@ -22,7 +22,7 @@ CYCLES = 100
 
 
 def test_without_autostart_it_waits_and_says_not_active(graphs):
-    waiting = graphs('colour', autostart=False)
+    waiting = graphs('color', autostart=False)
     assert waiting.tracker.state_label == 'unconfigured'
     response = waiting.init((10, 10, 20, 20))
     assert (response.accepted, response.code) == (False, InitTarget.Response.NOT_ACTIVE)

@@ -7,8 +7,8 @@ import pytest
 pytest.importorskip('rclpy', reason='needs ROS 2')
 pytest.importorskip('siamla_ros.msg', reason='needs the built messages: make setup')
 
-from graph import PERIOD_NS, wait_until
-from scenes import SIDE
+from support.graph import PERIOD_NS, wait_until
+from support.scenes import SIDE
 
 from siamla_ros.msg import TrackStatus
 from siamla_ros.ros.messages import box_of, stamp_ns_of
@@ -31,7 +31,7 @@ def test_init_on_the_topic_is_followed_with_header_id_and_label(graph):
     graph.start(100)
     for x in range(103, 130, 3):
         detections, status = graph.see(x)
-        detection, = detections.detections
+        (detection,) = detections.detections
         assert box_of(detection.bbox) == (x, 100, SIDE, SIDE)
         assert detection.header == detections.header == status.header == graph.header()
         assert detection.id == status.id == 'red'
@@ -53,8 +53,10 @@ def test_exactly_one_array_for_each_processed_image(graph):
 def test_the_first_frame_carries_the_given_box(graph):
     future = graph.init_later((99, 98, 30, 31))
     wait_until(lambda: graph.see(100)[0].detections or future.done(), 'not started')
-    response = future.result() if future.done() else wait_until(
-        lambda: future.done() and future.result(), 'no answer'
+    response = (
+        future.result()
+        if future.done()
+        else wait_until(lambda: future.done() and future.result(), 'no answer')
     )
     assert response.accepted and response.id == 'red'
     first = next(array for array in graph.mail['detections'] if array.detections)
@@ -62,14 +64,17 @@ def test_the_first_frame_carries_the_given_box(graph):
     assert first.detections[0].results[0].hypothesis.score == 1.0
 
 
-@pytest.mark.parametrize('box, code, words', [
-    ((float('nan'), 0, 9, 9), InitTarget.Response.BOX_NOT_FINITE, ['nan', 'finite']),
-    ((0, 0, float('inf'), 9), InitTarget.Response.BOX_NOT_FINITE, ['inf']),
-    ((50, 50, 0, 9), InitTarget.Response.BOX_TOO_SMALL, ['width']),
-    ((50, 50, -9, 9), InitTarget.Response.BOX_TOO_SMALL, ['-9']),
-    ((50, 50, 1, 1), InitTarget.Response.BOX_TOO_SMALL, ['>=']),
-    ((900, 50, 40, 40), InitTarget.Response.BOX_OUTSIDE, ['320 x 240']),
-])
+@pytest.mark.parametrize(
+    'box, code, words',
+    [
+        ((float('nan'), 0, 9, 9), InitTarget.Response.BOX_NOT_FINITE, ['nan', 'finite']),
+        ((0, 0, float('inf'), 9), InitTarget.Response.BOX_NOT_FINITE, ['inf']),
+        ((50, 50, 0, 9), InitTarget.Response.BOX_TOO_SMALL, ['width']),
+        ((50, 50, -9, 9), InitTarget.Response.BOX_TOO_SMALL, ['-9']),
+        ((50, 50, 1, 1), InitTarget.Response.BOX_TOO_SMALL, ['>=']),
+        ((900, 50, 40, 40), InitTarget.Response.BOX_OUTSIDE, ['320 x 240']),
+    ],
+)
 def test_bad_boxes_are_refused_with_a_code_and_the_limit(graph, box, code, words):
     graph.start()
     future = graph.init_later(box)
@@ -106,9 +111,17 @@ def test_two_targets_and_clear_of_one_and_of_all(graph):
     graph.start(100, 'first')
     graph.start(100, 'second')
     assert {item.id for item in graph.see(100)[0].detections} == {'first', 'second'}
-    wait_until(lambda: {letter.id for letter in list(graph.mail['status'])
-                        if stamp_ns_of(letter.header.stamp) == graph.stamp_ns}
-               == {'first', 'second'}, 'no status of both')
+    wait_until(
+        lambda: (
+            {
+                letter.id
+                for letter in list(graph.mail['status'])
+                if stamp_ns_of(letter.header.stamp) == graph.stamp_ns
+            }
+            == {'first', 'second'}
+        ),
+        'no status of both',
+    )
     assert not graph.clear_target('third').success
     answer = graph.clear_target('first')
     assert answer.success and 'first' in answer.message
@@ -193,8 +206,10 @@ def test_recovery_brings_the_target_back_by_itself(graph):
 def test_parameters_change_live_and_bad_ones_are_refused_with_the_limit(graph):
     graph.start()
     for name, value, word in (
-        ('max_targets', 0, '64'), ('supervisor.low_threshold', 0.99, 'high_threshold'),
-        ('device', 'cpu', 'clean up first'), ('recovery.mode', 'nowhere', 'global'),
+        ('max_targets', 0, '64'),
+        ('supervisor.low_threshold', 0.99, 'high_threshold'),
+        ('device', 'cpu', 'clean up first'),
+        ('recovery.mode', 'nowhere', 'global'),
     ):
         result = graph.set(name, value)
         assert not result.successful, name

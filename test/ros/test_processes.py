@@ -14,9 +14,9 @@ pytest.importorskip('rclpy', reason='needs ROS 2')
 pytest.importorskip('siamla_ros.msg', reason='needs the built messages: make setup')
 
 import cv2
-from scenes import SIDE, picture
+from support.scenes import SIDE, picture
 
-DOUBLES = str(Path(__file__).with_name('doubles.py'))
+DOUBLES = str(Path(__file__).resolve().parents[1] / 'support/ros_doubles.py')
 LIMIT_S = 60.0
 
 
@@ -64,8 +64,10 @@ def spawn(tmp_path):
 
 
 def parameters(**values):
-    return ['--ros-args', *(part for name, value in values.items()
-                            for part in ('-p', f'{name}:={value}'))]
+    return [
+        '--ros-args',
+        *(part for name, value in values.items() for part in ('-p', f'{name}:={value}')),
+    ]
 
 
 @pytest.fixture
@@ -89,17 +91,23 @@ def test_signals_end_the_node_cleanly(spawn, how):
 
 
 def test_the_graph_of_the_demo(spawn, clip, tmp_path):
-    tracker = spawn('tracker', DOUBLES, 'colour')
+    tracker = spawn('tracker', DOUBLES, 'color')
     tracker.says('active: waiting for images')
-    recorder = spawn('recorder', 'recorder_node', *parameters(
-        output=tmp_path / 'out.mp4', summary=tmp_path / 'sum.json', stop_after_silence=3.0
-    ))
+    recorder = spawn(
+        'recorder',
+        'recorder_node',
+        *parameters(
+            output=tmp_path / 'out.mp4', summary=tmp_path / 'sum.json', stop_after_silence=3.0
+        ),
+    )
     box = spawn('box', 'init_box', f'40,100,{SIDE},{SIDE}', '--id', 'red', '--next-image')
     box.says('waiting for the next image')
     # The delay: DDS may tell the viewers of the camera seconds after it told the camera of them.
-    camera = spawn('camera', 'camera_node', *parameters(
-        source=clip, rate=10.0, wait_for_subscribers=2, start_delay=4.0
-    ))
+    camera = spawn(
+        'camera',
+        'camera_node',
+        *parameters(source=clip, rate=10.0, wait_for_subscribers=2, start_delay=4.0),
+    )
     assert camera.child.wait(LIMIT_S) == 0 and 'published 60 images' in camera.text
     assert box.child.wait(LIMIT_S) == 0 and "target 'red' has begun" in box.text, box.text
     assert recorder.child.wait(LIMIT_S) == 0, recorder.text
@@ -122,32 +130,40 @@ def test_large_images_arrive_with_the_shipped_profile(spawn, tmp_path):
     for index in range(5):
         cv2.imwrite(str(folder / f'{index}.png'), picture(width=1280, height=720))
     assert Path(os.environ['FASTDDS_DEFAULT_PROFILES_FILE']).name == 'fastdds_profile.xml'
-    recorder = spawn('recorder', 'recorder_node', *parameters(
-        summary=tmp_path / 'sum.json', stop_after_silence=2.0
-    ))
-    camera = spawn('camera', 'camera_node', *parameters(
-        source=folder, rate=10.0, loop='true', max_frames=30, wait_for_subscribers=1
-    ))
+    recorder = spawn(
+        'recorder',
+        'recorder_node',
+        *parameters(summary=tmp_path / 'sum.json', stop_after_silence=2.0),
+    )
+    camera = spawn(
+        'camera',
+        'camera_node',
+        *parameters(source=folder, rate=10.0, loop='true', max_frames=30, wait_for_subscribers=1),
+    )
     assert camera.child.wait(LIMIT_S) == 0 and recorder.child.wait(LIMIT_S) == 0
     figures = json.loads((tmp_path / 'sum.json').read_text())
     assert 'published 30 images' in camera.text
     assert figures['images_received'] >= 28
 
 
-@pytest.mark.parametrize('values, words', [
-    ({'max_targets': 0}, 'max_targets'),
-    ({'supervisor.low_threshold': 0.99}, 'must not exceed high_threshold'),
-    ({'image_transport': 'theora'}, "'theora', must be one of raw, compressed"),
-])
+@pytest.mark.parametrize(
+    'values, words',
+    [
+        ({'max_targets': 0}, 'max_targets'),
+        ({'supervisor.low_threshold': 0.99}, 'must not exceed high_threshold'),
+        ({'image_transport': 'theora'}, "'theora', must be one of raw, compressed"),
+    ],
+)
 def test_a_bad_parameter_at_the_start_ends_the_node_with_a_reason(spawn, values, words):
     tracker = spawn('tracker', DOUBLES, 'identity', *parameters(**values))
     assert tracker.child.wait(LIMIT_S) == 1
     assert words in tracker.text and 'Traceback' not in tracker.text, tracker.text
 
 
-@pytest.mark.parametrize('values, words', [
-    ({'source': '/nowhere.mp4'}, '/nowhere.mp4 is no file'), ({'encoding': 'rgb9'}, "'rgb9'")
-])
+@pytest.mark.parametrize(
+    'values, words',
+    [({'source': '/nowhere.mp4'}, '/nowhere.mp4 is no file'), ({'encoding': 'rgb9'}, "'rgb9'")],
+)
 def test_a_camera_that_cannot_start_says_why(spawn, values, words):
     camera = spawn('camera', 'camera_node', *parameters(**values))
     assert camera.child.wait(LIMIT_S) == 1
@@ -185,14 +201,18 @@ def test_the_real_tracker_follows_a_square(spawn, clip, tmp_path):
     pytest.importorskip('torch', reason='torch is not installed')
     tracker = spawn('tracker', 'tracker_node', *parameters(device='cpu'))
     tracker.says('active: waiting for images')
-    recorder = spawn('recorder', 'recorder_node', *parameters(
-        summary=tmp_path / 'sum.json', stop_after_silence=3.0
-    ))
+    recorder = spawn(
+        'recorder',
+        'recorder_node',
+        *parameters(summary=tmp_path / 'sum.json', stop_after_silence=3.0),
+    )
     box = spawn('box', 'init_box', f'40,100,{SIDE},{SIDE}', '--next-image')
     box.says('waiting for the next image')
-    camera = spawn('camera', 'camera_node', *parameters(
-        source=clip, rate=5.0, wait_for_subscribers=2, start_delay=4.0
-    ))
+    camera = spawn(
+        'camera',
+        'camera_node',
+        *parameters(source=clip, rate=5.0, wait_for_subscribers=2, start_delay=4.0),
+    )
     assert camera.child.wait(LIMIT_S) == box.child.wait(LIMIT_S) == 0
     assert recorder.child.wait(LIMIT_S) == 0 and tracker.end() == 0
     figures = json.loads((tmp_path / 'sum.json').read_text())

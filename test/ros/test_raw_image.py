@@ -1,4 +1,5 @@
-"""The hand-made CDR parser agrees with rclpy's deserializer, and knows when it does not understand.
+"""The hand-made CDR parser agrees with rclpy's deserializer, and knows when it does not
+understand.
 """
 
 import struct
@@ -14,8 +15,12 @@ Image = pytest.importorskip('sensor_msgs.msg', reason='needs ROS 2').Image
 
 def message(frame_id='camera', encoding='bgr8', width=5, height=3, channels=3, **fields):
     image = Image(
-        height=height, width=width, encoding=encoding, step=width * channels,
-        data=np.arange(width * height * channels, dtype=np.uint8).tobytes(), **fields,
+        height=height,
+        width=width,
+        encoding=encoding,
+        step=width * channels,
+        data=np.arange(width * height * channels, dtype=np.uint8).tobytes(),
+        **fields,
     )
     image.header.frame_id = frame_id
     image.header.stamp.sec, image.header.stamp.nanosec = 1700000001, 123456789

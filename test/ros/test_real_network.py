@@ -10,8 +10,8 @@ pytest.importorskip('rclpy', reason='needs ROS 2')
 pytest.importorskip('siamla_ros.msg', reason='needs the built messages: make setup')
 pytest.importorskip('torch', reason='torch is not installed')
 
-from graph import wait_until
-from scenes import SIDE
+from support.graph import wait_until
+from support.scenes import SIDE
 
 from siamla_ros.ros.messages import box_of, stamp_ns_of
 
@@ -54,12 +54,17 @@ def test_a_box_half_a_second_old_is_caught_up_with_within_a_second(real):
         took_s.append(time.monotonic() - began_s)
         first = next(array for array in real.mail['detections'] if array.detections)
         x = box_of(first.detections[0].bbox)[0]
-        truth = next(at for at, stamp_ns in stamps.items()
-                     if stamp_ns == stamp_ns_of(first.header.stamp))
+        truth = next(
+            at for at, stamp_ns in stamps.items() if stamp_ns == stamp_ns_of(first.header.stamp)
+        )
         assert abs(x - truth) < SIDE / 3, 'the box is where the target was in that very image'
         assert stamp_ns_of(first.header.stamp) > stamps[old], 'output is of the present'
-    print('\nstamped 0.5 s in the past, caught up after', [f'{s * 1e3:.0f} ms' for s in took_s],
-          'images seen before, of 40:', seen_of_40)
+    print(
+        '\nstamped 0.5 s in the past, caught up after',
+        [f'{s * 1e3:.0f} ms' for s in took_s],
+        'images seen before, of 40:',
+        seen_of_40,
+    )
     assert min(took_s) < 1.0  # the best of three: the machine may have other work
     assert sorted(seen_of_40)[1] >= 36, 'beside a network at work every image is seen, or nearly'
 
@@ -73,6 +78,7 @@ def test_two_ids_at_once_and_clear(real):
         walk(real, [100])
         arrays = list(real.mail['detections'])
         return arrays and {item.id for item in arrays[-1].detections} == {'first', 'second'}
+
     began_s = time.monotonic()
     wait_until(both, 'not both')
     print(f'\nboth believed after {1e3 * (time.monotonic() - began_s):.0f} ms')

@@ -7,8 +7,8 @@ import pytest
 pytest.importorskip('rclpy', reason='needs ROS 2')
 pytest.importorskip('siamla_ros.msg', reason='needs the built messages: make setup')
 
-from graph import PERIOD_NS, wait_until
-from scenes import SIDE
+from support.graph import PERIOD_NS, wait_until
+from support.scenes import SIDE
 
 from siamla_ros.ros.messages import box_of
 from siamla_ros.srv import InitTarget
@@ -31,9 +31,9 @@ def show_steadily(graph, xs):
 def test_a_box_half_a_second_old_catches_up_within_a_second(graph, offset_ns):
     stamps = show_steadily(graph, range(20, 110, 3))
     old = len(stamps) - 16
-    graph.init_out.publish(graph.box(
-        (20 + 3 * old, 100, SIDE, SIDE), stamp_ns=stamps[old] + offset_ns
-    ))
+    graph.init_out.publish(
+        graph.box((20 + 3 * old, 100, SIDE, SIDE), stamp_ns=stamps[old] + offset_ns)
+    )
     began_s, x = time.monotonic(), 107
     while True:
         x += 3
@@ -55,11 +55,14 @@ def test_replayed_images_are_not_published_again(graph):
     assert len(headers) == len({(stamp.sec, stamp.nanosec) for stamp in headers})
 
 
-@pytest.mark.parametrize('offset_ns, code', [
-    (-100 * SECOND, CODES.STAMP_TOO_OLD),
-    (100 * SECOND, CODES.STAMP_IN_FUTURE),
-    (PERIOD_NS // 2, CODES.STAMP_UNKNOWN),
-])
+@pytest.mark.parametrize(
+    'offset_ns, code',
+    [
+        (-100 * SECOND, CODES.STAMP_TOO_OLD),
+        (100 * SECOND, CODES.STAMP_IN_FUTURE),
+        (PERIOD_NS // 2, CODES.STAMP_UNKNOWN),
+    ],
+)
 def test_other_stamps_are_refused(graph, offset_ns, code):
     graph.set('init_stamp_tolerance_s', 0.005)
     stamps = show_steadily(graph, [100] * 4)
@@ -71,9 +74,7 @@ def test_other_stamps_are_refused(graph, offset_ns, code):
 
 def test_a_box_may_come_before_its_image(graph):
     graph.see(100)
-    future = graph.init_later(
-        (103, 100, SIDE, SIDE), stamp_ns=graph.stamp_ns + PERIOD_NS
-    )
+    future = graph.init_later((103, 100, SIDE, SIDE), stamp_ns=graph.stamp_ns + PERIOD_NS)
     time.sleep(0.2)
     assert not future.done()
     graph.show(103)

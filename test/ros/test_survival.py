@@ -9,11 +9,11 @@ pytest.importorskip('rclpy', reason='needs ROS 2')
 pytest.importorskip('siamla_ros.msg', reason='needs the built messages: make setup')
 
 import cv2
-from graph import wait_until
 from lifecycle_msgs.msg import Transition
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
-from scenes import SIDE, picture
 from sensor_msgs.msg import CompressedImage, Image
+from support.graph import wait_until
+from support.scenes import SIDE, picture
 
 from siamla_ros.msg import TrackStatus
 from siamla_ros.ros import qos
@@ -25,9 +25,12 @@ def message(image, encoding, step=None, data=None, **fields):
     """An Image of whatever is claimed."""
     raw = np.ascontiguousarray(image)
     return Image(
-        height=raw.shape[0], width=raw.shape[1], encoding=encoding,
+        height=raw.shape[0],
+        width=raw.shape[1],
+        encoding=encoding,
         step=raw.strides[0] if step is None else step,
-        data=raw.tobytes() if data is None else data, **fields,
+        data=raw.tobytes() if data is None else data,
+        **fields,
     )
 
 
@@ -53,14 +56,18 @@ def test_the_encoding_may_change_from_image_to_image(graph):
             assert box_of(detections.detections[0].bbox) == (x, 100, SIDE, SIDE), image.encoding
 
 
-@pytest.mark.parametrize('image', [
-    message(picture(100), 'bgr8', data=b''),
-    message(picture(100), 'bgr8', data=bytes(1000)),
-    message(picture(100), 'bgr8', step=5),
-    message(picture(100), 'theora'),
-    Image(encoding='bgr8'),
-    Image(height=4, width=2**31, encoding='mono8', step=2**31, data=b'1234'),
-], ids=['empty', 'truncated', 'step', 'encoding', 'nothing', 'huge'])
+@pytest.mark.parametrize(
+    'image',
+    [
+        message(picture(100), 'bgr8', data=b''),
+        message(picture(100), 'bgr8', data=bytes(1000)),
+        message(picture(100), 'bgr8', step=5),
+        message(picture(100), 'theora'),
+        Image(encoding='bgr8'),
+        Image(height=4, width=2**31, encoding='mono8', step=2**31, data=b'1234'),
+    ],
+    ids=['empty', 'truncated', 'step', 'encoding', 'nothing', 'huge'],
+)
 def test_a_bad_image_is_reported_and_the_next_good_one_processed(graph, image):
     graph.start(100)
     before = graph.tracker.stats.snapshot().counts.get('bad_image', 0)
@@ -92,10 +99,15 @@ def test_the_source_may_die_and_return(graph):
     graph.set('source_timeout_s', 0.3)
     graph.start(100)
     graph.mail['diagnostics'].clear()
-    wait_until(lambda: any(
-        'no image on' in status.message
-        for array in list(graph.mail['diagnostics']) for status in array.status
-    ), 'silence not reported', 5.0)
+    wait_until(
+        lambda: any(
+            'no image on' in status.message
+            for array in list(graph.mail['diagnostics'])
+            for status in array.status
+        ),
+        'silence not reported',
+        5.0,
+    )
     graph.stamp_ns += 3_000_000_000
     wait_until(lambda: graph.see(100)[0].detections, 'not believed again', 5.0)
     graph.set('source_timeout_s', 2.0)
@@ -105,10 +117,15 @@ def test_a_tracker_out_of_memory_is_reported_and_the_target_survives(graphs):
     failing = graphs('failing')
     failing.start(100)
     wait_until(lambda: failing.see(100) and failing.tracker.engine.errors >= 8, 'never failed')
-    wait_until(lambda: any(
-        'CUDA out of memory' in status.message
-        for array in list(failing.mail['diagnostics']) for status in array.status
-    ), 'not in diagnostics', 5.0)
+    wait_until(
+        lambda: any(
+            'CUDA out of memory' in status.message
+            for array in list(failing.mail['diagnostics'])
+            for status in array.status
+        ),
+        'not in diagnostics',
+        5.0,
+    )
     failing.start(100)
     assert failing.see(100)[0].detections
 
@@ -146,7 +163,7 @@ def test_the_rate_can_be_limited(graph):
 
 
 def test_compressed_images(graphs):
-    compressed = graphs('colour', autostart=False, image_transport='compressed')
+    compressed = graphs('color', autostart=False, image_transport='compressed')
     out = compressed.node.create_publisher(CompressedImage, 'image/compressed', qos.image_out())
     assert compressed.transition(Transition.TRANSITION_CONFIGURE)
     assert compressed.transition(Transition.TRANSITION_ACTIVATE)
@@ -164,27 +181,36 @@ def test_compressed_images(graphs):
         send(b'damaged')
         send(png)
         return any(array.detections for array in list(compressed.mail['detections']))
+
     wait_until(believed, 'not believed')
     assert compressed.tracker.stats.snapshot().counts['bad_image'] >= 1
 
 
-@pytest.mark.parametrize('parameters, words', [
-    ({'model': 'missing'}, ['missing', 'checkpoint']),
-    ({'device': 'cuda'}, ['cuda', 'not available']),
-])
+@pytest.mark.parametrize(
+    'parameters, words',
+    [
+        ({'model': 'missing'}, ['missing', 'checkpoint']),
+        ({'device': 'cuda'}, ['cuda', 'not available']),
+    ],
+)
 def test_what_cannot_be_loaded_fails_the_transition_with_a_reason(graphs, parameters, words):
-    broken = graphs('colour', autostart=False, **parameters)
+    broken = graphs('color', autostart=False, **parameters)
     assert not broken.transition(Transition.TRANSITION_CONFIGURE)
     assert broken.tracker.state_label == 'unconfigured'
     assert all(word in broken.tracker.failure for word in words)
     response = broken.init((10, 10, 20, 20))
     assert response.code == InitTarget.Response.NOT_ACTIVE and 'unconfigured' in response.message
     assert not broken.clear().success
-    wait_until(lambda: any(
-        words[0] in status.message
-        for array in list(broken.mail['diagnostics']) for status in array.status
-    ), 'not in diagnostics', 5.0)
-    name, = parameters
+    wait_until(
+        lambda: any(
+            words[0] in status.message
+            for array in list(broken.mail['diagnostics'])
+            for status in array.status
+        ),
+        'not in diagnostics',
+        5.0,
+    )
+    (name,) = parameters
     assert broken.set(name, 'auto' if name == 'device' else 'default').successful
     assert broken.transition(Transition.TRANSITION_CONFIGURE), 'it can be put right'
 
@@ -192,13 +218,21 @@ def test_what_cannot_be_loaded_fails_the_transition_with_a_reason(graphs, parame
 def test_an_incompatible_subscriber_is_named_in_plain_words(graph):
     wanting = qos.request()  # transient local; detections are volatile
     from vision_msgs.msg import Detection2DArray
+
     subscription = graph.node.create_subscription(
-        Detection2DArray, 'detections', lambda _: None, wanting,
+        Detection2DArray,
+        'detections',
+        lambda _: None,
+        wanting,
         callback_group=MutuallyExclusiveCallbackGroup(),
     )
-    wait_until(lambda: any(
-        'TRANSIENT_LOCAL' in text for text in graph.tracker.health.collect().qos_problems
-    ), 'not reported', 5.0)
+    wait_until(
+        lambda: any(
+            'TRANSIENT_LOCAL' in text for text in graph.tracker.health.collect().qos_problems
+        ),
+        'not reported',
+        5.0,
+    )
     graph.node.destroy_subscription(subscription)
 
 
@@ -207,7 +241,10 @@ def test_debug_image_is_drawn_only_while_somebody_looks(graph):
     seen = []
     assert graph.tracker.outputs._debug_due_s == 0.0, 'drawn though nobody looks'
     subscription = graph.node.create_subscription(
-        Image, 'tracker/debug_image', seen.append, qos.image_in(),
+        Image,
+        'tracker/debug_image',
+        seen.append,
+        qos.image_in(),
         callback_group=MutuallyExclusiveCallbackGroup(),
     )
     wait_until(lambda: graph.see(100) and seen, 'no debug image')

@@ -5,29 +5,29 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-torch = pytest.importorskip("torch")
+torch = pytest.importorskip('torch')
 
 from support.networks import textured_image, tiny_checkpoint, tiny_model  # noqa: E402
 
-from siamla_ros.crops import context_window  # noqa: E402
+from siamla_ros.geometry.crops import context_window  # noqa: E402
+from siamla_ros.model.checkpoint import WeightsError, graph_paths, load_model, tensor_path  # noqa: E402
 from siamla_ros.runtime.factory import build_runtime  # noqa: E402
 from siamla_ros.runtime.torch_runtime import TorchRuntime  # noqa: E402
-from siamla_ros.weights import WeightsError, graph_paths, load_model, tensor_path  # noqa: E402
 
 IMAGE = textured_image()
 BOXES = [(100.0, 60.0, 40.0, 30.0), (20.0, 80.0, 30.0, 55.0), (150.0, 100.0, 35.0, 35.0)]
 BORDER = (90.0, 100.0, 110.0)
 CONFIGURATIONS = {
-    "light": {},
-    "without a third branch": {"quality": "none"},
-    "depth-wise": {"correlation": "depthwise"},
-    "lite0": {"backbone": "efficientnet_lite0"},
-    "resnet50": {
-        "backbone": "resnet50_conv4",
-        "correlation": "depthwise",
-        "template_size_px": 95,
-        "search_size_px": 95,
-        "template_cells": 3,
+    'light': {},
+    'without a third branch': {'quality': 'none'},
+    'depth-wise': {'correlation': 'depthwise'},
+    'lite0': {'backbone': 'efficientnet_lite0'},
+    'resnet50': {
+        'backbone': 'resnet50_conv4',
+        'correlation': 'depthwise',
+        'template_size_px': 95,
+        'search_size_px': 95,
+        'template_cells': 3,
     },
 }
 
@@ -35,8 +35,8 @@ CONFIGURATIONS = {
 @pytest.fixture
 def exported():
     """Export to ONNX; skips where the libraries are not installed."""
-    pytest.importorskip("onnx")
-    pytest.importorskip("onnxruntime")
+    pytest.importorskip('onnx')
+    pytest.importorskip('onnxruntime')
     from siamla_ros.runtime.export import export_onnx
 
     return export_onnx
@@ -51,16 +51,16 @@ def maps_of(runtime, boxes=BOXES):
     return templates, runtime.respond(IMAGE, windows, [BORDER] * len(boxes), templates)
 
 
-@pytest.mark.parametrize("name", CONFIGURATIONS)
-@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning")
+@pytest.mark.parametrize('name', CONFIGURATIONS)
+@pytest.mark.filterwarnings('ignore::DeprecationWarning', 'ignore::UserWarning')
 def test_both_runtimes_give_the_same_maps(exported, tmp_path, name):
     checkpoint = tiny_checkpoint(tmp_path, **CONFIGURATIONS[name])
     for path in exported(checkpoint):
         assert path.is_file()
-    eager, reason = build_runtime(checkpoint, "cpu", "torch", 1, half=False)
-    graph, graph_reason = build_runtime(checkpoint, "cpu", "auto", 1, half=False)
-    assert (eager.name, graph.name) == ("torch", "onnxruntime")
-    assert graph_reason.endswith("ONNX Runtime on the exported graphs")
+    eager, reason = build_runtime(checkpoint, 'cpu', 'torch', 1, half=False)
+    graph, graph_reason = build_runtime(checkpoint, 'cpu', 'auto', 1, half=False)
+    assert (eager.name, graph.name) == ('torch', 'onnxruntime')
+    assert graph_reason.endswith('ONNX Runtime on the exported graphs')
     templates, expected = maps_of(eager)
     graph_templates, found = maps_of(graph)
     assert np.ptp(expected.classification) > 0.01  # maps that say something
@@ -76,36 +76,36 @@ def test_both_runtimes_give_the_same_maps(exported, tmp_path, name):
     )
 
 
-@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning")
+@pytest.mark.filterwarnings('ignore::DeprecationWarning', 'ignore::UserWarning')
 def test_graphs_of_other_weights_are_refused(exported, tmp_path):
     exported(tiny_checkpoint(tmp_path, seed=0))
     other = tiny_checkpoint(tmp_path, seed=1)  # the same name: the graphs beside it are stale
-    with pytest.raises(WeightsError, match=r"tiny\.template\.onnx: exported from .* export again"):
-        build_runtime(other, "cpu", "auto", 0, half=False)
-    assert build_runtime(other, "cpu", "torch", 0, half=False)[0].name == "torch"
+    with pytest.raises(WeightsError, match=r'tiny\.template\.onnx: exported from .* export again'):
+        build_runtime(other, 'cpu', 'auto', 0, half=False)
+    assert build_runtime(other, 'cpu', 'torch', 0, half=False)[0].name == 'torch'
     first, second = graph_paths(other.path)
     tensors = tensor_path(other.path)
     exported(other)
-    tensors.write_bytes(tensors.read_bytes()[:-4] + b"\0\0\0\1")
-    with pytest.raises(WeightsError, match="the tensors beside it are not those of its export"):
-        build_runtime(other, "cpu", "auto", 0, half=False)
+    tensors.write_bytes(tensors.read_bytes()[:-4] + b'\0\0\0\1')
+    with pytest.raises(WeightsError, match='the tensors beside it are not those of its export'):
+        build_runtime(other, 'cpu', 'auto', 0, half=False)
     for path in (first, second):
-        path.write_bytes(b"no graph")
-    with pytest.raises(WeightsError, match="ONNX Runtime cannot load it"):
-        build_runtime(other, "cpu", "auto", 0, half=False)
+        path.write_bytes(b'no graph')
+    with pytest.raises(WeightsError, match='ONNX Runtime cannot load it'):
+        build_runtime(other, 'cpu', 'auto', 0, half=False)
 
 
 def test_without_graphs_torch_runs_and_says_why(tmp_path):
     checkpoint = tiny_checkpoint(tmp_path)
-    runtime, reason = build_runtime(checkpoint, "cpu", "auto", 0, half=False)
-    assert runtime.name == "torch"
-    assert "torch because" in reason
+    runtime, reason = build_runtime(checkpoint, 'cpu', 'auto', 0, half=False)
+    assert runtime.name == 'torch'
+    assert 'torch because' in reason
     with pytest.raises(WeightsError, match="runtime = 'onnxruntime': "):
-        build_runtime(checkpoint, "cpu", "onnxruntime", 0, half=False)
+        build_runtime(checkpoint, 'cpu', 'onnxruntime', 0, half=False)
 
 
 def test_what_torch_returns():
-    runtime = TorchRuntime(tiny_model(), "cpu")
+    runtime = TorchRuntime(tiny_model(), 'cpu')
     templates, maps = maps_of(runtime)
     assert templates[0].shape == (16, 4, 4)
     assert [m.shape for m in maps] == [(3, 6, 6), (3, 4, 6, 6), (3, 6, 6)]
@@ -117,17 +117,17 @@ def test_what_torch_returns():
 
 
 def test_without_a_third_branch_quality_is_classification():
-    maps = maps_of(TorchRuntime(tiny_model(quality="none"), "cpu"))[1]
+    maps = maps_of(TorchRuntime(tiny_model(quality='none'), 'cpu'))[1]
     assert np.array_equal(maps.quality, maps.classification)
 
 
 def test_the_device_is_a_parameter(monkeypatch):
     """The path of a GPU, taken on the CPU: crops on the device, the same maps."""
-    here = TorchRuntime(tiny_model(), "cpu")
-    there = TorchRuntime(tiny_model(), "cpu")
+    here = TorchRuntime(tiny_model(), 'cpu')
+    there = TorchRuntime(tiny_model(), 'cpu')
 
     class Pretended:
-        type = "cuda"
+        type = 'cuda'
 
     from siamla_ros.runtime import torch_runtime
 
@@ -136,33 +136,33 @@ def test_the_device_is_a_parameter(monkeypatch):
 
     def on_the_cpu(image, windows, borders, size, device, dtype):
         seen.append(device.type)
-        return original(image, windows, borders, size, torch.device("cpu"), dtype)
+        return original(image, windows, borders, size, torch.device('cpu'), dtype)
 
-    monkeypatch.setattr(torch_runtime, "crop_batch", on_the_cpu)
+    monkeypatch.setattr(torch_runtime, 'crop_batch', on_the_cpu)
     there._device = Pretended()
     expected, found = maps_of(here)[1], maps_of(there)[1]
-    assert set(seen) == {"cuda"}
+    assert set(seen) == {'cuda'}
     for a, b in zip(expected, found, strict=True):
         assert b == pytest.approx(a, abs=0.05, rel=0.05)  # crops differ by rounding
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs CUDA")
-@pytest.mark.parametrize("half", [False, True])
+@pytest.mark.skipif(not torch.cuda.is_available(), reason='needs CUDA')
+@pytest.mark.parametrize('half', [False, True])
 def test_cuda_gives_the_maps_of_the_cpu(half):
-    expected = maps_of(TorchRuntime(tiny_model(), "cpu"))[1]
-    found = maps_of(TorchRuntime(tiny_model(), "cuda:0", half))[1]
+    expected = maps_of(TorchRuntime(tiny_model(), 'cpu'))[1]
+    found = maps_of(TorchRuntime(tiny_model(), 'cuda:0', half))[1]
     for a, b in zip(expected, found, strict=True):
         assert b == pytest.approx(a, abs=0.05, rel=0.05)
 
 
-@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning")
+@pytest.mark.filterwarnings('ignore::DeprecationWarning', 'ignore::UserWarning')
 def test_half_precision_files_load_in_full(tmp_path):
-    from siamla_ros.decode import DecodeConfig
-    from siamla_ros.weights import save_checkpoint
+    from siamla_ros.model.checkpoint import save_checkpoint
+    from siamla_ros.model.decode_config import DecodeConfig
 
     model = tiny_model()
-    full = save_checkpoint(tmp_path / "full.safetensors", model, DecodeConfig(), {})
-    half = save_checkpoint(tmp_path / "half.safetensors", model, DecodeConfig(), {}, half=True)
+    full = save_checkpoint(tmp_path / 'full.safetensors', model, DecodeConfig(), {})
+    half = save_checkpoint(tmp_path / 'half.safetensors', model, DecodeConfig(), {}, half=True)
     assert half.path.stat().st_size < 0.65 * full.path.stat().st_size
     loaded = load_model(half)
     assert {v.dtype for v in loaded.state_dict().values()} == {torch.float32}

@@ -22,6 +22,6 @@ print(tracker.description["runtime"], "torch" in sys.modules)
 
 def test_onnx_runtime_starts_without_torch():
     """Importing torch takes longer than all else before the first box."""
-    pytest.importorskip("onnxruntime")
-    result = subprocess.run([sys.executable, "-c", SCRIPT], capture_output=True, text=True)
-    assert result.stdout.split() == ["onnxruntime", "False"], result.stderr
+    pytest.importorskip('onnxruntime')
+    result = subprocess.run([sys.executable, '-c', SCRIPT], capture_output=True, text=True)
+    assert result.stdout.split() == ['onnxruntime', 'False'], result.stderr

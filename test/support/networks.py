@@ -8,17 +8,17 @@ import cv2
 import numpy as np
 import torch
 
-from siamla_ros.decode import DecodeConfig
 from siamla_ros.model import ModelConfig, SiamLA, build_model
-from siamla_ros.weights import Checkpoint, save_checkpoint
+from siamla_ros.model.checkpoint import Checkpoint, save_checkpoint
+from siamla_ros.model.decode_config import DecodeConfig
 
 TINY = {
-    "channels": 16,
-    "tower_depth": 1,
-    "quality_channels": 4,
-    "template_size_px": 64,
-    "search_size_px": 96,
-    "search_context": 3.0,
+    'channels': 16,
+    'tower_depth': 1,
+    'quality_channels': 4,
+    'template_size_px': 64,
+    'search_size_px': 96,
+    'search_context': 3.0,
 }
 
 
@@ -47,11 +47,11 @@ def tiny_model(seed: int = 0, **changes) -> SiamLA:
 
 def tiny_checkpoint(folder: Path, seed: int = 0, **changes) -> Checkpoint:
     """The tiny network as a file."""
-    path = folder / "tiny.safetensors"
-    return save_checkpoint(path, tiny_model(seed, **changes), DecodeConfig(), {"note": "untrained"})
+    path = folder / 'tiny.safetensors'
+    return save_checkpoint(path, tiny_model(seed, **changes), DecodeConfig(), {'note': 'untrained'})
 
 
 def textured_image(height: int = 180, width: int = 240, seed: int = 0) -> np.ndarray:
-    """Smooth coloured noise, (height, width, 3) uint8."""
+    """Smooth colored noise, (height, width, 3) uint8."""
     noise = np.random.default_rng(seed).normal(128, 400, (height, width, 3))
     return np.clip(cv2.GaussianBlur(noise, (0, 0), 5), 0, 255).astype(np.uint8)

@@ -5,14 +5,23 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from siamla_ros import boxes
-from siamla_ros.recovery import Outcome, Recovery, RecoveryConfig, Verdict
+from siamla_ros.geometry import boxes
+from siamla_ros.redetection.redetector import Outcome, Recovery, RecoveryConfig, Verdict
 
 IMAGE = (640, 480)
 LAST = (300.0, 200.0, 40.0, 40.0)
 CONFIG = RecoveryConfig(
-    mode='global', crops_per_frame=4, accept_threshold=0.6, hint_threshold=0.3, confirm_frames=3,
-    confirm_s=0.05, rival_ratio=0.8, place_doubt=0.0, rings=2, frames_per_ring=4, window=4.0,
+    mode='global',
+    crops_per_frame=4,
+    accept_threshold=0.6,
+    hint_threshold=0.3,
+    confirm_frames=3,
+    confirm_s=0.05,
+    rival_ratio=0.8,
+    place_doubt=0.0,
+    rings=2,
+    frames_per_ring=4,
+    window=4.0,
 )
 RATE_HZ = 30.0
 
@@ -51,8 +60,12 @@ def probe(things: list[Thing], windows, window: float = 4.0) -> list[Answer]:
 
 
 def search(
-    things, frames: int = 60, config: RecoveryConfig = CONFIG, velocity=(0.0, 0.0), last=LAST,
-    recognise=None,
+    things,
+    frames: int = 60,
+    config: RecoveryConfig = CONFIG,
+    velocity=(0.0, 0.0),
+    last=LAST,
+    recognize=None,
 ) -> tuple[int | None, Verdict, list[int]]:
     """(image of acceptance or None, last verdict, number of windows on each image).
 
@@ -66,7 +79,7 @@ def search(
         spent.append(len(plan.boxes_xywh))
         scene = things(frame) if callable(things) else things
         found = probe(scene, plan.boxes_xywh, config.window)
-        verdict = recovery.judge(plan.memory, found, recognise)
+        verdict = recovery.judge(plan.memory, found, recognize)
         memory = verdict.memory
         if verdict.outcome is Outcome.ACCEPTED:
             assert found[verdict.index].confidence >= config.hint_threshold

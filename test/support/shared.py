@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-SHARED = Path(__file__).resolve().parents[2].parent / "shared"
+SHARED = Path(__file__).resolve().parents[2].parent / 'shared'
 
 
 def shared_path(name: str) -> Path:
     """A file or folder of ../shared; the calling test is skipped where it is absent."""
     path = SHARED / name
     if not path.exists():
-        pytest.skip(f"needs ../shared/{name}")
+        pytest.skip(f'needs ../shared/{name}')
     return path

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from siamla_ros.supervisor import Decision, Observation, Supervisor, SupervisorConfig
+from siamla_ros.supervision.supervisor import Decision, Observation, Supervisor, SupervisorConfig
 
 IMAGE = (640, 480)
 BOX = (300.0, 200.0, 40.0, 40.0)
 CONFIG = SupervisorConfig(
-    high_threshold=0.6, low_threshold=0.3, confirm_frames=2, confirm_s=0.03, settle_frames=6,
-    settle_s=0.1, lost_frames=5, lost_s=0.12, uncertain_timeout_s=1.0, search_timeout_s=2.0,
+    high_threshold=0.6,
+    low_threshold=0.3,
+    confirm_frames=2,
+    confirm_s=0.03,
+    settle_frames=6,
+    settle_s=0.1,
+    lost_frames=5,
+    lost_s=0.12,
+    uncertain_timeout_s=1.0,
+    search_timeout_s=2.0,
 )
 SIGHTS = {  # what one letter of a scene stands for: confidence, second peak, box
     'g': (0.9, 0.1, BOX),

@@ -1,4 +1,5 @@
 """The parts of the demo that need no ROS: its processes and its clip."""
+
 import importlib.util
 import os
 import sys
@@ -14,7 +15,7 @@ DEMO = Path(__file__).resolve().parents[2] / 'tools' / 'demo'
 def load(name: str) -> ModuleType:
     spec = importlib.util.spec_from_file_location(f'demo_{name}', DEMO / f'{name}.py')
     module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module    # dataclasses look their module up
+    sys.modules[spec.name] = module  # dataclasses look their module up
     spec.loader.exec_module(module)
     return module
 
@@ -41,9 +42,11 @@ def is_alive(pid: int) -> bool:
 
 
 def test_leaving_the_block_ends_every_process_and_its_children(
-        tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(processes, 'STOPPING', tuple(
-        (number, 0.5) for number, _ in processes.STOPPING))
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        processes, 'STOPPING', tuple((number, 0.5) for number, _ in processes.STOPPING)
+    )
     with processes.Processes(tmp_path) as running:
         running.start('stubborn', [sys.executable, '-c', STUBBORN])
         limit_s = time.monotonic() + 20
@@ -72,7 +75,8 @@ def test_failure_is_told_and_success_is_not(tmp_path: Path) -> None:
 
 
 def test_second_source_is_asked_when_the_first_fails(
-        tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def missing(folder: Path, path: Path) -> None:
         path.write_bytes(b'half')
         raise clip.ClipError('not reachable')
@@ -95,12 +99,14 @@ def test_kept_clip_is_not_fetched_again(tmp_path: Path, monkeypatch: pytest.Monk
 
 
 def test_every_reason_is_told_when_nothing_can_be_fetched(
-        tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def run(command: str):
         return lambda folder, path: clip._run([command], folder)
 
-    monkeypatch.setattr(clip, 'CLIPS', (('a.avi', run('no-such-command'), ()),
-                                        ('b.mp4', run('false'), ())))
+    monkeypatch.setattr(
+        clip, 'CLIPS', (('a.avi', run('no-such-command'), ()), ('b.mp4', run('false'), ()))
+    )
     with pytest.raises(clip.ClipError) as error:
         clip.fetch_clip(tmp_path)
     assert 'a.avi: no-such-command is not installed' in str(error.value)

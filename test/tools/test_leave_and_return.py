@@ -1,4 +1,5 @@
 """What the scene of a target that leaves and returns is judged by; no ROS needed."""
+
 import importlib.util
 import sys
 from pathlib import Path
@@ -38,8 +39,9 @@ def test_the_generated_target_leaves_and_comes_back_elsewhere(scene):
     assert made.truth_xywh[made.left_index - 1] and not made.truth_xywh[made.left_index]
     before, after = made.truth_xywh[made.left_index - 1], made.truth_xywh[made.back_index]
     assert film.overlap(before, after) == 0.0
-    assert all(film.overlap(box, decoy) == 0.0 for box in made.truth_xywh if box
-               for decoy in film.decoys())
+    assert all(
+        film.overlap(box, decoy) == 0.0 for box in made.truth_xywh if box for decoy in film.decoys()
+    )
 
 
 def records(film, verdict, **changes):
@@ -47,8 +49,11 @@ def records(film, verdict, **changes):
     left, back = film.left_index, film.back_index
     box = film.truth_xywh[back + 4]
     values = {
-        'states': [(left - 1, 'TRACKING', 'CONFIDENT'), (left + 6, 'LOST', 'LOW_CONFIDENCE'),
-                   (back + 4, 'TRACKING', 'REINITIALIZED')],
+        'states': [
+            (left - 1, 'TRACKING', 'CONFIDENT'),
+            (left + 6, 'LOST', 'LOW_CONFIDENCE'),
+            (back + 4, 'TRACKING', 'REINITIALIZED'),
+        ],
         'believed': [(left - 1, 'target', film.truth_xywh[left - 1]), (back + 4, 'target', box)],
         'requests': [(left + 6, left + 7, 0)],
         'answers': [(5, 5, 'target', film.truth_xywh[5]), (back + 2, back + 3, 'target', box)],
@@ -64,8 +69,14 @@ def test_all_went_well(scene):
     assert (told.lost_after, told.requested_after, told.answered_after) == (6, 7, 3)
     assert (told.found_after, told.offered_wrong, told.taken_wrong) == (4, 1, 0)
     assert told.processed == 3 / (len(film.images) - film.init_index)
-    untold = records(film, verdict, states=[
-        (film.left_index + 6, 'LOST', 'TIMEOUT'), (film.back_index + 5, 'UNCERTAIN', 'DISTRACTOR')])
+    untold = records(
+        film,
+        verdict,
+        states=[
+            (film.left_index + 6, 'LOST', 'TIMEOUT'),
+            (film.back_index + 5, 'UNCERTAIN', 'DISTRACTOR'),
+        ],
+    )
     assert untold.how == 'ANSWER'
 
 

@@ -1,4 +1,5 @@
 """The small scripts that `make setup` uses."""
+
 import importlib.util
 import sysconfig
 from pathlib import Path
@@ -16,11 +17,16 @@ def load(name: str) -> ModuleType:
     return module
 
 
-@pytest.mark.parametrize(('builders', 'here'), [
-    ('/opt/python/cp311-cp311/include/python3.11', sysconfig.get_path('include')),
-    ('/opt/python/cp313-cp313/lib/python3.13/site-packages/numpy/_core/include',
-     sysconfig.get_path('purelib') + '/numpy/_core/include'),
-])
+@pytest.mark.parametrize(
+    ('builders', 'here'),
+    [
+        ('/opt/python/cp311-cp311/include/python3.11', sysconfig.get_path('include')),
+        (
+            '/opt/python/cp313-cp313/lib/python3.13/site-packages/numpy/_core/include',
+            sysconfig.get_path('purelib') + '/numpy/_core/include',
+        ),
+    ],
+)
 def test_wheel_paths_become_those_of_this_python(builders: str, here: str) -> None:
     code = 'set_target_properties(x PROPERTIES INTERFACE_INCLUDE_DIRECTORIES "{};/usr/include")'
     assert load('fix_ros_wheels').fix(code.format(builders)) == code.format(here)
@@ -33,14 +39,18 @@ def test_other_cmake_code_is_left_alone() -> None:
 
 def test_numpy_of_a_ros_installation_stays() -> None:
     import numpy
+
     kept = load('beside_ros').keep_installed('numpy==1.0.0; python_version >= "3.11"')
     assert kept == f'numpy=={numpy.__version__}'
 
 
-@pytest.mark.parametrize(('requirement', 'kept'), [
-    ('opencv-python-headless==5.0.0.93', None),       # cv2 is installed where the tests run
-    ('scipy==1.17.1; python_version >= "3.11"', 'scipy'),
-    ('tqdm==4.70.1', 'tqdm==4.70.1'),
-])
+@pytest.mark.parametrize(
+    ('requirement', 'kept'),
+    [
+        ('opencv-python-headless==5.0.0.93', None),  # cv2 is installed where the tests run
+        ('scipy==1.17.1; python_version >= "3.11"', 'scipy'),
+        ('tqdm==4.70.1', 'tqdm==4.70.1'),
+    ],
+)
 def test_requirements_beside_ros(requirement: str, kept: str | None) -> None:
     assert load('beside_ros').keep_installed(requirement) == kept

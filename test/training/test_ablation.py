@@ -10,29 +10,29 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-torch = pytest.importorskip("torch")
+torch = pytest.importorskip('torch')
 
 from support.networks import TINY, tiny_checkpoint, tiny_config, tiny_model  # noqa: E402
 from support.packs import write_pack  # noqa: E402
 
-from siamla_ros.cli import main  # noqa: E402
-from siamla_ros.decode import DecodeConfig  # noqa: E402
+from siamla_ros.cli.main import main  # noqa: E402
+from siamla_ros.datasets.training_pack import load_pack  # noqa: E402
 from siamla_ros.runtime.torch_runtime import TorchRuntime  # noqa: E402
-from siamla_ros.tracker import Tracker  # noqa: E402
+from siamla_ros.tracker.decode import DecodeConfig  # noqa: E402
+from siamla_ros.tracker.tracker import Tracker  # noqa: E402
 from siamla_ros.training import ablation, ablation_table  # noqa: E402
 from siamla_ros.training.ablation_measure import answers_of, report_of, views_of  # noqa: E402
 from siamla_ros.training.config import DataConfig, ScheduleConfig, TrainConfig  # noqa: E402
 from siamla_ros.training.feature_cache import cached_features, pairs_of_step  # noqa: E402
-from siamla_ros.training.records import load_pack  # noqa: E402
 from siamla_ros.training.validate import validate, validation_tracks  # noqa: E402
 
-pytestmark = pytest.mark.usefixtures("one_thread")
+pytestmark = pytest.mark.usefixtures('one_thread')
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope='module')
 def data(tmp_path_factory):
     """Six objects of ten frames: enough frames to hold objects out of training."""
-    return write_pack(tmp_path_factory.mktemp("data") / "pack", tracks=6, frames=10, masks=False)
+    return write_pack(tmp_path_factory.mktemp('data') / 'pack', tracks=6, frames=10, masks=False)
 
 
 def mild_model():
@@ -56,7 +56,7 @@ def test_views_give_the_figures_of_validation(data):
     model, tracks, decode = mild_model(), validation_tracks(data)[:1], DecodeConfig()
     views = views_of(model, tracks, probes=2)
     found = report_of(views, answers_of(model, views), model.config, decode)
-    expected = validate(Tracker(TorchRuntime(model, "cpu"), model.config, decode), tracks, probes=2)
+    expected = validate(Tracker(TorchRuntime(model, 'cpu'), model.config, decode), tracks, probes=2)
     assert len(found.iou) == 2 * 9
     assert found.iou == pytest.approx(expected.iou, abs=1e-4)
     assert found.confidence == pytest.approx(expected.confidence, abs=1e-4)
@@ -90,16 +90,16 @@ def test_every_pass_sees_every_pair_once():
         assert set(chosen.tolist()) <= set(range(14))
     assert passes[0].tolist() != passes[1].tolist()
     assert torch.equal(pairs_of_step(4, 4, 14, seed=5), passes[1][4:8])
-    with pytest.raises(ValueError, match="cached pairs = 3: fewer than a batch of 4"):
+    with pytest.raises(ValueError, match='cached pairs = 3: fewer than a batch of 4'):
         pairs_of_step(0, 4, 3, seed=0)
 
 
 def test_the_cache_holds_what_the_network_says_and_goes_on(data, tmp_path):
     model, chosen = tiny_model(), recipe()
-    pack = load_pack(data, "train", {})
-    arguments = (model, pack, chosen, 6, "toy.onnx")
+    pack = load_pack(data, 'train', {})
+    arguments = (model, pack, chosen, 6, 'toy.onnx')
     first = cached_features(tmp_path, *arguments, workers=0)
-    shard = next(tmp_path.glob("*.safetensors"))
+    shard = next(tmp_path.glob('*.safetensors'))
     stamp = shard.stat().st_mtime_ns
     again = cached_features(tmp_path, *arguments, workers=0)
     assert shard.stat().st_mtime_ns == stamp
@@ -113,93 +113,93 @@ def test_the_cache_holds_what_the_network_says_and_goes_on(data, tmp_path):
     assert first.search[4].float().numpy() == pytest.approx(expected.numpy(), abs=2e-2)
     other = tiny_model(seed=7)
     for arguments_of_another in (
-        (other, pack, chosen, 6, "toy.onnx"),  # other weights of the same name
-        (model, load_pack(data, "val", {}), chosen, 6, "toy.onnx"),
+        (other, pack, chosen, 6, 'toy.onnx'),  # other weights of the same name
+        (model, load_pack(data, 'val', {}), chosen, 6, 'toy.onnx'),
     ):
-        with pytest.raises(ValueError, match="pairs of another configuration"):
+        with pytest.raises(ValueError, match='pairs of another configuration'):
             cached_features(tmp_path, *arguments_of_another, workers=0)
-    with pytest.raises(ValueError, match="pairs of another configuration"):
-        cached_features(tmp_path, *arguments[:2], replace(chosen, seed=1), 6, "toy.onnx", workers=0)
+    with pytest.raises(ValueError, match='pairs of another configuration'):
+        cached_features(tmp_path, *arguments[:2], replace(chosen, seed=1), 6, 'toy.onnx', workers=0)
 
 
 def test_rungs_change_one_part_each():
     base = TrainConfig()
     configs = [rung.config(base, seed=2) for rung in ablation.LADDER]
-    assert [c.model.quality for c in configs] == ["none", "none", "none", "laqp", "laqp_lafa"]
+    assert [c.model.quality for c in configs] == ['none', 'none', 'none', 'laqp', 'laqp_lafa']
     assert [c.loss.dynamic_labels for c in configs] == [False, True, True, True, True]
     assert [c.loss.smoothing for c in configs] == [0.0, 0.0, 0.2, 0.2, 0.2]
     assert all(c.seed == 2 and c.data == base.data for c in configs)
-    assert ablation.CONTROLS[0].config(base, 0).model.quality == "centerness"
+    assert ablation.CONTROLS[0].config(base, 0).model.quality == 'centerness'
 
 
 def settings(folder, **train) -> str:
     import yaml
 
-    train = {"init": "backbone", "model": dict(TINY), "data": {"degrade": 0.3}, **train}
-    schedule = {"pairs": 8, "cached_pairs": 8, "batch": 4}
-    train["schedule"] = {**schedule, **train.get("schedule", {})}
-    path = folder / "ablation.yaml"
-    path.write_text(yaml.safe_dump({"seeds": 1, "probes": 1, "train": train}))
+    train = {'init': 'backbone', 'model': dict(TINY), 'data': {'degrade': 0.3}, **train}
+    schedule = {'pairs': 8, 'cached_pairs': 8, 'batch': 4}
+    train['schedule'] = {**schedule, **train.get('schedule', {})}
+    path = folder / 'ablation.yaml'
+    path.write_text(yaml.safe_dump({'seeds': 1, 'probes': 1, 'train': train}))
     return str(path)
 
 
 def test_one_command_trains_measures_and_goes_on(data, tmp_path, capsys, monkeypatch):
     init = str(tiny_checkpoint(tmp_path).path)
-    output = tmp_path / "out"
-    command = ["ablate", "--data", str(data), "--init", init, "--output", str(output)]
-    command += ["--workers", "0", "--config", settings(tmp_path)]
-    document = tmp_path / "document.md"
-    document.write_text("Above\n<!-- ablation -->\nold\n<!-- /ablation -->\nBelow\n")
-    command += ["--table", str(document)]
-    monkeypatch.setattr(ablation, "RUNGS", (ablation.LADDER[0], ablation.LADDER[-1]))
+    output = tmp_path / 'out'
+    command = ['ablate', '--data', str(data), '--init', init, '--output', str(output)]
+    command += ['--workers', '0', '--config', settings(tmp_path)]
+    document = tmp_path / 'document.md'
+    document.write_text('Above\n<!-- ablation -->\nold\n<!-- /ablation -->\nBelow\n')
+    command += ['--table', str(document)]
+    monkeypatch.setattr(ablation, 'RUNGS', (ablation.LADDER[0], ablation.LADDER[-1]))
     assert main(command) == 0
     text = capsys.readouterr().out
     found = ablation.results(output)
-    assert {r["rung"] for r in found} == {"baseline", "lafa"}
-    full = next(r for r in found if r["rung"] == "lafa")
-    assert full["exponents"]["0.5"] == full["figures"]
-    assert full["exponents"]["0"] != full["figures"]
-    assert "exponents" not in next(r for r in found if r["rung"] == "baseline")
-    assert "| seed 0" in text
-    assert (output / "ablation.md").read_text() in text
+    assert {r['rung'] for r in found} == {'baseline', 'lafa'}
+    full = next(r for r in found if r['rung'] == 'lafa')
+    assert full['exponents']['0.5'] == full['figures']
+    assert full['exponents']['0'] != full['figures']
+    assert 'exponents' not in next(r for r in found if r['rung'] == 'baseline')
+    assert '| seed 0' in text
+    assert (output / 'ablation.md').read_text() in text
     written = document.read_text()
-    assert (output / "ablation.md").read_text() in written
-    assert written.startswith("Above\n<!-- ablation -->\n")
-    assert written.endswith("\n<!-- /ablation -->\nBelow\n")
-    assert "old" not in written
+    assert (output / 'ablation.md').read_text() in written
+    assert written.startswith('Above\n<!-- ablation -->\n')
+    assert written.endswith('\n<!-- /ablation -->\nBelow\n')
+    assert 'old' not in written
 
-    lost = output / "seed0/lafa/result.json"
-    kept = output / "seed0/baseline/result.json"
+    lost = output / 'seed0/lafa/result.json'
+    kept = output / 'seed0/baseline/result.json'
     before, stamp = json.loads(lost.read_text()), kept.stat().st_mtime_ns
     lost.unlink()
     assert main(command) == 0
     assert kept.stat().st_mtime_ns == stamp
-    assert json.loads(lost.read_text())["figures"] == before["figures"]
+    assert json.loads(lost.read_text())['figures'] == before['figures']
 
-    settings(tmp_path, loss={"quality_weight": 3.0})
+    settings(tmp_path, loss={'quality_weight': 3.0})
     assert main(command) == 1
-    assert "holds results of other settings" in capsys.readouterr().err
+    assert 'holds results of other settings' in capsys.readouterr().err
 
 
 def test_variants_have_a_table_of_their_own(data, tmp_path, capsys, monkeypatch):
-    document = tmp_path / "document.md"
-    ladder = "<!-- ablation -->\nkept\n<!-- /ablation -->\n"
-    document.write_text(f"{ladder}<!-- variants --><!-- /variants -->")
-    command = ["ablate", "--data", str(data), "--init", str(tiny_checkpoint(tmp_path).path)]
-    command += ["--output", str(tmp_path / "out"), "--workers", "0", "--variants"]
-    command += ["--config", settings(tmp_path), "--table", str(document)]
-    monkeypatch.setattr(ablation, "VARIANTS", ablation.VARIANTS[:2])
-    monkeypatch.setattr(ablation_table, "VARIANTS", ablation.VARIANTS[:2])
+    document = tmp_path / 'document.md'
+    ladder = '<!-- ablation -->\nkept\n<!-- /ablation -->\n'
+    document.write_text(f'{ladder}<!-- variants --><!-- /variants -->')
+    command = ['ablate', '--data', str(data), '--init', str(tiny_checkpoint(tmp_path).path)]
+    command += ['--output', str(tmp_path / 'out'), '--workers', '0', '--variants']
+    command += ['--config', settings(tmp_path), '--table', str(document)]
+    monkeypatch.setattr(ablation, 'VARIANTS', ablation.VARIANTS[:2])
+    monkeypatch.setattr(ablation_table, 'VARIANTS', ablation.VARIANTS[:2])
     assert main(command) == 0
     full, other = (
-        next(r["figures"] for r in ablation.results(tmp_path / "out") if r["rung"] == name)
-        for name in ("lafa", "eps_0")
+        next(r['figures'] for r in ablation.results(tmp_path / 'out') if r['rung'] == name)
+        for name in ('lafa', 'eps_0')
     )
     text = capsys.readouterr().out
-    assert f"{other['spearman'] - full['spearman']:+.3f}" in text
+    assert f'{other["spearman"] - full["spearman"]:+.3f}' in text
     written = document.read_text()
-    assert written.startswith(ladder) and written.endswith("<!-- /variants -->")
-    assert "no smoothing" in written
+    assert written.startswith(ladder) and written.endswith('<!-- /variants -->')
+    assert 'no smoothing' in written
 
 
 def test_each_variant_makes_one_choice_otherwise():
@@ -212,43 +212,43 @@ def test_each_variant_makes_one_choice_otherwise():
 
 
 def test_a_document_without_a_place_for_the_table_is_refused_at_once(tmp_path, capsys):
-    document = tmp_path / "document.md"
-    document.write_text("<!-- /ablation --> <!-- ablation -->")
-    command = ["ablate", "--data", "x", "--init", "x", "--config", "x", "--output", str(tmp_path)]
-    assert main([*command, "--table", str(document)]) == 1
-    assert "lacks <!-- ablation -->" in capsys.readouterr().err
+    document = tmp_path / 'document.md'
+    document.write_text('<!-- /ablation --> <!-- ablation -->')
+    command = ['ablate', '--data', 'x', '--init', 'x', '--config', 'x', '--output', str(tmp_path)]
+    assert main([*command, '--table', str(document)]) == 1
+    assert 'lacks <!-- ablation -->' in capsys.readouterr().err
 
 
 def test_a_backbone_that_trains_is_refused(data, tmp_path, capsys):
-    config = settings(tmp_path, schedule={"lr_backbone": 1e-4})
-    command = ["ablate", "--data", str(data), "--init", "x", "--output", str(tmp_path / "out")]
-    assert main([*command, "--config", config]) == 1
-    assert "schedule.lr_backbone = 0.0001: must be 0" in capsys.readouterr().err
+    config = settings(tmp_path, schedule={'lr_backbone': 1e-4})
+    command = ['ablate', '--data', str(data), '--init', 'x', '--output', str(tmp_path / 'out')]
+    assert main([*command, '--config', config]) == 1
+    assert 'schedule.lr_backbone = 0.0001: must be 0' in capsys.readouterr().err
 
 
 def test_an_ablation_without_cached_pairs_is_refused(data, tmp_path, capsys):
-    config = settings(tmp_path, schedule={"cached_pairs": 0})
-    command = ["ablate", "--data", str(data), "--init", "x", "--output", str(tmp_path / "out")]
-    assert main([*command, "--config", config]) == 1
-    assert "train.schedule.cached_pairs: must be above 0" in capsys.readouterr().err
+    config = settings(tmp_path, schedule={'cached_pairs': 0})
+    command = ['ablate', '--data', str(data), '--init', 'x', '--output', str(tmp_path / 'out')]
+    assert main([*command, '--config', config]) == 1
+    assert 'train.schedule.cached_pairs: must be above 0' in capsys.readouterr().err
 
 
 def test_tables_give_mean_spread_and_difference():
     def result(rung: str, seed: int, value: float) -> dict:
-        found = {"rung": rung, "seed": seed}
-        found["figures"] = dict.fromkeys(ablation_table.COLUMNS, value)
-        if rung == "lafa":
-            found["exponents"] = {f"{a:g}": found["figures"] for a in ablation.EXPONENTS}
-            found["sequences"] = {"success_auc": 0.7, "spearman": 0.6, "ece": 0.1}
-        if rung == "baseline":
-            found["sequences"] = {"success_auc": 0.6, "spearman": 0.45, "ece": 0.2}
+        found = {'rung': rung, 'seed': seed}
+        found['figures'] = dict.fromkeys(ablation_table.COLUMNS, value)
+        if rung == 'lafa':
+            found['exponents'] = {f'{a:g}': found['figures'] for a in ablation.EXPONENTS}
+            found['sequences'] = {'success_auc': 0.7, 'spearman': 0.6, 'ece': 0.1}
+        if rung == 'baseline':
+            found['sequences'] = {'success_auc': 0.6, 'spearman': 0.45, 'ece': 0.2}
         return found
 
-    found = [result("baseline", 0, 0.5), result("baseline", 1, 0.7), result("lafa", 1, 0.9)]
+    found = [result('baseline', 0, 0.5), result('baseline', 1, 0.7), result('lafa', 1, 0.9)]
     ladder = ablation_table.rung_table(found, ablation.RUNGS)
-    assert "0.600 ± 0.141" in ladder
-    assert "| 0.900 " in ladder
-    assert "+0.200" in ablation_table.difference_table(found)
-    assert "seed 0" not in ablation_table.difference_table(found)
-    assert "+0.150" in ablation_table.tables(found)
-    assert "a = 0.25" in ablation_table.tables(found)
+    assert '0.600 ± 0.141' in ladder
+    assert '| 0.900 ' in ladder
+    assert '+0.200' in ablation_table.difference_table(found)
+    assert 'seed 0' not in ablation_table.difference_table(found)
+    assert '+0.150' in ablation_table.tables(found)
+    assert 'a = 0.25' in ablation_table.tables(found)

@@ -12,7 +12,7 @@ RED = (20, 20, 240)
 
 
 def scene(box: tuple[int, int, int, int], size: int = 160) -> np.ndarray:
-    """A red rectangle (xyxy) on grey noise."""
+    """A red rectangle (xyxy) on gray noise."""
     image = np.random.default_rng(0).integers(60, 90, (size, size, 3)).astype(np.uint8)
     image[box[1] : box[3], box[0] : box[2]] = RED
     return image
@@ -27,7 +27,7 @@ def extent(mask: np.ndarray) -> tuple[float, float, float, float]:
     return columns[0], rows[0], columns[-1] + 1.0, rows[-1] + 1.0
 
 
-@pytest.mark.parametrize("box", [(60, 70, 100, 100), (-10, 20, 30, 60), (130, 130, 170, 165)])
+@pytest.mark.parametrize('box', [(60, 70, 100, 100), (-10, 20, 30, 60), (130, 130, 170, 165)])
 def test_a_covered_target_is_gone(box):
     other = np.full((160, 160, 3), 128, np.uint8)
     left = []
@@ -40,7 +40,7 @@ def test_a_covered_target_is_gone(box):
     assert np.median(left) < 0.02
 
 
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize('seed', range(8))
 def test_a_deformed_target_takes_its_box_along(seed):
     box = (50, 60, 110, 100)
     image = scene(box)
@@ -59,7 +59,7 @@ def test_without_turn_and_bend_nothing_moves():
     assert np.abs(found.astype(int) - image).max() <= 1
 
 
-@pytest.mark.parametrize(("angle", "box"), [(0.0, (60, 50, 100, 70)), (90.0, (70, 40, 90, 80))])
+@pytest.mark.parametrize(('angle', 'box'), [(0.0, (60, 50, 100, 70)), (90.0, (70, 40, 90, 80))])
 def test_a_cut_out_is_drawn_where_it_says(angle, box):
     cutout = (np.full((30, 50, 3), RED, np.uint8), np.ones((30, 50), np.float32))
     canvas = scene((0, 0, 0, 0))
@@ -80,8 +80,8 @@ def test_paste_blends_by_opacity_and_drops_what_is_outside():
 def test_light_without_change_is_the_image():
     image = scene((10, 10, 30, 30))
     assert np.array_equal(Light((1.0, 1.0, 1.0), 0.0, 1.0, False).apply(image), image)
-    grey = Light((1.0, 1.0, 1.0), 0.0, 1.0, True).apply(image)
-    assert (grey[..., 0] == grey[..., 2]).all()
+    gray = Light((1.0, 1.0, 1.0), 0.0, 1.0, True).apply(image)
+    assert (gray[..., 0] == gray[..., 2]).all()
     assert (Light((2.0, 1.0, 1.0), 0.0, 1.0, False).apply(image)[..., 0] >= image[..., 0]).all()
 
 

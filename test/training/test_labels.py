@@ -6,13 +6,13 @@ from math import exp, nan
 
 import pytest
 
-torch = pytest.importorskip("torch")
+torch = pytest.importorskip('torch')
 
 from siamla_ros.model.grid import CellGrid  # noqa: E402
 from siamla_ros.training.labels import assign, cell_centers, classification_target  # noqa: E402
 
 GRID = CellGrid(16, 0.0, 15)
-# Centre (32, 32): the cell in row 2, column 2. Half extents 20 and 10.
+# Center (32, 32): the cell in row 2, column 2. Half extents 20 and 10.
 BOX = [12.0, 22.0, 52.0, 42.0]
 
 
@@ -61,7 +61,7 @@ def test_an_absent_target_has_no_cell():
 
 
 @pytest.mark.parametrize(
-    ("dynamic", "smoothing", "ramp", "expected"),
+    ('dynamic', 'smoothing', 'ramp', 'expected'),
     [
         (True, 0.2, 1.0, 0.8 * 0.6 + 0.2 * 1.0),  # (1 - eps) q + eps s
         (True, 0.0, 1.0, 0.6),

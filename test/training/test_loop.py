@@ -6,30 +6,30 @@ import json
 
 import pytest
 
-torch = pytest.importorskip("torch")
+torch = pytest.importorskip('torch')
 
 from support.networks import tiny_config, tiny_model  # noqa: E402
 from support.packs import write_pack  # noqa: E402
 
+from siamla_ros.datasets.training_pack import load_pack  # noqa: E402
 from siamla_ros.model import build_model  # noqa: E402
 from siamla_ros.training import loop as training  # noqa: E402
 from siamla_ros.training import losses  # noqa: E402
 from siamla_ros.training.config import DataConfig, ScheduleConfig, TrainConfig  # noqa: E402
-from siamla_ros.training.initialise import build_initial  # noqa: E402
-from siamla_ros.training.optimise import parameter_groups, rate  # noqa: E402
-from siamla_ros.training.records import load_pack  # noqa: E402
+from siamla_ros.training.initialize import build_initial  # noqa: E402
+from siamla_ros.training.optimize import parameter_groups, rate  # noqa: E402
 
-pytestmark = pytest.mark.usefixtures("one_thread")
+pytestmark = pytest.mark.usefixtures('one_thread')
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope='module')
 def pack(tmp_path_factory):
-    folder = write_pack(tmp_path_factory.mktemp("data") / "pack")
-    return load_pack(folder, "train", {}, val_fraction=0.0)
+    folder = write_pack(tmp_path_factory.mktemp('data') / 'pack')
+    return load_pack(folder, 'train', {}, val_fraction=0.0)
 
 
-def config(pairs: int = 16, batch: int = 4, init: str = "none", model=None, **schedule):
-    schedule = {"lr_backbone": 1e-4, "checkpoint_every": 2, **schedule}
+def config(pairs: int = 16, batch: int = 4, init: str = 'none', model=None, **schedule):
+    schedule = {'lr_backbone': 1e-4, 'checkpoint_every': 2, **schedule}
     return TrainConfig(
         model=tiny_config(**(model or {})),
         data=DataConfig(degrade=0.3),
@@ -39,16 +39,16 @@ def config(pairs: int = 16, batch: int = 4, init: str = "none", model=None, **sc
 
 
 def trainer(pack, folder, chosen: TrainConfig, model=None) -> training.Trainer:
-    model = build_initial(chosen, "") if model is None else model
-    return training.Trainer(chosen, model, pack, folder, "cpu")
+    model = build_initial(chosen, '') if model is None else model
+    return training.Trainer(chosen, model, pack, folder, 'cpu')
 
 
 def test_resuming_equals_never_having_stopped(pack, tmp_path):
-    whole = trainer(pack, tmp_path / "whole", config(pairs=6, batch=2))
+    whole = trainer(pack, tmp_path / 'whole', config(pairs=6, batch=2))
     assert whole.run(workers=0)
     for _ in range(3):
-        part = trainer(pack, tmp_path / "parts", config(pairs=6, batch=2))
-        assert part.resume() == (tmp_path / "parts/checkpoint.pt").is_file()
+        part = trainer(pack, tmp_path / 'parts', config(pairs=6, batch=2))
+        assert part.resume() == (tmp_path / 'parts/checkpoint.pt').is_file()
         done = part.run(workers=0, max_minutes=0.0)  # out of time after one step
     assert done
     assert part.step == whole.step == 3
@@ -60,7 +60,7 @@ def test_resuming_equals_never_having_stopped(pack, tmp_path):
 def test_a_run_without_a_checkpoint_starts_anew(pack, tmp_path):
     run = trainer(pack, tmp_path, config())
     assert not run.resume()
-    assert json.loads((tmp_path / "config.json").read_text())["schedule"]["batch"] == 4
+    assert json.loads((tmp_path / 'config.json').read_text())['schedule']['batch'] == 4
 
 
 def test_training_makes_the_loss_smaller(pack, tmp_path):
@@ -69,7 +69,7 @@ def test_training_makes_the_loss_smaller(pack, tmp_path):
     batch = next(iter(run._batches(workers=0)))
     assert torch.isfinite(batch[2]).any()
     parts = [run._train_step(batch) for _ in range(40)]
-    for name in ("total", "classification", "regression", "quality"):
+    for name in ('total', 'classification', 'regression', 'quality'):
         before, after = (getattr(parts[i], name).item() for i in (0, -1))
         assert after < 0.9 * before, name
     assert parts[-1].mean_iou > parts[0].mean_iou
@@ -81,57 +81,57 @@ def test_the_average_follows_what_trains(pack, tmp_path):
     run.run(workers=0)
     moved = {k for k, v in run.model.state_dict().items() if not torch.equal(v, start[k])}
     assert moved == {k for k, v in run.ema.state_dict().items() if not torch.equal(v, start[k])}
-    assert "reg_head.pointwise.weight" in moved
-    assert "backbone.stem.weight" not in moved  # only the last four blocks
-    assert "backbone.blocks.15.project.weight" in moved
-    assert "neck.weight" in moved
+    assert 'reg_head.pointwise.weight' in moved
+    assert 'backbone.stem.weight' not in moved  # only the last four blocks
+    assert 'backbone.blocks.15.project.weight' in moved
+    assert 'neck.weight' in moved
 
 
 def test_log_lines_hold_every_part_of_the_loss(pack, tmp_path, monkeypatch):
-    monkeypatch.setattr(training, "REPORT_EVERY", 2)
+    monkeypatch.setattr(training, 'REPORT_EVERY', 2)
     trainer(pack, tmp_path, config()).run(workers=0)
-    lines = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
-    assert [line["step"] for line in lines] == [2, 4]
-    assert set(lines[0]) == {"step", *losses.Losses._fields}
+    lines = [json.loads(line) for line in (tmp_path / 'log.jsonl').read_text().splitlines()]
+    assert [line['step'] for line in lines] == [2, 4]
+    assert set(lines[0]) == {'step', *losses.Losses._fields}
 
 
 def test_a_loss_that_is_no_number_stops_the_run(pack, tmp_path):
     run = trainer(pack, tmp_path, config())
     with torch.no_grad():
-        run.model.cls_head.pointwise.bias.fill_(float("nan"))
-    with pytest.raises(FloatingPointError, match="step 0: loss = nan; lower the learning rate"):
+        run.model.cls_head.pointwise.bias.fill_(float('nan'))
+    with pytest.raises(FloatingPointError, match='step 0: loss = nan; lower the learning rate'):
         run.run(workers=0)
-    assert not (tmp_path / "checkpoint.pt").exists()
+    assert not (tmp_path / 'checkpoint.pt').exists()
 
 
 def names_of(model, parameters) -> set[str]:
-    table = {id(p): n.split(".")[0] for n, p in model.named_parameters()}
+    table = {id(p): n.split('.')[0] for n, p in model.named_parameters()}
     return {table[id(p)] for p in parameters}
 
 
 @pytest.mark.parametrize(
-    ("init", "backbone", "lr_backbone", "with_heads"),
+    ('init', 'backbone', 'lr_backbone', 'with_heads'),
     [
-        ("tracker", "fbnet", 0.0, set()),
-        ("backbone", "fbnet", 0.0, set()),  # its neck is published too, and stays
-        ("backbone", "efficientnet_lite0", 0.0, {"neck"}),
-        ("backbone", "resnet50_conv4", 0.0, {"neck", "backbone"}),  # the reduction
-        ("none", "fbnet", 1e-4, {"neck"}),
+        ('tracker', 'fbnet', 0.0, set()),
+        ('backbone', 'fbnet', 0.0, set()),  # its neck is published too, and stays
+        ('backbone', 'efficientnet_lite0', 0.0, {'neck'}),
+        ('backbone', 'resnet50_conv4', 0.0, {'neck', 'backbone'}),  # the reduction
+        ('none', 'fbnet', 1e-4, {'neck'}),
     ],
 )
 def test_what_trains_and_how_fast(init, backbone, lr_backbone, with_heads):
-    rates = {"lr_backbone": lr_backbone, "lr_init": 2e-4, "lr_heads": 1e-3}
-    chosen = config(init=init, model={"backbone": backbone}, **rates)
+    rates = {'lr_backbone': lr_backbone, 'lr_init': 2e-4, 'lr_heads': 1e-3}
+    chosen = config(init=init, model={'backbone': backbone}, **rates)
     model = build_model(chosen.model)
     groups = parameter_groups(model, chosen)
     trained = [p for g in groups for p in g.parameters]
     assert len({id(p) for p in trained}) == len(trained)  # none twice
     assert {id(p) for p in model.parameters() if p.requires_grad} == {id(p) for p in trained}
     fast = {n for g in groups if g.peak == 1e-3 for n in names_of(model, g.parameters)}
-    assert fast >= {"quality", *with_heads}
-    assert fast & {"neck", "backbone"} == with_heads
-    heads = {g.peak for g in groups if "cls_head" in names_of(model, g.parameters)}
-    assert heads == {2e-4 if init == "tracker" else 1e-3}
+    assert fast >= {'quality', *with_heads}
+    assert fast & {'neck', 'backbone'} == with_heads
+    heads = {g.peak for g in groups if 'cls_head' in names_of(model, g.parameters)}
+    assert heads == {2e-4 if init == 'tracker' else 1e-3}
 
 
 def test_the_rate_warms_up_and_falls():
@@ -142,21 +142,20 @@ def test_the_rate_warms_up_and_falls():
     assert rate(1.0, 0.1) == pytest.approx(0.01)
 
 
-@pytest.mark.parametrize("backbone", ["efficientnet_lite0", "resnet50_conv4"])
+@pytest.mark.parametrize('backbone', ['efficientnet_lite0', 'resnet50_conv4'])
 def test_other_backbones_train_frozen(pack, tmp_path, backbone):
     """The neck learns below the heads though the backbone does not; statistics stay."""
-    size = {"template_size_px": 95, "search_size_px": 95, "correlation": "depthwise"}
-    model = {"backbone": backbone, **(size if backbone != "efficientnet_lite0" else {})}
-    chosen = config(pairs=4, batch=2, init="backbone", model=model, lr_backbone=0.0)
+    size = {'template_size_px': 95, 'search_size_px': 95, 'correlation': 'depthwise'}
+    model = {'backbone': backbone, **(size if backbone != 'efficientnet_lite0' else {})}
+    chosen = config(pairs=4, batch=2, init='backbone', model=model, lr_backbone=0.0)
     torch.manual_seed(0)
     run = trainer(pack, tmp_path, chosen, build_model(chosen.model))
     start = {k: v.clone() for k, v in run.model.state_dict().items()}
     run.run(workers=0)
     moved = {k for k, v in run.model.state_dict().items() if not torch.equal(v, start[k])}
-    assert "neck.weight" in moved
-    backbone_moved = {k for k in moved if k.startswith("backbone.")}
-    assert all(k.startswith("backbone.reduce.") for k in backbone_moved)
-    assert bool(backbone_moved) == (backbone == "resnet50_conv4")
+    assert 'neck.weight' in moved
+    backbone_moved = {k for k in moved if k.startswith('backbone.')}
+    assert all(k.startswith('backbone.reduce.') for k in backbone_moved)
+    assert bool(backbone_moved) == (backbone == 'resnet50_conv4')
     for name, value in run.ema.named_buffers():
         assert torch.equal(value, dict(run.model.named_buffers())[name]), name
-

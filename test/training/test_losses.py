@@ -6,9 +6,9 @@ from math import exp, log, nan
 
 import pytest
 
-torch = pytest.importorskip("torch")
+torch = pytest.importorskip('torch')
 
-from siamla_ros import boxes  # noqa: E402
+from siamla_ros.geometry import boxes  # noqa: E402
 from siamla_ros.model import Response  # noqa: E402
 from siamla_ros.model.grid import CellGrid  # noqa: E402
 from siamla_ros.training import losses  # noqa: E402
@@ -25,7 +25,7 @@ def line(*values: float) -> torch.Tensor:
 
 
 def row(positive: str, inside: str) -> Assignment:
-    masks = [torch.tensor([[[c == "x" for c in text]]]) for text in (positive, inside)]
+    masks = [torch.tensor([[[c == 'x' for c in text]]]) for text in (positive, inside)]
     return Assignment(*masks, torch.ones(1, 1, len(positive)))
 
 
@@ -68,22 +68,22 @@ def test_giou_of_boxes_apart_by_hand():
 
 def test_classification_is_half_of_each_side_and_ignores_what_lies_between():
     logits, y = line(1.0, 5.0, -2.0, 0.5), line(0.7, 0.0, 0.0, 0.0)
-    found = losses.classification_loss(logits, y, row("x---", "xx--"), "none")
+    found = losses.classification_loss(logits, y, row('x---', 'xx--'), 'none')
     negatives = (bce(-2.0, 0.0) + bce(0.5, 0.0)) / 2
     assert found.item() == pytest.approx(0.5 * bce(1.0, 0.7) + 0.5 * negatives)
 
 
 @pytest.mark.parametrize(
-    ("kind", "positive", "negative"),
+    ('kind', 'positive', 'negative'),
     [
-        ("none", 1.0, 1.0),
-        ("quality_focal", (0.7 - sigmoid(1.0)) ** 2, sigmoid(-2.0) ** 2),
-        ("varifocal", 0.7, 0.75 * sigmoid(-2.0) ** 2),
+        ('none', 1.0, 1.0),
+        ('quality_focal', (0.7 - sigmoid(1.0)) ** 2, sigmoid(-2.0) ** 2),
+        ('varifocal', 0.7, 0.75 * sigmoid(-2.0) ** 2),
     ],
 )
 def test_modulators(kind, positive, negative):
     logits, y = line(1.0, -2.0).requires_grad_(True), line(0.7, 0.0)
-    found = losses.classification_loss(logits, y, row("x-", "x-"), kind)
+    found = losses.classification_loss(logits, y, row('x-', 'x-'), kind)
     expected = 0.5 * positive * bce(1.0, 0.7) + 0.5 * negative * bce(-2.0, 0.0)
     assert found.item() == pytest.approx(expected)
     found.backward()  # the modulator is a weight, not a term to be minimised
@@ -92,13 +92,13 @@ def test_modulators(kind, positive, negative):
 
 
 def test_an_unknown_modulator_is_named():
-    with pytest.raises(ValueError, match="focall"):
-        losses.modulate(line(0.5), line(0.5), line(1.0) > 0, "focall")
+    with pytest.raises(ValueError, match='focall'):
+        losses.modulate(line(0.5), line(0.5), line(1.0) > 0, 'focall')
 
 
 def test_regression_is_weighted_by_the_label():
     giou, y = line(0.8, 0.2, -0.5), line(0.9, 0.3, 0.0)
-    positive = row("xx-", "xx-").positive
+    positive = row('xx-', 'xx-').positive
     weighted = losses.regression_loss(giou, y, positive, weighted=True)
     assert weighted.item() == pytest.approx((0.9 * 0.2 + 0.3 * 0.8) / 1.2)
     plain = losses.regression_loss(giou, y, positive, weighted=False)
@@ -107,7 +107,7 @@ def test_regression_is_weighted_by_the_label():
 
 def test_quality_learns_the_overlap_inside_and_zero_on_hard_negatives():
     logits, target = line(0.5, -1.0, 2.0, 3.0), line(0.8, 0.6, 0.9, 0.9)
-    inside = row("x---", "xx--")
+    inside = row('x---', 'xx--')
     found = losses.quality_loss(logits, target, inside, None)
     positives = (bce(0.5, 0.8) + bce(-1.0, 0.6)) / 2
     assert found.item() == pytest.approx(positives)
@@ -117,12 +117,12 @@ def test_quality_learns_the_overlap_inside_and_zero_on_hard_negatives():
 
 
 def test_hard_negatives_are_the_highest_outside():
-    p, cells = line(0.9, 0.8, 0.7, 0.1, 0.6), row("x----", "xx---")
+    p, cells = line(0.9, 0.8, 0.7, 0.1, 0.6), row('x----', 'xx---')
     hard = losses._hard_negatives(p, cells, per_map=2)
     assert hard[0, 0].tolist() == [False, False, True, False, True]
 
 
-def test_centreness():
+def test_centerness():
     distances = losses.true_distances(torch.tensor([BOX]), 5, 6, GRID)
     assert distances[0, :, 2, 2].tolist() == [20.0, 10.0, 20.0, 10.0]
     assert distances[0, :, 2, 3].tolist() == [36.0, 10.0, 4.0, 10.0]
@@ -171,7 +171,7 @@ def test_negative_pairs_teach_zeros():
     assert silent.quality.item() == 0.0
 
 
-def test_centreness_is_learnt_where_the_control_asks_for_it():
+def test_centerness_is_learnt_where_the_control_asks_for_it():
     maps = response()
     box = torch.tensor([BOX])
     iou = losses.compute(maps, box, LossConfig(negative_quality=False), GRID, 1.0)

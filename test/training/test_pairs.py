@@ -7,25 +7,25 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-pytest.importorskip("torch")
+pytest.importorskip('torch')
 
 from support.networks import tiny_config
 from support.packs import write_pack
 
-from siamla_ros.crops import Window
+from siamla_ros.datasets.training_pack import load_pack
+from siamla_ros.geometry.crops import Window
 from siamla_ros.training.config import DataConfig
 from siamla_ros.training.pairs import Kind, PairSource, to_crop
-from siamla_ros.training.records import load_pack
 
 CLEAN = DataConfig(
     other=0, erased=0, synthetic=0, occlude=0, decoy=0, deform=0, style=0, degrade=0, border_photo=0
 )
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope='module')
 def pack(tmp_path_factory):
-    folder = write_pack(tmp_path_factory.mktemp("data") / "pack")
-    return load_pack(folder, "train", {}, val_fraction=0.0)
+    folder = write_pack(tmp_path_factory.mktemp('data') / 'pack')
+    return load_pack(folder, 'train', {}, val_fraction=0.0)
 
 
 def source(pack, data: DataConfig, seed: int = 0, **model) -> PairSource:
@@ -72,8 +72,8 @@ def test_shapes_and_types(pack):
     assert pair.box_xyxy.dtype == np.float32
 
 
-@pytest.mark.parametrize("isotropic", [0.0, 1.0])
-@pytest.mark.parametrize("far", [0.0, 1.0])
+@pytest.mark.parametrize('isotropic', [0.0, 1.0])
+@pytest.mark.parametrize('far', [0.0, 1.0])
 def test_boxes_lie_on_their_pixels(pack, far, isotropic):
     pairs = source(pack, replace(CLEAN, far=far), 1, isotropic=isotropic)
     compared = 0
@@ -114,7 +114,7 @@ def test_the_template_shows_the_target_in_its_middle(pack):
 def test_pairs_are_mirrored_in_half_of_the_cases(pack, monkeypatch):
     image = np.zeros((120, 160, 3), np.uint8)
     image[:, :80] = 255  # bright on the left; mirrored, on the right
-    monkeypatch.setattr("siamla_ros.training.pairs.read_image", lambda path: image)
+    monkeypatch.setattr('siamla_ros.training.pairs.read_image', lambda path: image)
     pairs = [source(pack, replace(CLEAN, far=0.0), 5).pair(i) for i in range(40)]
     bright_left = [p.search[:, :, :8].mean() > p.search[:, :, -8:].mean() for p in pairs]
     assert 10 < sum(bright_left) < 30
@@ -131,17 +131,17 @@ def test_kinds_come_in_their_shares_and_negatives_have_no_box(pack):
 
 
 def test_a_pack_without_photographs_and_masks_trains(tmp_path):
-    folder = write_pack(tmp_path / "bare", tracks=2, frames=2, photos=0, masks=False)
-    bare = load_pack(folder, "train", {}, val_fraction=0.0)
+    folder = write_pack(tmp_path / 'bare', tracks=2, frames=2, photos=0, masks=False)
+    bare = load_pack(folder, 'train', {}, val_fraction=0.0)
     kinds = {source(bare, DataConfig(other=0.3, erased=0.3)).pair(i).kind for i in range(40)}
     assert kinds == set(Kind)
 
 
 def test_a_picture_that_cannot_be_read_is_named(tmp_path):
-    folder = write_pack(tmp_path / "pack", tracks=1, frames=1)
-    (folder / "toy/0_0.jpg").write_bytes(b"no picture")
-    broken = load_pack(folder, "train", {}, val_fraction=0.0)
-    with pytest.raises(OSError, match=r"0_0\.jpg"):
+    folder = write_pack(tmp_path / 'pack', tracks=1, frames=1)
+    (folder / 'toy/0_0.jpg').write_bytes(b'no picture')
+    broken = load_pack(folder, 'train', {}, val_fraction=0.0)
+    with pytest.raises(OSError, match=r'0_0\.jpg'):
         source(broken, CLEAN).pair(0)
 
 

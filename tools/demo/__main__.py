@@ -4,6 +4,7 @@ Runs in the environment of `tools/with_env`. Leaves demo_output/annotated.mp4 an
 processes beside it; exits with 1 where no detection came. `python tools/demo leave_and_return`
 plays another scene, `python tools/demo detector` is a node that it needs.
 """
+
 import argparse
 import importlib
 import json
@@ -32,10 +33,10 @@ from processes import Processes
 from rclpy.executors import SingleThreadedExecutor
 from watch import Watcher
 
-from siamla_ros.ros.stats import Latency, percentiles
+from siamla_ros.online.stats import Latency, percentiles
 
-VIEWERS = 3               # of the images: tracker, recorder, and the demo itself
-DRAIN_S = 2.5             # after the last image: diagnostics come once a second
+VIEWERS = 3  # of the images: tracker, recorder, and the demo itself
+DRAIN_S = 2.5  # after the last image: diagnostics come once a second
 OTHERS = ('leave_and_return', 'detector')
 
 
@@ -63,8 +64,9 @@ def choose_clip(args: argparse.Namespace) -> Clip:
     try:
         x, y, w, h = (float(part) for part in (args.init or '').split(','))
     except ValueError as error:
-        raise DemoError(f'INIT={args.init or ""}: must be x,y,w,h in pixels of the first image, '
-                        'four numbers') from error
+        raise DemoError(
+            f'INIT={args.init or ""}: must be x,y,w,h in pixels of the first image, four numbers'
+        ) from error
     source = args.video if args.video.isdigit() else Path(args.video).resolve()
     return Clip(Path(source), (x, y, w, h), 0, 'target')
 
@@ -72,24 +74,54 @@ def choose_clip(args: argparse.Namespace) -> Clip:
 def tracker(args: argparse.Namespace) -> list[str]:
     """The command that starts the tracker: by the launch file where this ROS can launch."""
     if shutil.which('ros2') and find_spec('launch_ros'):
-        return ['ros2', 'launch', 'siamla_ros', 'tracker.launch.py', f'namespace:={NAMESPACE}',
-                f'model:={args.model}', f'device:={args.device}']
+        return [
+            'ros2',
+            'launch',
+            'siamla_ros',
+            'tracker.launch.py',
+            f'namespace:={NAMESPACE}',
+            f'model:={args.model}',
+            f'device:={args.device}',
+        ]
     return node('tracker_node', model=args.model, device=args.device)
 
 
-def play(args: argparse.Namespace, clip: Clip, video: Path, processes: Processes,
-         executor: SingleThreadedExecutor, watcher: Watcher) -> None:
+def play(
+    args: argparse.Namespace,
+    clip: Clip,
+    video: Path,
+    processes: Processes,
+    executor: SingleThreadedExecutor,
+    watcher: Watcher,
+) -> None:
     """Starts the nodes and follows them until the video is over or the user stops it."""
     processes.start('tracker', tracker(args))
     # Encoding a video must not take the processor from what is shown.
-    processes.start('recorder', ['nice', '-n', '5'] + node(
-        'recorder', output=video, rate=args.rate, print_every=0,
-        summary=args.output / 'summary.json'))
+    processes.start(
+        'recorder',
+        ['nice', '-n', '5']
+        + node(
+            'recorder',
+            output=video,
+            rate=args.rate,
+            print_every=0,
+            summary=args.output / 'summary.json',
+        ),
+    )
     # Not counting the camera: it is started when everybody is ready, so that nobody misses image 0.
     wait_for_graph(processes, executor, lambda: watcher.graph_is_complete(VIEWERS))
-    processes.start('camera', node('camera_node', source=clip.path, rate=args.rate, loop=False,
-                                   max_frames=clip.frames, wait_for_subscribers=VIEWERS,
-                                   start_delay=SETTLE_S))
+    processes.start(
+        'camera',
+        node(
+            'camera_node',
+            source=clip.path,
+            rate=args.rate,
+            loop=False,
+            max_frames=clip.frames,
+            wait_for_subscribers=VIEWERS,
+            start_delay=SETTLE_S,
+        ),
+    )
     limit_s = time.monotonic() + (args.seconds or float('inf'))
     while not processes.ended('camera') and time.monotonic() < limit_s:
         executor.spin_once(timeout_sec=0.1)
@@ -103,8 +135,10 @@ def run(args: argparse.Namespace) -> int:
     clip = choose_clip(args)
     shutil.rmtree(args.output, ignore_errors=True)
     video = args.output / 'annotated.mp4'
-    print(f'following the {clip.label} at {clip.init_box_xywh} in {clip.path}; '
-          'Ctrl-C stops', flush=True)
+    print(
+        f'following the {clip.label} at {clip.init_box_xywh} in {clip.path}; Ctrl-C stops',
+        flush=True,
+    )
     rclpy.init(args=[], signal_handler_options=rclpy.SignalHandlerOptions.NO)
     watcher = Watcher(NAMESPACE, clip.init_box_xywh, clip.init_frame, clip.label)
     executor = SingleThreadedExecutor()
@@ -135,7 +169,8 @@ def report(output: Path, processes: Processes, watcher: Watcher) -> int:
     summary = output / 'summary.json'
     seen = json.loads(summary.read_text('utf-8')) if summary.exists() else {}
     frames = seen.get('video_frames', 0)
-    print(f"""
+    print(
+        f"""
 images published by the camera    {published[-1] if published else 'none'}
        received by the tracker    {tracker.get('received', '?')}
        processed                  {tracker.get('processed', '?')}
@@ -143,7 +178,9 @@ images published by the camera    {published[-1] if published else 'none'}
 detections published              {seen.get('detections', 0)}
 stamp to detection, received      {_milliseconds(latency) if latency.count else 'none'}
 annotated video                   {f'{seen["video"]}, {frames} frames' if frames else 'none'}
-logs                              {output / 'log'}""", flush=True)
+logs                              {output / 'log'}""",
+        flush=True,
+    )
     return seen.get('detections', 0)
 
 
@@ -153,7 +190,7 @@ def _milliseconds(latency: Latency) -> str:
 
 def main() -> int:
     """Runs the demo; what a user can mend is one line."""
-    for number in (signal.SIGINT, signal.SIGTERM):    # SIGINT: ignored in a script's background job
+    for number in (signal.SIGINT, signal.SIGTERM):  # SIGINT: ignored in a script's background job
         signal.signal(number, signal.default_int_handler)
     try:
         if sys.argv[1:2] and sys.argv[1] in OTHERS:

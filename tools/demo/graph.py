@@ -1,4 +1,5 @@
 """What the demos share: how a node is started, and how to wait until the graph is there."""
+
 import re
 import time
 from collections.abc import Callable
@@ -10,7 +11,7 @@ from rclpy.executors import SingleThreadedExecutor
 
 ROOT = Path(__file__).resolve().parents[2]
 NAMESPACE = '/siamla_demo'
-START_LIMIT_S = 90.0      # until all nodes are there: loading torch takes long on a cold disk
+START_LIMIT_S = 90.0  # until all nodes are there: loading torch takes long on a cold disk
 # DDS tells the two ends of a connection of each other one after the other, and tells them again
 # after 3 s where a message was lost: a camera that sees its viewers may not be seen by them yet.
 SETTLE_S = 4.0
@@ -52,8 +53,10 @@ def wait_for_graph(
         if reason := re.search(r'cannot be configured: .*', processes.log('tracker')):
             raise DemoError(f'the tracker {reason.group()}')
         if time.monotonic() > limit_s:
-            raise DemoError(f'the nodes did not come up within {START_LIMIT_S:.0f} s:\n'
-                            + processes.log('tracker'))
+            raise DemoError(
+                f'the nodes did not come up within {START_LIMIT_S:.0f} s:\n'
+                + processes.log('tracker')
+            )
     where = re.search(r'runs on [^\x1b\n]*', processes.log('tracker'))
     print('tracker is active:', where.group() if where else '', flush=True)
 

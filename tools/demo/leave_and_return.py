@@ -7,6 +7,7 @@ asks, a detector sees people, the answering node picks the right one, the tracke
 Film, tracker, detector and answering node are processes of their own over DDS. Exits with 1 unless
 the target was declared lost, asked for, and found again under its id, with nothing else believed.
 """
+
 import argparse
 import json
 import sys
@@ -22,24 +23,43 @@ from processes import Processes
 from rclpy.executors import SingleThreadedExecutor
 from verdict import Verdict, judge
 
-ENOUGH = 0.8        # share of images to be processed for the figures to mean something
-DRAIN_S = 2.0       # after the last image, for what is under way
+ENOUGH = 0.8  # share of images to be processed for the figures to mean something
+DRAIN_S = 2.0  # after the last image, for what is under way
 
 
 def parse_arguments(args: list[str]) -> argparse.Namespace:
     """Reads the command line."""
-    parser = argparse.ArgumentParser(prog='leave_and_return', description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        prog='leave_and_return',
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument('--film', default='real', choices=['real', 'generated'])
-    parser.add_argument('--search', default='off', choices=['off', 'local', 'global'],
-                        help='the self-recovery of the tracker')
-    parser.add_argument('--bridge', default='on', choices=['on', 'off'],
-                        help='off: nobody answers, the tracker is left to its search')
+    parser.add_argument(
+        '--search',
+        default='off',
+        choices=['off', 'local', 'global'],
+        help='the self-recovery of the tracker',
+    )
+    parser.add_argument(
+        '--bridge',
+        default='on',
+        choices=['on', 'off'],
+        help='off: nobody answers, the tracker is left to its search',
+    )
     parser.add_argument('--rate', type=float, default=10.0, help='images a second')
-    parser.add_argument('--detector-delay', type=float, default=0.15,
-                        help='seconds that the detector takes longer than it needs')
-    parser.add_argument('--similarity', type=float, default=0.82,
-                        help='least appearance similarity that the answering node asks')
+    parser.add_argument(
+        '--detector-delay',
+        type=float,
+        default=0.15,
+        help='seconds that the detector takes longer than it needs',
+    )
+    parser.add_argument(
+        '--similarity',
+        type=float,
+        default=0.82,
+        help='least appearance similarity that the answering node asks',
+    )
     parser.add_argument('--tracker', nargs='+', help='another command for the tracker node')
     parser.add_argument('--output', type=Path, default=ROOT / 'demo_output' / 'return')
     return parser.parse_args(args)
@@ -54,24 +74,38 @@ def start(options: argparse.Namespace, film: Film, processes: Processes) -> None
     by_looks = {'min_similarity': options.similarity, 'reach': 0.0, 'device': 'cpu'}
     by_place = {'reach': 4.0, 'speed': 4.0}
     if options.bridge == 'on':
-        processes.start('bridge', node('detector_bridge', **(
-            by_looks if options.similarity > 0.0 else by_place)))
+        processes.start(
+            'bridge',
+            node('detector_bridge', **(by_looks if options.similarity > 0.0 else by_place)),
+        )
     if options.film == 'real':
-        processes.start('detector', [
-            sys.executable, str(Path(__file__).parent), 'detector',
-            *parameters(class_id=film.label, delay=options.detector_delay)])
+        processes.start(
+            'detector',
+            [
+                sys.executable,
+                str(Path(__file__).parent),
+                'detector',
+                *parameters(class_id=film.label, delay=options.detector_delay),
+            ],
+        )
 
 
-def play(options: argparse.Namespace, film: Film, director: Director, processes: Processes,
-         executor: SingleThreadedExecutor) -> None:
+def play(
+    options: argparse.Namespace,
+    film: Film,
+    director: Director,
+    processes: Processes,
+    executor: SingleThreadedExecutor,
+) -> None:
     """Shows the film when everybody is there, and waits for what follows it.
 
     :raises DemoError: a process failed or did not come up
     """
     looks = options.bridge == 'on' and options.similarity > 0.0
     viewers = 1 + looks + (options.film == 'real')
-    wait_for_graph(processes, executor, lambda: director.graph_is_complete(
-        viewers, options.bridge == 'on'))
+    wait_for_graph(
+        processes, executor, lambda: director.graph_is_complete(viewers, options.bridge == 'on')
+    )
     spin(executor, processes, SETTLE_S)
     director.begin()
     while not director.finished:
@@ -81,8 +115,7 @@ def play(options: argparse.Namespace, film: Film, director: Director, processes:
 
 def perform(options: argparse.Namespace) -> Verdict:
     """The whole scene; returns what became of the target."""
-    film = generated() if options.film == 'generated' else spliced(
-        fetch_clip(ROOT / '.cache').path)
+    film = generated() if options.film == 'generated' else spliced(fetch_clip(ROOT / '.cache').path)
     rclpy.init(args=[], signal_handler_options=rclpy.SignalHandlerOptions.NO)
     director = Director(NAMESPACE, film, options.rate, options.film == 'generated')
     executor = SingleThreadedExecutor()
@@ -106,7 +139,9 @@ def main(args: list[str]) -> int:
     print('\n'.join(f'{name.replace("_", " "):16s} {value}' for name, value in figures.items()))
     print(f'logs             {options.output / "log"}')
     if verdict.processed < ENOUGH:
-        print(f'the processor was busy: only {100 * verdict.processed:.0f} % of the images could '
-              'be processed, so this says little')
+        print(
+            f'the processor was busy: only {100 * verdict.processed:.0f} % of the images could '
+            'be processed, so this says little'
+        )
     (options.output / 'verdict.json').write_text(json.dumps(figures, indent=2) + '\n', 'utf-8')
     return 0 if verdict.success else 1

@@ -1,4 +1,5 @@
 """Starts the processes of the demo and sees to it that none of them outlives it."""
+
 import os
 import signal
 import subprocess
@@ -25,8 +26,12 @@ class Processes:
         """Starts a command in a session of its own: Ctrl-C reaches it only through `stop`."""
         with self.log_path(name).open('wb') as log:
             self._running[name] = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
-                start_new_session=True)
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
 
     def log_path(self, name: str) -> Path:
         """The file that holds what the process writes."""
@@ -58,17 +63,21 @@ class Processes:
     def __enter__(self) -> 'Processes':
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
-                 trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self.stop()
 
 
 def _signal(process: subprocess.Popen, number: signal.Signals) -> None:
     if process.poll() is None:
         try:
-            os.killpg(process.pid, number)    # with whatever it has started itself
+            os.killpg(process.pid, number)  # with whatever it has started itself
         except ProcessLookupError:
-            process.poll()    # it ended in between
+            process.poll()  # it ended in between
 
 
 def _has_ended_by(process: subprocess.Popen, deadline: float) -> bool:

@@ -1,11 +1,12 @@
 """What became of a target that left and came back: figures from what the director noted. Pure."""
+
 from dataclasses import dataclass, field
 
 from film import Film, overlap
 
 MISSING = ('LOST', 'SEARCHING')
-RIGHT_IOU = 0.5     # a box is the target from here on
-GENTLE_IOU = 0.3    # an answer that contains the target well enough to start from
+RIGHT_IOU = 0.5  # a box is the target from here on
+GENTLE_IOU = 0.3  # an answer that contains the target well enough to start from
 
 
 @dataclass
@@ -56,34 +57,50 @@ class Verdict:
     @property
     def success(self) -> bool:
         """Lost, asked for, found again under the same id, and nothing else believed."""
-        return (None not in (self.lost_after, self.requested_after, self.found_after)
-                and self.same_id and self.taken_wrong == 0 and self.false_beliefs == 0)
+        return (
+            None not in (self.lost_after, self.requested_after, self.found_after)
+            and self.same_id
+            and self.taken_wrong == 0
+            and self.false_beliefs == 0
+        )
 
 
 def judge(film: Film, record: Record, target_id: str) -> Verdict:
     """Sums the record up."""
     left, back = film.left_index, film.back_index
-    lost = next((image for image, state, _ in record.states
-                 if image >= left and state in MISSING), None)
+    lost = next(
+        (image for image, state, _ in record.states if image >= left and state in MISSING), None
+    )
     request = next((seen for image, seen, _ in record.requests if image >= left), None)
-    answers = [(image, seen, is_target(film, image, box, GENTLE_IOU))
-               for image, seen, _, box in record.answers if image >= left]
-    hits = [(image, name) for image, name, box in record.believed
-            if image >= back and is_target(film, image, box, RIGHT_IOU)]
+    answers = [
+        (image, seen, is_target(film, image, box, GENTLE_IOU))
+        for image, seen, _, box in record.answers
+        if image >= left
+    ]
+    hits = [
+        (image, name)
+        for image, name, box in record.believed
+        if image >= back and is_target(film, image, box, RIGHT_IOU)
+    ]
     found = hits[0][0] if hits else None
     return Verdict(
-        lost_after=_since(left, lost), requested_after=_since(left, request),
+        lost_after=_since(left, lost),
+        requested_after=_since(left, request),
         answered_after=_since(back, next((seen for _, seen, right in answers if right), None)),
-        found_after=_since(back, found), how=_reason_at(record, found),
+        found_after=_since(back, found),
+        how=_reason_at(record, found),
         same_id=bool(hits) and {name for _, name in hits} == {target_id},
         offered_wrong=_wrong_offers(film, record, lost, found),
         taken_wrong=sum(not right for _, _, right in answers),
-        false_beliefs=0 if lost is None else sum(
+        false_beliefs=0
+        if lost is None
+        else sum(
             image > lost and not is_target(film, image, box, 0.1)
-            for image, _, box in record.believed),
+            for image, _, box in record.believed
+        ),
         followed=_share(record, hits, found),
-        processed=len({image for image, _, _ in record.states}) / (
-            len(film.images) - film.init_index),
+        processed=len({image for image, _, _ in record.states})
+        / (len(film.images) - film.init_index),
     )
 
 
@@ -101,14 +118,17 @@ def _reason_at(record: Record, found: int | None) -> str:
     """What brought it back: the latest start that was told up to that image, else an answer before
     it (its first status may come when the target has caught up, with another reason).
     """
-    told = [reason for image, _, reason in record.states
-            if found is not None and image <= found
-            and reason in ('REINITIALIZED', 'REACQUIRED')]
+    told = [
+        reason
+        for image, _, reason in record.states
+        if found is not None and image <= found and reason in ('REINITIALIZED', 'REACQUIRED')
+    ]
     if told:
         return told[-1]
     lost = [image for image, state, _ in record.states if state in MISSING]
     answered = found is not None and any(
-        lost and lost[0] <= seen <= found for _, seen, _, _ in record.answers)
+        lost and lost[0] <= seen <= found for _, seen, _, _ in record.answers
+    )
     return 'ANSWER' if answered else ''
 
 
@@ -116,8 +136,12 @@ def _wrong_offers(film: Film, record: Record, lost: int | None, found: int | Non
     if lost is None:
         return 0
     until = len(film.images) if found is None else found
-    return sum(not is_target(film, image, box, GENTLE_IOU) for image, boxes in record.offered
-               if lost <= image < until for box in boxes)
+    return sum(
+        not is_target(film, image, box, GENTLE_IOU)
+        for image, boxes in record.offered
+        if lost <= image < until
+        for box in boxes
+    )
 
 
 def _share(record: Record, hits: list[tuple[int, str]], found: int | None) -> float:

@@ -1,4 +1,5 @@
 """The demo's own node: it gives the box for the right image, and tells what comes back."""
+
 import time
 
 from builtin_interfaces.msg import Time
@@ -12,9 +13,9 @@ from siamla_ros.msg import ReinitRequest, TrackStatus
 from siamla_ros.ros import qos
 from siamla_ros.ros.messages import box_of, detection_message, stamp_ns_of
 from siamla_ros.ros.raw_image import parse_image
-from siamla_ros.supervisor import Reason, State
+from siamla_ros.supervision.supervisor import Reason, State
 
-PRINT_PERIOD_S = 0.2    # thirty lines a second are not for reading
+PRINT_PERIOD_S = 0.2  # thirty lines a second are not for reading
 
 
 class Watcher(Node):
@@ -24,8 +25,13 @@ class Watcher(Node):
     :param init_frame: how many images come before the one the box belongs to
     """
 
-    def __init__(self, namespace: str, box_xywh: tuple[float, float, float, float],
-                 init_frame: int, label: str) -> None:
+    def __init__(
+        self,
+        namespace: str,
+        box_xywh: tuple[float, float, float, float],
+        init_frame: int,
+        label: str,
+    ) -> None:
         super().__init__('demo', namespace=namespace)
         self._box_xywh, self._init_frame, self._label = box_xywh, init_frame, label
         self._images = 0
@@ -35,7 +41,8 @@ class Watcher(Node):
         self.latencies_s: list[float] = []
         self._init = self.create_publisher(Detection2D, 'init', qos.command())
         self._image_subscription = self.create_subscription(
-            Image, 'image', self._on_image, qos.image_record(), raw=True)
+            Image, 'image', self._on_image, qos.image_record(), raw=True
+        )
         self.create_subscription(Detection2DArray, 'detections', self._on_detections, qos.result())
         self.create_subscription(TrackStatus, 'status', self._on_status, qos.result())
         self.create_subscription(ReinitRequest, 'reinit_request', self._on_request, qos.request())
@@ -43,9 +50,11 @@ class Watcher(Node):
 
     def graph_is_complete(self, subscribers: int) -> bool:
         """Whether that many subscribe to `image`, and the tracker listens and answers."""
-        return (self.count_subscribers('image') >= subscribers
-                and self._init.get_subscription_count() > 0
-                and self.count_publishers('detections') > 0)
+        return (
+            self.count_subscribers('image') >= subscribers
+            and self._init.get_subscription_count() > 0
+            and self.count_publishers('detections') > 0
+        )
 
     def drop_images(self) -> None:
         """Stops receiving images once the box is out: to be called between callbacks."""
@@ -60,8 +69,9 @@ class Watcher(Node):
         self._images += 1
 
     def _send_box(self, stamp: Time) -> None:
-        self._init.publish(detection_message(Header(stamp=stamp), self._box_xywh, 1.0, 'target',
-                                             self._label))
+        self._init.publish(
+            detection_message(Header(stamp=stamp), self._box_xywh, 1.0, 'target', self._label)
+        )
         x, y, w, h = self._box_xywh
         _say(f'init box x={x:g} y={y:g} w={w:g} h={h:g} sent, for image {self._init_frame}')
 
@@ -76,14 +86,18 @@ class Watcher(Node):
             self._printed_s = now_s
             x, y, w, h = box_of(detection.bbox)
             score = detection.results[0].hypothesis.score
-            _say(f'{detection.id}  x={x:6.1f} y={y:6.1f} w={w:5.1f} h={h:5.1f}  '
-                 f'confidence {score:.2f}  {1e3 * latency_s:5.1f} ms after its image')
+            _say(
+                f'{detection.id}  x={x:6.1f} y={y:6.1f} w={w:5.1f} h={h:5.1f}  '
+                f'confidence {score:.2f}  {1e3 * latency_s:5.1f} ms after its image'
+            )
 
     def _on_status(self, status: TrackStatus) -> None:
         if status.id and status.state != self._state:
             self._state = State(status.state)
-            _say(f'{status.id} is {self._state.name} because of {Reason(status.reason).name}, '
-                 f'confidence {status.confidence:.2f}')
+            _say(
+                f'{status.id} is {self._state.name} because of {Reason(status.reason).name}, '
+                f'confidence {status.confidence:.2f}'
+            )
 
     def _on_request(self, request: ReinitRequest) -> None:
         if request.attempt == 0:

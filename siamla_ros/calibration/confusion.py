@@ -1,0 +1,94 @@
+"""How well a network tells its target from a look-alike, on held-out objects.
+
+    python -m siamla_ros.calibration.confusion --data PACK --model mine.safetensors
+    other.safetensors
+
+Each object of the validation split serves as template, and the objects most like it
+(:mod:`siamla_ros.training.similar_objects`) are searched for it. Reported is the AUROC of the
+confidence
+of hits on held-out tracks against the confidence on these others: it hangs on the ranks alone, so
+networks can be compared without calibration. Who is like whom is said by the first model for all.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from siamla_ros.datasets.training_pack import Pack, load_pack, read_image
+from siamla_ros.evaluation.confidence import auroc
+from siamla_ros.model.checkpoint import load_model, read_checkpoint
+from siamla_ros.tracker.tracker import Tracker, load_tracker
+from siamla_ros.training.similar_objects import lookalikes
+from siamla_ros.training.validate import moved, validate, validation_tracks
+
+OTHERS = 2  # look-alikes of each object
+PROBES = 2  # of each frame of a track
+HIT_IOU = 0.5
+
+
+class Confusion(NamedTuple):
+    """Confidences: on the target where the box is right, and on something like it."""
+
+    hits: NDArray[np.float64]
+    others: NDArray[np.float64]
+
+    def summary(self) -> dict[str, float]:
+        """The figures, rounded for a log."""
+        return {
+            'auroc_lookalike': round(auroc(self.hits, self.others), 4),
+            'median_confidence': round(_median(self.hits), 3),
+            'median_lookalike': round(_median(self.others), 3),
+            'lookalikes': len(self.others),
+        }
+
+
+def _median(values: NDArray[np.float64]) -> float:
+    return float(np.median(values)) if len(values) else float('nan')
+
+
+def confusion(tracker: Tracker, data: Path, pack: Pack, likes: list[list[int]]) -> Confusion:
+    """Search look-alikes for each object, and held-out tracks for their own.
+
+    :param likes: for every track of ``pack`` those that look like it
+    """
+    rng = np.random.default_rng(0)
+    others = []
+    for track, like in zip(pack.tracks, likes, strict=True):
+        if not like:
+            continue
+        state = tracker.init(read_image(track[0].path), track[0].box_xywh)
+        for index in like[:OTHERS]:
+            record = pack.tracks[index][0]
+            place = moved(record.box_xywh, rng)
+            others.append(tracker.probe(read_image(record.path), state, [place])[0].confidence)
+    report = validate(tracker, validation_tracks(data), probes=PROBES)
+    return Confusion(report.confidence[report.iou > HIT_IOU], np.array(others))
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Command line, see the module's docstring."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument('--data', type=Path, required=True)
+    parser.add_argument('--model', nargs='+', default=['default'])
+    parser.add_argument('--threads', type=int, default=0)
+    args = parser.parse_args(arguments)
+    pack = load_pack(args.data, 'val', {})
+    likes = lookalikes(load_model(read_checkpoint(args.model[0])), pack, OTHERS)
+    for model in args.model:
+        tracker = load_tracker(model, 'cpu', threads=args.threads)
+        result = confusion(tracker, args.data, pack, likes)
+        print(json.dumps({'model': Path(model).name, **result.summary()}), flush=True)
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())

@@ -1,0 +1,164 @@
+"""`siamla bench`: how fast trackers are on this machine, side by side.
+
+One tracker runs at a time. A round gives each of them the same frames in turn, and the order is
+reversed from round to round, so that whatever else the machine does falls on all alike. The ratio
+is taken within each round and its median over the rounds is reported. `--clock cpu` counts what
+all threads together spent on it instead: less telling, but steady on a busy machine.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from siamla_ros.datasets.discovery import load_dataset
+from siamla_ros.evaluation import report
+from siamla_ros.evaluation.peers.arguments import add_tracker_arguments, named_trackers
+from siamla_ros.evaluation.peers.base import EvalTracker
+from siamla_ros.evaluation.suites import progress
+from siamla_ros.geometry.boxes import Box
+
+WARM_UP_FRAMES = 5
+CLOCKS = {'wall': time.perf_counter, 'cpu': time.process_time}
+
+
+@dataclass(frozen=True)
+class Clip:
+    """Frames in memory and the target's box on the first one."""
+
+    name: str
+    images: list[np.ndarray]
+    box_xywh: Box
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of `siamla bench`."""
+    add_tracker_arguments(parser, 'see below; ratios are against the last one')
+    parser.add_argument('--dataset', type=Path, metavar='DIR', help='frames; without it drawn ones')
+    parser.add_argument('--sequence', default='*', metavar='NAME', help='the first that matches')
+    parser.add_argument('--size', type=size, default=(640, 480), metavar='WxH', help='of a frame')
+    parser.add_argument('--frames', type=int, default=60, metavar='N', help='of a round')
+    parser.add_argument('--rounds', type=int, default=7, metavar='N')
+    parser.add_argument('--clock', choices=list(CLOCKS), default='wall', help='which time counts')
+    parser.add_argument('--output', type=Path, metavar='FILE', help='the figures as JSON')
+    parser.add_argument('--quiet', action='store_true', help='no progress bar')
+
+
+def size(text: str) -> tuple[int, int]:
+    """WxH in pixels; ArgumentTypeError where it is none."""
+    width, _, height = text.partition('x')
+    if not (width.isdigit() and height.isdigit() and min(int(width), int(height)) >= 64):
+        raise argparse.ArgumentTypeError(f'{text!r} is not WxH with at least 64 pixels each')
+    return int(width), int(height)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Measure, print the table, write the file; 0. ValueError or OSError say what is wrong."""
+    if args.frames < 1 or args.rounds < 1:
+        raise ValueError(f'--frames {args.frames} and --rounds {args.rounds} must be at least 1')
+    trackers = named_trackers(args)
+    clip = _clip(args)
+    load = os.getloadavg()[0]
+    times_ms = measure(trackers, clip, args.rounds, args.quiet, CLOCKS[args.clock])
+    print(table(times_ms))
+    height, width = clip.images[0].shape[:2]
+    print(
+        f'\n{len(clip.images)} frames of {width}x{height} ({clip.name}), {args.rounds} rounds, '
+        f'{args.clock} time, '
+        f'{os.cpu_count()} cores, load of the machine before {load:.1f}'
+    )
+    if args.output:
+        content = {
+            'milliseconds': {name: rounds.tolist() for name, rounds in times_ms.items()},
+            'trackers': {tracker.name: tracker.describe() for tracker in trackers},
+            'versions': report.versions(),
+            'clock': args.clock,
+            'load_before': load,
+        }
+        args.output.parent.mkdir(parents=True, exist_ok=True)
+        report.write_json(args.output, content)
+    return 0
+
+
+def measure(
+    trackers: list[EvalTracker],
+    clip: Clip,
+    rounds: int,
+    quiet: bool = False,
+    clock: Callable[[], float] = time.perf_counter,
+) -> dict[str, np.ndarray]:
+    """Tracker -> rounds x frames, milliseconds of one update (crop, network and box)."""
+    times = {tracker.name: np.zeros((rounds, len(clip.images))) for tracker in trackers}
+    with progress('runs', rounds * len(trackers), quiet) as bar:
+        for number in range(rounds):
+            for tracker in trackers if number % 2 == 0 else trackers[::-1]:
+                bar.set_description(tracker.name)
+                times[tracker.name][number] = _one_round(tracker, clip, clock)
+                bar.update()
+    return times
+
+
+def _one_round(tracker: EvalTracker, clip: Clip, clock: Callable[[], float]) -> list[float]:
+    """Milliseconds a frame; the first frames are seen twice, once to warm up."""
+    tracker.init(clip.images[0], clip.box_xywh)
+    for image in clip.images[:WARM_UP_FRAMES]:
+        tracker.update(image)
+    times = []
+    for image in clip.images:
+        start = clock()
+        tracker.update(image)
+        times.append((clock() - start) * 1e3)
+    return times
+
+
+def table(times_ms: dict[str, np.ndarray]) -> str:
+    """Median, 95th percentile, frames per second, and the median ratio to the last tracker."""
+    medians = {name: np.median(rounds, axis=1) for name, rounds in times_ms.items()}
+    reference = list(medians)[-1]
+    rows = []
+    for name, each in medians.items():
+        ratio = medians[reference] / each
+        spread = f'{np.median(ratio):.2f} ({ratio.min():.2f}-{ratio.max():.2f})'
+        median, late = np.median(each), np.quantile(times_ms[name], 0.95)
+        rows.append([name, f'{median:.2f}', f'{late:.2f}', f'{1e3 / median:.1f}', spread])
+    header = ['tracker', 'ms median', 'ms 95 %', 'frames/s', f'speed / {reference} (range)']
+    return report.markdown_table(header, rows)
+
+
+def _clip(args: argparse.Namespace) -> Clip:
+    if args.dataset is None:
+        return drawn_clip(args.size, args.frames)
+    sequence = load_dataset(args.dataset, names=[args.sequence])[0]
+    width, height = args.size
+    images, box = [], np.array(sequence.init_box_xywh)
+    for image in islice(sequence.source, args.frames):
+        scale = np.array([width / image.shape[1], height / image.shape[0]])
+        images.append(cv2.resize(image, args.size))
+    return Clip(sequence.name, images, tuple(float(v) for v in box * np.tile(scale, 2)))
+
+
+def drawn_clip(size_wh: tuple[int, int], frames: int) -> Clip:
+    """A textured square that circles over another texture; the same every time."""
+    rng = np.random.default_rng(0)
+    width, height = size_wh
+    scene = cv2.resize(rng.integers(40, 200, (height // 8, width // 8, 3), np.uint8), size_wh)
+    target = cv2.resize(rng.integers(0, 255, (6, 6, 3), np.uint8), (48, 48))
+    images, box = [], (0.0, 0.0, 0.0, 0.0)
+    for number in range(frames):
+        angle = 2 * np.pi * number / 120
+        x = int(width / 2 + 0.2 * width * np.cos(angle)) - 24
+        y = int(height / 2 + 0.2 * height * np.sin(angle)) - 24
+        image = scene.copy()
+        y, x = max(0, min(y, height - 48)), max(0, min(x, width - 48))
+        image[y : y + 48, x : x + 48] = target
+        images.append(image)
+        box = box if number else (float(x), float(y), 48.0, 48.0)
+    return Clip('drawn', images, box)

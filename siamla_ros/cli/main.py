@@ -1,0 +1,82 @@
+"""The command `siamla`: one name for everything that can be done without ROS.
+
+Each subcommand is a module with `add_arguments(parser)` and `run(args) -> int`, imported only when
+it is asked for, so that `siamla track` needs nothing of what training needs.
+"""
+
+import argparse
+import importlib
+import sys
+from types import ModuleType
+
+# Subcommand: its module, what it does, the extra of the pip package it may need.
+COMMANDS = {
+    'track': ('siamla_ros.cli.track', 'follow a target in a video file or a camera', ''),
+    'eval': ('siamla_ros.cli.eval', 'measure trackers on annotated sequences', 'eval'),
+    'train': ('siamla_ros.cli.train', 'train a model, or go on training it', 'train'),
+    'ablate': ('siamla_ros.cli.ablate', 'measure what each part of the method gives', 'train'),
+    'bench': ('siamla_ros.cli.bench', 'measure speed on this machine', 'eval'),
+    'export': ('siamla_ros.cli.export', 'write a model as ONNX', 'train'),
+}
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Runs `siamla ARGV...` and returns the exit status: 0, or 1 failed, 2 wrong arguments."""
+    arguments = sys.argv[1:] if argv is None else argv
+    overview = argparse.ArgumentParser(
+        prog='siamla',
+        description='Localization-aware Siamese visual tracking.',
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog='commands:\n'
+        + '\n'.join(f'  {name:8}{words}' for name, (_, words, _) in COMMANDS.items()),
+    )
+    overview.add_argument(
+        'command',
+        choices=list(COMMANDS),
+        metavar='command',
+        help='one of those below; `siamla <command> --help` tells its options',
+    )
+    command = overview.parse_args(arguments[:1]).command
+    module_name, words, extra = COMMANDS[command]
+    try:
+        module = importlib.import_module(module_name)
+    except ModuleNotFoundError as error:
+        return _explain_missing(command, error, extra)
+    return _run(module, f'siamla {command}', words, arguments[1:])
+
+
+def _run(module: ModuleType, prog: str, words: str, arguments: list[str]) -> int:
+    parser = argparse.ArgumentParser(prog=prog, description=words[0].upper() + words[1:] + '.')
+    module.add_arguments(parser)
+    args = parser.parse_args(arguments)
+    try:
+        return module.run(args)
+    except (OSError, ValueError, RuntimeError) as error:
+        # What a user can mend: a missing file, a bad value, unusable weights. A RuntimeError
+        # that this package has not raised on purpose is a fault of ours and keeps its traceback.
+        if isinstance(error, RuntimeError) and not type(error).__module__.startswith('siamla_ros.'):
+            raise
+        print(f'{prog}: {error}', file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+def _explain_missing(command: str, error: ModuleNotFoundError, extra: str) -> int:
+    missing = error.name or str(error)
+    if missing.split('.')[0] == 'siamla_ros':
+        print(
+            f'siamla: this installation has no `{command}` ({missing} is missing)', file=sys.stderr
+        )
+        return 1
+    package = f'"siamla-ros[{extra}]"' if extra else 'siamla-ros'
+    print(
+        f'siamla {command} needs the Python module {missing}, which is not installed.\n'
+        f'Install it with: pip install {package}',
+        file=sys.stderr,
+    )
+    return 1
+
+
+if __name__ == '__main__':
+    sys.exit(main())

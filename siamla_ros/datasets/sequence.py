@@ -1,0 +1,113 @@
+"""One annotated sequence: a name, frames that are read lazily, and one ground-truth box a frame."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+import cv2
+import numpy as np
+
+from siamla_ros.datasets.video import FrameSource
+
+
+class DatasetError(ValueError):
+    """A dataset file is missing or damaged; the message names the file, and the line if any."""
+
+
+class Frames(Protocol):
+    """Anything that can be read from its first frame again and again."""
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        """Yield the frames in order, each H x W x 3 uint8 BGR."""
+        ...
+
+
+@dataclass(frozen=True)
+class VideoFrames:
+    """The frames of a video file."""
+
+    path: Path
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        with FrameSource(self.path) as source:
+            yield from source
+
+
+@dataclass(frozen=True)
+class ImageFrames:
+    """One image file a frame."""
+
+    paths: tuple[Path, ...]
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        for path in self.paths:
+            image = cv2.imread(str(path), cv2.IMREAD_COLOR)
+            if image is None:
+                raise DatasetError(f'{path}: not an image that OpenCV can read')
+            yield image
+
+
+@dataclass(frozen=True)
+class Sequence:
+    """A target in a sequence.
+
+    boxes_xywh: N x 4 float64, pixels, half-open, one row a frame; a row of NaN where the target is
+    absent or not annotated.
+    absent: N bool, true where the target is known to be out of sight (not merely not annotated).
+    """
+
+    name: str
+    source: Frames
+    boxes_xywh: np.ndarray
+    absent: np.ndarray = field(default=None)  # type: ignore[assignment]
+
+    def __post_init__(self) -> None:
+        boxes = normalize_boxes(self.boxes_xywh, self.name)
+        absent = (
+            np.zeros(len(boxes), bool) if self.absent is None else np.asarray(self.absent, bool)
+        )
+        if absent.shape != (len(boxes),):
+            raise DatasetError(f'{self.name}: {len(boxes)} boxes but {absent.size} absence flags')
+        boxes[absent] = np.nan
+        if np.isnan(boxes[0]).any():
+            raise DatasetError(
+                f'{self.name}: the first frame has no box, so nothing can be initialized'
+            )
+        object.__setattr__(self, 'boxes_xywh', boxes)
+        object.__setattr__(self, 'absent', absent)
+
+    def __len__(self) -> int:
+        return len(self.boxes_xywh)
+
+    @property
+    def init_box_xywh(self) -> tuple[float, float, float, float]:
+        """The box of the first frame."""
+        return tuple(float(v) for v in self.boxes_xywh[0])  # type: ignore[return-value]
+
+    def frames(self) -> Iterator[np.ndarray]:
+        """Yield one frame a ground-truth row; DatasetError when there are fewer or more."""
+        count = 0
+        for image in self.source:
+            if count == len(self):
+                raise DatasetError(
+                    f'{self.name}: more frames than its {len(self)} ground-truth rows'
+                )
+            count += 1
+            yield image
+        if count != len(self):
+            raise DatasetError(
+                f'{self.name}: {len(self)} ground-truth rows but only {count} frames could be read'
+            )
+
+
+def normalize_boxes(boxes_xywh: np.ndarray, name: str) -> np.ndarray:
+    """Copy as N x 4 float64, NaN where not finite or empty; DatasetError on a wrong shape."""
+    boxes = np.array(boxes_xywh, np.float64)
+    if boxes.ndim != 2 or boxes.shape[1] != 4 or len(boxes) == 0:
+        raise DatasetError(f'{name}: boxes must be N x 4 with N > 0, got shape {boxes.shape}')
+    bad = ~np.isfinite(boxes).all(1) | ~(boxes[:, 2:] > 0).all(1)
+    boxes[bad] = np.nan
+    return boxes

@@ -1,0 +1,144 @@
+"""The training pack: a folder of images and ``index.csv``, one row an object in a picture.
+
+Columns: ``dataset, track_id, frame, file, x, y, w, h, has_mask, source``. Rows that share dataset
+and track_id show the same object in different frames. Where ``has_mask`` is 1, ``file`` with the
+ending ``.png`` is its mask (non-zero on the object). A folder ``photos/`` of unlabeled
+photographs serves as background. Your own data in the same form train as well.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+COLUMNS = ('dataset', 'track_id', 'frame', 'file', 'x', 'y', 'w', 'h')
+MIN_SIDE_PX = 8.0
+
+
+@dataclass(frozen=True)
+class Record:
+    """One object in one picture; ``box_xywh`` in pixels of the file."""
+
+    dataset: str
+    track: str
+    frame: int
+    path: Path
+    box_xywh: tuple[float, float, float, float]
+    mask_path: Path | None
+    source: str
+
+
+@dataclass
+class Pack:
+    """Objects grouped by identity, and background photographs.
+
+    :ivar tracks: records of the same object, in the order of their frames
+    :ivar weights: probability of each track; sums to 1
+    """
+
+    tracks: list[list[Record]]
+    photos: list[Path]
+    weights: np.ndarray
+    cutouts: list[Record] = field(default_factory=list)
+
+    def choose(self, rng: np.random.Generator) -> list[Record]:
+        """A track, drawn by weight."""
+        return self.tracks[int(np.searchsorted(self._cumulative, rng.random()))]
+
+    def __post_init__(self) -> None:
+        self._cumulative = np.cumsum(self.weights)
+        self._cumulative[-1] = 1.0
+
+
+def read_image(path: Path) -> NDArray[np.uint8]:
+    """:raises OSError: not an image"""
+    image = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    if image is None:
+        raise OSError(f'{path}: cannot be read as an image')
+    return image
+
+
+def read_index(folder: Path) -> list[Record]:
+    """All rows of ``folder/index.csv``; objects with a side under 8 px are left out.
+
+    :raises FileNotFoundError: no index
+    :raises ValueError: a column is missing, or a value is no number (names file and line)
+    """
+    index = folder / 'index.csv'
+    if not index.is_file():
+        raise FileNotFoundError(f'{index}: no training index there')
+    with index.open(newline='') as lines:
+        reader = csv.DictReader(lines)
+        missing = [name for name in COLUMNS if name not in (reader.fieldnames or ())]
+        if missing:
+            raise ValueError(f'{index}: columns missing: {", ".join(missing)}')
+        records = [
+            _record(folder, index, number, row) for number, row in enumerate(reader, start=2)
+        ]
+    return [r for r in records if min(r.box_xywh[2:]) >= MIN_SIDE_PX]
+
+
+def _record(folder: Path, index: Path, number: int, row: dict[str, str]) -> Record:
+    try:
+        box = tuple(float(row[key]) for key in ('x', 'y', 'w', 'h'))
+        frame = int(row['frame'])
+    except (TypeError, ValueError) as error:  # TypeError: the row is shorter than the header
+        raise ValueError(f'{index}, line {number}: {error}') from error
+    if not np.isfinite(box).all():
+        raise ValueError(f'{index}, line {number}: x, y, w, h = {box}: must be finite')
+    path = folder / row['file']
+    mask = path.with_suffix('.png') if row.get('has_mask') == '1' else None
+    return Record(
+        row['dataset'], row['track_id'], frame, path, box, mask, row.get('source') or row['file']
+    )
+
+
+def in_validation(record: Record, fraction: float, track_fraction: float, is_video: bool) -> bool:
+    """Whether an object belongs to the validation split: by hash of its identity, so that it never
+    moves.
+    """
+    digest = hashlib.sha256(f'{record.dataset}/{record.track}'.encode()).digest()
+    return digest[0] / 256.0 < (track_fraction if is_video else fraction)
+
+
+def load_pack(
+    folder: Path,
+    split: str,
+    sampling: dict[str, float],
+    val_fraction: float = 0.08,
+    val_track_fraction: float = 0.35,
+) -> Pack:
+    """The objects of one split.
+
+    :param split: ``train`` or ``val``
+    :param sampling: weight by group of datasets, ``{"voc": 5, "uav123+otb": 4}``: members of a
+        group share it, by track; datasets that are not named share the weight under ``"*"``
+    :raises ValueError: nothing is left to train on
+    """
+    groups: dict[tuple[str, str], list[Record]] = {}
+    for record in read_index(folder):
+        groups.setdefault((record.dataset, record.track), []).append(record)
+    kept = []
+    for track in groups.values():
+        held_out = in_validation(track[0], val_fraction, val_track_fraction, len(track) > 8)
+        if held_out == (split == 'val'):
+            kept.append(sorted(track, key=lambda r: r.frame))
+    if not kept:
+        raise ValueError(f'{folder}: no objects in split {split!r}')
+    photos = sorted((folder / 'photos').glob('*.jpg'))
+    cutouts = [r for track in kept for r in track if r.mask_path is not None]
+    return Pack(kept, photos, _weights(kept, sampling), cutouts)
+
+
+def _weights(tracks: list[list[Record]], sampling: dict[str, float]) -> np.ndarray:
+    group_of = {name: key for key in sampling for name in key.split('+')}
+    keys = [group_of.get(track[0].dataset, '*') for track in tracks]
+    counts = {key: keys.count(key) for key in set(keys)}
+    weights = np.array([sampling.get(key, 1.0) / counts[key] for key in keys], np.float64)
+    return weights / weights.sum()

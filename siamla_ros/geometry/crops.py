@@ -1,0 +1,126 @@
+"""Context crops: which part of the image the network sees, and how its pixels and the image's
+relate.
+
+All coordinates are continuous: pixel ``i`` covers ``[i, i+1)``. A crop of side ``S`` maps the
+image interval
+``[left, left + width)`` linearly on ``[0, S)``; the center of the window is the center of the
+crop, exactly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from siamla_ros.geometry import boxes
+
+ImageArray = NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Window:
+    """A rectangle of the image, in pixels, that becomes a square crop."""
+
+    cx: float
+    cy: float
+    width: float
+    height: float
+
+    def scale(self, size_px: int) -> tuple[float, float]:
+        """Crop pixels in an image pixel, along x and along y, for a crop of side ``size_px``."""
+        return size_px / self.width, size_px / self.height
+
+
+def context_window(box_xywh: Sequence[float], context: float, isotropic: float = 0.0) -> Window:
+    """The window round a box whose sides are ``context`` times those of the box.
+
+    :param isotropic: 0 keeps the aspect of the box (the crop squeezes it into a square), 1 makes
+        the window square with the area of the former, between is the geometric mix
+    """
+    cx, cy = boxes.center(box_xywh)
+    w, h = box_xywh[2], box_xywh[3]
+    mean = (w * h) ** 0.5
+    side_w = w ** (1.0 - isotropic) * mean**isotropic
+    side_h = h ** (1.0 - isotropic) * mean**isotropic
+    return Window(cx, cy, context * side_w, context * side_h)
+
+
+def crop(
+    image_bgr: ImageArray, window: Window, size_px: int, border_bgr: Sequence[float]
+) -> ImageArray:
+    """Resample a window of an HxWx3 image to (size_px, size_px, 3), bilinear, ``border_bgr``
+    beyond the image.
+
+    A window larger than twice the crop is first shrunk by area averaging, so that detail does not
+    alias.
+    """
+    sx, sy = window.scale(size_px)
+    shrink_x = min(max(int(1.0 / sx), 1), image_bgr.shape[1])
+    shrink_y = min(max(int(1.0 / sy), 1), image_bgr.shape[0])
+    offset_x = offset_y = 0.0
+    if shrink_x > 1 or shrink_y > 1:
+        image_bgr, offset_x, offset_y = _shrink(image_bgr, window, shrink_x, shrink_y)
+        if image_bgr.size == 0:  # the window sees nothing of the image
+            return np.full((size_px, size_px, 3), np.rint(border_bgr), np.uint8)
+    left = (window.cx - window.width / 2.0 - offset_x) / shrink_x
+    top = (window.cy - window.height / 2.0 - offset_y) / shrink_y
+    step_x, step_y = 1.0 / (sx * shrink_x), 1.0 / (sy * shrink_y)
+    return resample(image_bgr, (left, top), (step_x, step_y), size_px, border_bgr)
+
+
+def resample(
+    image_bgr: ImageArray,
+    corner: tuple[float, float],
+    step: tuple[float, float],
+    size_px: int,
+    border_bgr: Sequence[float],
+) -> ImageArray:
+    """Plain bilinear sampling to (size_px, size_px, 3), ``border_bgr`` beyond the image.
+
+    :param corner: left and top of the window, in image pixels
+    :param step: image pixels in a crop pixel, along x and along y
+    """
+    (left, top), (step_x, step_y) = corner, step
+    # Pixel centers: destination (j + 1/2) maps to source (i + 1/2).
+    inverse = np.array(
+        [[step_x, 0.0, left + 0.5 * step_x - 0.5], [0.0, step_y, top + 0.5 * step_y - 0.5]]
+    )
+    return cv2.warpAffine(
+        image_bgr,
+        inverse,
+        (size_px, size_px),
+        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+        borderMode=cv2.BORDER_CONSTANT,
+        borderValue=tuple(float(v) for v in border_bgr),
+    )
+
+
+def _shrink(
+    image: ImageArray, window: Window, shrink_x: int, shrink_y: int
+) -> tuple[ImageArray, float, float]:
+    """The part of the image under the window, averaged over shrink_x x shrink_y blocks, and its
+    offset.
+    """
+    height, width = image.shape[:2]
+    left, right = _blocks(window.cx, window.width, width, shrink_x)
+    top, bottom = _blocks(window.cy, window.height, height, shrink_y)
+    part = image[top:bottom, left:right]
+    if part.size == 0:
+        return part, 0.0, 0.0
+    size = ((right - left) // shrink_x, (bottom - top) // shrink_y)
+    return cv2.resize(part, size, interpolation=cv2.INTER_AREA), float(left), float(top)
+
+
+def _blocks(center: float, extent: float, limit: int, shrink: int) -> tuple[int, int]:
+    low = min(max(int(np.floor(center - extent / 2.0)) - shrink, 0), limit)
+    high = min(max(int(np.ceil(center + extent / 2.0)) + shrink, 0), limit)
+    return low, low + (high - low) // shrink * shrink
+
+
+def border_color(image_bgr: ImageArray) -> tuple[float, float, float]:
+    """Mean color of an image from one pixel in 64: what fills crops beyond the border."""
+    return tuple(float(v) for v in cv2.mean(np.ascontiguousarray(image_bgr[::8, ::8]))[:3])

@@ -1,0 +1,163 @@
+"""Checkpoint file: safetensors with configuration and provenance in its header, and a checksum
+beside it.
+
+Header entries (JSON text): ``model`` (:class:`ModelConfig`), ``decode`` (:class:`DecodeConfig`),
+``provenance`` (recipe, data, seeds, what the weights started from). Beside ``NAME.safetensors`` lie
+``NAME.sha256`` and, for ONNX Runtime, ``NAME.template.onnx``, ``NAME.search.onnx`` and
+``NAME.onnx_data``, the tensors of both.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from siamla_ros.model.config import ModelConfig
+from siamla_ros.model.decode_config import DecodeConfig
+
+if TYPE_CHECKING:
+    from siamla_ros.model import SiamLA
+
+DATA_FOLDER = Path(__file__).resolve().parents[1] / 'data'
+DEFAULT_MODEL = 'siamla_light'
+FORMAT = 'siamla/1'
+
+
+class WeightsError(RuntimeError):
+    """Weights that cannot be used: missing, damaged, or made for something else."""
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """What a checkpoint file says about itself, without its tensors."""
+
+    path: Path
+    model: ModelConfig
+    decode: DecodeConfig
+    sha256: str
+    provenance: dict[str, Any] = field(default_factory=dict)
+
+
+def model_path(name: str | Path) -> Path:
+    """The file of a shipped model (``default`` or its name) or of a path.
+
+    :raises WeightsError: no such file; the message names what was looked for and the shipped models
+    """
+    text = str(name)
+    shipped = DATA_FOLDER / f'{DEFAULT_MODEL if text == "default" else text}.safetensors'
+    if '/' not in text and shipped.is_file():
+        return shipped
+    path = Path(text).expanduser()
+    if path.is_file():
+        return path
+    names = ', '.join(['default', *sorted(p.stem for p in DATA_FOLDER.glob('*.safetensors'))])
+    raise WeightsError(f'model = {text!r}: no such weights file; shipped models are {names}')
+
+
+def graph_paths(weights: Path) -> tuple[Path, Path]:
+    """Where the graphs of a checkpoint lie: of the template, of the search. Their tensors lie in
+    :func:`tensor_path`.
+    """
+    return weights.with_suffix('.template.onnx'), weights.with_suffix('.search.onnx')
+
+
+def tensor_path(weights: Path) -> Path:
+    """Where the tensors that both graphs share lie."""
+    return weights.with_suffix('.onnx_data')
+
+
+def int8_path(weights: Path) -> Path:
+    """Where the search graph in 8 bits lies, if there is one."""
+    return weights.with_suffix('.int8.onnx')
+
+
+def read_checkpoint(name: str | Path) -> Checkpoint:
+    """Read header and checksum.
+
+    :raises WeightsError: missing or damaged file, other format, or a checksum that does not match
+    """
+    from safetensors import SafetensorError, safe_open
+
+    path = model_path(name)
+    digest = _verified_digest(path)
+    try:
+        with safe_open(str(path), framework='np') as file:
+            header = file.metadata() or {}
+    except (SafetensorError, OSError) as error:
+        raise WeightsError(f'{path}: damaged or not a safetensors file ({error})') from error
+    if header.get('format') != FORMAT:
+        raise WeightsError(f'{path}: format is {header.get("format")!r}, expected {FORMAT!r}')
+    try:
+        model = ModelConfig.from_dict(json.loads(header['model']))
+        decode = DecodeConfig.from_dict(json.loads(header['decode']))
+        provenance = json.loads(header['provenance'])
+    except (KeyError, TypeError, ValueError) as error:
+        raise WeightsError(f'{path}: header cannot be used: {error}') from error
+    return Checkpoint(path, model, decode, digest, provenance)
+
+
+def load_model(checkpoint: Checkpoint) -> SiamLA:
+    """Build the network and load its tensors.
+
+    :raises WeightsError: tensors are missing or have other shapes
+    """
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    from siamla_ros.model.factory import build_model
+
+    model = build_model(checkpoint.model)
+    try:
+        model.load_state_dict(load_file(str(checkpoint.path)))
+    except (SafetensorError, OSError, RuntimeError) as error:
+        raise WeightsError(f'{checkpoint.path}: {error}') from error
+    return model
+
+
+def save_checkpoint(
+    path: Path,
+    model: SiamLA,
+    decode: DecodeConfig,
+    provenance: dict[str, Any],
+    half: bool = False,
+) -> Checkpoint:
+    """Write weights with their description, and the checksum beside them.
+
+    :param half: keep convolution kernels as float16, half the size; they load as float32
+    :returns: what was written, read back
+    """
+    from safetensors.torch import save_file
+
+    header = {
+        'format': FORMAT,
+        'model': json.dumps(model.config.to_dict()),
+        'decode': json.dumps(asdict(decode)),
+        'provenance': json.dumps(provenance),
+    }
+    tensors = {
+        name: (value.half() if half and name.endswith('weight') else value).cpu().contiguous()
+        for name, value in model.state_dict().items()
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    save_file(tensors, str(path), metadata=header)
+    path.with_suffix('.sha256').write_text(f'{file_digest(path)}  {path.name}\n')
+    return read_checkpoint(path)
+
+
+def _verified_digest(path: Path) -> str:
+    digest, record = file_digest(path), path.with_suffix('.sha256')
+    if record.is_file():
+        expected = (record.read_text().split() or ['nothing'])[0]
+        if expected != digest:
+            raise WeightsError(
+                f'{path}: sha256 is {digest}, {record.name} says {expected}: the file is damaged'
+            )
+    return digest
+
+
+def file_digest(path: Path) -> str:
+    """sha256 of a file, in hexadecimal."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()

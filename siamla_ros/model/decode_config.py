@@ -1,0 +1,58 @@
+"""How a box is chosen from the response maps: the part of a checkpoint that needs no tensors."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Any
+
+_LIMITS = {
+    'calibration_scale': (0.05, 20.0),
+    'calibration_bias': (-20.0, 20.0),
+    'consensus_exponent': (0.0, 8.0),
+}
+
+
+@dataclass(frozen=True)
+class DecodeConfig:
+    """How a box is chosen. Tuned on the validation split of the training data, see
+    docs/training.md.
+
+    :param fusion_exponent: a in ``c = p^(1-a) Q^a``
+    :param scale_penalty: k in ``exp(-k (r s - 1))``, r and s the change of aspect and of size; 0:
+        none
+    :param window_weight: share of the cosine window in the ranking; 0: none
+    :param size_rate: rate at which the size follows, 1: at once; scaled by the confidence
+    :param vote_iou: cells whose box overlaps the best one at least so far vote on the box; 1: no
+        vote
+    :param hold_below: reported confidence below which the next search begins where this one did,
+        so that what hides the target does not lead the search away; 0: every answer is followed,
+        as a one-pass evaluation does, and as suits a caller who holds states himself
+    :param consensus_exponent: b in the reported ``c A^b``, A the consensus of the cells on the box
+        (:func:`consensus`); 0: the network's own confidence
+    :param calibration_scale: see ``calibration_bias``
+    :param calibration_bias: the reported confidence is ``sigmoid(scale * logit(c) + bias)``, fitted
+        on validation data so that it is the probability of a box with IoU > 0.5; monotone, so that
+        no ranking changes; 1 and 0 report c itself
+    """
+
+    fusion_exponent: float = 0.5
+    scale_penalty: float = 0.05
+    window_weight: float = 0.2
+    size_rate: float = 0.7
+    vote_iou: float = 0.6
+    hold_below: float = 0.0
+    consensus_exponent: float = 0.0
+    calibration_scale: float = 1.0
+    calibration_bias: float = 0.0
+
+    def __post_init__(self) -> None:
+        for f in fields(self):
+            low, high = _LIMITS.get(f.name, (0.0, 1.0))
+            value = getattr(self, f.name)
+            if not low <= value <= high:
+                raise ValueError(f'{f.name} = {value}: must lie in [{low:g}, {high:g}]')
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> DecodeConfig:
+        """From a checkpoint; unknown keys are refused by the constructor."""
+        return cls(**values)

@@ -1,0 +1,283 @@
+"""The heart of the node without ROS: many targets, one batched forward pass an image, init in the
+past with catch-up.
+
+Used by one thread only. The tracker may fail on any image (CUDA out of memory): targets survive
+that, and it is reported.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import cv2
+import numpy as np
+
+from siamla_ros.geometry.boxes import Box, BoxError, check_init_box
+from siamla_ros.identity.verifier import Glance, Recognizer
+from siamla_ros.online.frame import Frame
+from siamla_ros.online.frame_buffer import FrameBuffer
+from siamla_ros.online.init_requests import InitCode, InitError
+from siamla_ros.online.parameters import Settings
+from siamla_ros.online.search import Prober, Searcher
+from siamla_ros.online.targets import Target, TargetOutput
+from siamla_ros.redetection.redetector import Recovery
+from siamla_ros.supervision.motion import BoxMotion
+from siamla_ros.supervision.supervisor import Observation, State, Supervisor
+from siamla_ros.tracker.results import TargetState, TrackResult
+
+# What a tracker may raise: bad values, a device out of memory or lost, OpenCV.
+TRACKER_ERRORS = (ValueError, TypeError, RuntimeError, MemoryError, ArithmeticError, cv2.error)
+
+logger = logging.getLogger(__name__)
+
+
+class TrackerLike(Prober, Protocol):
+    """What the engine needs of `siamla_ros.tracker.tracker.Tracker`."""
+
+    device: str
+    device_reason: str
+
+    def init(self, image_bgr: np.ndarray, box_xywh: Sequence[float]) -> TargetState: ...
+
+    def update(self, image_bgr: np.ndarray, states: Sequence[TargetState]) -> list[TrackResult]: ...
+
+
+@dataclass
+class CatchUp:
+    """A target on its way from a past image to the present."""
+
+    target: Target
+    deadline_s: float
+    step_s: float = 0.0  # time that one image takes
+
+
+class Engine:
+    """Targets by id. Images go in by `process`, init boxes by `start`; outputs come back in order
+    of the targets.
+    """
+
+    def __init__(self, tracker: TrackerLike, settings: Settings) -> None:
+        self.tracker = tracker
+        self.targets: dict[str, Target] = {}
+        self.catching: dict[str, CatchUp] = {}
+        self.errors = 0
+        self.last_error = ''
+        self.configure(settings)
+
+    def configure(self, settings: Settings) -> None:
+        """Take over changed parameters; targets stay."""
+        self.settings = settings
+        self.supervisor = Supervisor(settings.supervisor, settings.recovery.mode != 'off')
+        self.recognizer = Recognizer(self.tracker, settings.identity)
+        self.searcher = Searcher(self.tracker, Recovery(settings.recovery), self.recognizer)
+
+    def known(self, target_id: str) -> bool:
+        """Whether there is such a target, be it still catching up."""
+        return target_id in self.targets or target_id in self.catching
+
+    def start(self, target_id: str, label: str, box_xywh: Box, frame: Frame, live: bool) -> None:
+        """Follow a box of `frame`; the same id starts the same target anew.
+
+        :param live: `frame` is the newest there is; otherwise the target must `catch_up` first
+        :raises InitError: box or number of targets, or the tracker failed
+        """
+        again = self.known(target_id)
+        limit = self.settings.node.max_targets
+        if not again and len(self.targets) + len(self.catching) >= limit:
+            raise InitError(
+                InitCode.TOO_MANY_TARGETS, f'{limit} targets are followed, max_targets = {limit}'
+            )
+        target = self._new_target(target_id, label, box_xywh, frame, again)
+        self.clear(target_id)
+        if live:
+            self.targets[target_id] = target
+        else:
+            deadline_s = time.monotonic() + self.settings.node.catch_up_s
+            self.catching[target_id] = CatchUp(target, deadline_s)
+
+    def clear(self, target_id: str | None = None) -> list[str]:
+        """Forget one target, or all; returns the ids that were forgotten."""
+        known = [*self.targets, *self.catching]
+        gone = [name for name in known if target_id is None or name == target_id]
+        for name in gone:
+            self.targets.pop(name, None)
+            self.catching.pop(name, None)
+        return gone
+
+    def process(self, frame: Frame) -> list[TargetOutput]:
+        """One image for all targets that are not catching up.
+
+        :raises ImageError: the image cannot be used; no target has been changed
+        """
+        fresh = [target for target in self.targets.values() if target.seq < frame.seq]
+        if fresh:
+            self._advance(fresh, frame.to_bgr(), frame)
+        outputs = [target.output for target in self.targets.values()]
+        return [output for output in outputs if output is not None]
+
+    def catch_up(self, buffer: FrameBuffer) -> None:
+        """Take each target that is behind one image nearer to the present.
+
+        Images are skipped when there is not the time to look at all of them.
+        """
+        for name, chase in list(self.catching.items()):
+            behind = buffer.after(chase.target.seq)
+            if behind:
+                began_s = time.monotonic()
+                frame = behind[self._stride(len(behind), chase, began_s) - 1]
+                self._advance([chase.target], frame.to_bgr(), frame)
+                spent_s = time.monotonic() - began_s
+                chase.step_s = spent_s if not chase.step_s else 0.7 * chase.step_s + 0.3 * spent_s
+            if not buffer.after(chase.target.seq):
+                del self.catching[name]
+                self.targets[name] = chase.target
+
+    def settle(self) -> None:
+        """End every catch-up where it is; the targets go on from the next image."""
+        self.targets.update((name, chase.target) for name, chase in self.catching.items())
+        self.catching.clear()
+
+    @staticmethod
+    def _stride(behind: int, chase: CatchUp, now_s: float) -> int:
+        """How many images to go on by, so that the deadline holds."""
+        if not chase.step_s:
+            return 1
+        steps = max(1, int((chase.deadline_s - now_s) / chase.step_s))
+        return min(behind, math.ceil(behind / steps))
+
+    def _new_target(
+        self, target_id: str, label: str, box_xywh: Box, frame: Frame, again: bool
+    ) -> Target:
+        image = frame.to_bgr()
+        size = (image.shape[1], image.shape[0])
+        try:
+            box = check_init_box(box_xywh, size)
+            state = self.tracker.init(image, box)
+        except BoxError as error:
+            raise InitError.of_box(error) from error
+        except TRACKER_ERRORS as error:
+            self._report('init', error)
+            raise InitError(InitCode.INTERNAL, f'the tracker failed: {error}') from error
+        decision = self.supervisor.start(frame.stamp_s, box, size, again)
+        target = Target(
+            id=target_id,
+            label=label,
+            state=state,
+            memory=decision.memory,
+            image_size=size,
+            seq=frame.seq,
+            stamp_ns=frame.stamp_ns,
+            motion=BoxMotion.start(box),
+            motion_s=frame.stamp_s,
+            trusted_ns=frame.stamp_ns,
+            identity=self.recognizer.begin(image, state),
+        )
+        given = TrackResult(state.box_xywh, 1.0, 1.0, 1.0, 0.0, state)
+        target.apply(decision, given, frame.stamp_ns)
+        return target
+
+    def _advance(self, targets: Iterable[Target], image: np.ndarray, frame: Frame) -> None:
+        """Ask the tracker about the followed targets in one batch; the others only grow older."""
+        size = (image.shape[1], image.shape[0])
+        targets = list(targets)
+        for target in targets:
+            target.fit_to(size)
+            target.seq = frame.seq
+        followed = [target for target in targets if target.followed]
+        results = dict(zip((target.id for target in followed), self._update(image, followed)))
+        for target in targets:
+            result = results.get(target.id)
+            if result is None:
+                target.apply(
+                    self.supervisor.tick(target.memory, frame.stamp_s), None, frame.stamp_ns
+                )
+            else:
+                self._judge(target, result, image, frame)
+            self._search(target, image, frame)
+
+    def _judge(self, target: Target, result: TrackResult, image: np.ndarray, frame: Frame) -> None:
+        interval_s = max(frame.stamp_s - target.memory.stamp_s, 0.0)  # a clock may run back
+        glance = self._glance(target, result, image, interval_s)
+        seen = Observation(
+            stamp_s=frame.stamp_s,
+            confidence=result.confidence,
+            second_peak=result.second_peak,
+            box_xywh=result.box_xywh,
+            image_size=(image.shape[1], image.shape[0]),
+            identity=glance.probability,
+        )
+        decision = self.supervisor.step(target.memory, seen)
+        target.identity = self.recognizer.remember(
+            target.identity, glance, result.confidence, decision.template_ok, interval_s
+        )
+        target.apply(decision, result, frame.stamp_ns)
+
+    def _glance(
+        self, target: Target, result: TrackResult, image: np.ndarray, interval_s: float
+    ) -> Glance:
+        """Whether the box shows this target, where the confidence does not settle it anyway."""
+        config = self.supervisor.config
+        if result.confidence < config.low_threshold:
+            return Glance()
+        try:
+            return self.recognizer.glance(
+                target.identity,
+                image,
+                target.state,
+                result,
+                interval_s=interval_s,
+                doubtful=result.confidence < config.high_threshold,
+                uncertain=target.memory.state is State.UNCERTAIN,
+            )
+        except TRACKER_ERRORS as error:
+            self._report('look', error)
+            return Glance()
+
+    def _search(self, target: Target, image: np.ndarray, frame: Frame) -> None:
+        """Self-recovery, if it is the target's turn to be searched for."""
+        if target.memory.state is not State.SEARCHING:
+            target.search = None
+            return
+        try:
+            result = self.searcher.look(target, image, frame.stamp_s)
+        except TRACKER_ERRORS as error:
+            self._report('search', error)
+            return
+        if result is not None:
+            size = (image.shape[1], image.shape[0])
+            decision = self.supervisor.reacquire(
+                target.memory, frame.stamp_s, result.box_xywh, size
+            )
+            target.motion, target.search = BoxMotion.start(result.box_xywh), None
+            target.apply(decision, result, frame.stamp_ns)
+
+    def _update(self, image: np.ndarray, targets: list[Target]) -> list[TrackResult | None]:
+        """Results in order; None where the tracker failed."""
+        if not targets:
+            return []
+        try:
+            return list(self.tracker.update(image, [target.state for target in targets]))
+        except TRACKER_ERRORS as error:
+            self._report('update', error)
+        if len(targets) == 1:
+            return [None]
+        # one bad target, or too large a batch: each for itself
+        return [result for target in targets for result in self._update(image, [target])]
+
+    def _report(self, where: str, error: Exception) -> None:
+        self.errors += 1
+        self.last_error = f'{where}: {type(error).__name__}: {error}'
+        logger.error('tracker failed in %s', self.last_error)
+
+
+def summary(outputs: Sequence[TargetOutput]) -> dict[str, Any]:
+    """How many targets are in which state, for diagnostics."""
+    counts = {state.name: 0 for state in State if state is not State.IDLE}
+    for output in outputs:
+        counts[output.state.name] += 1
+    return {name: count for name, count in counts.items() if count}

@@ -1,0 +1,80 @@
+"""One received image, as it came: nothing is converted before somebody needs the pixels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from siamla_ros.online.image_formats import (
+    Bytes,
+    ImageError,
+    check_layout,
+    decode_compressed,
+    to_bgr,
+)
+
+COMPRESSED = 'compressed'
+
+
+@dataclass(frozen=True)
+class Frame:
+    """An image and its header.
+
+    :param sec, nanosec, frame_id: the header, verbatim
+    :param encoding: of sensor_msgs/Image, or `COMPRESSED`, whose size is known only after decoding
+    :param data: the bytes; may be a view of the received message
+    :param received_s: monotonic clock at arrival
+    :param seq: number in order of arrival, counted by the receiver
+    """
+
+    sec: int
+    nanosec: int
+    frame_id: str
+    width: int
+    height: int
+    encoding: str
+    step: int
+    is_bigendian: bool
+    data: Bytes = field(repr=False, compare=False)
+    received_s: float = 0.0
+    seq: int = 0
+
+    @property
+    def stamp_ns(self) -> int:
+        """The stamp in nanoseconds."""
+        return self.sec * 1_000_000_000 + self.nanosec
+
+    @property
+    def stamp_s(self) -> float:
+        """The stamp in seconds; good to a microsecond."""
+        return self.sec + self.nanosec * 1e-9
+
+    @property
+    def nbytes(self) -> int:
+        """Memory that the frame holds on to."""
+        return int(self.data.nbytes)
+
+    def to_bgr(self) -> Bytes:
+        """HxWx3 uint8 BGR.
+
+        :raises ImageError: the image cannot be used
+        """
+        if self.encoding == COMPRESSED:
+            return decode_compressed(self.data)
+        return to_bgr(
+            self.data,
+            width=self.width,
+            height=self.height,
+            encoding=self.encoding,
+            step=self.step,
+            is_bigendian=self.is_bigendian,
+        )
+
+    def check(self) -> None:
+        """What can be said without touching the pixels.
+
+        :raises ImageError: the image cannot be used
+        """
+        if self.encoding != COMPRESSED:
+            check_layout(self.data, self.width, self.height, self.encoding, self.step)
+        elif self.data.size == 0:
+            raise ImageError('compressed image.data is empty, must hold a JPEG or PNG')

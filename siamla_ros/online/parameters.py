@@ -1,0 +1,154 @@
+"""The one table of parameters: declaration, validation, YAML and documentation are made from it.
+
+Rows come from typed settings (`NodeSettings`, `SupervisorConfig`, `RecoveryConfig`,
+`IdentityConfig`), so that a number, its range and its description are written once. Free of ROS:
+`parameter_server` declares the table on a node.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+from siamla_ros.configuration import check_number
+from siamla_ros.identity.model import IdentityConfig
+from siamla_ros.online.settings import NodeSettings
+from siamla_ros.redetection.redetector import RecoveryConfig
+from siamla_ros.supervision.supervisor import SupervisorConfig
+
+GROUPS: tuple[tuple[str, type], ...] = (
+    ('', NodeSettings),
+    ('supervisor.', SupervisorConfig),
+    ('recovery.', RecoveryConfig),
+    ('identity.', IdentityConfig),
+)
+TYPE_NAMES = {bool: 'bool', int: 'int', float: 'double', str: 'string'}
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One row: minimum and maximum are None where there is no range, choices is empty where any
+    text goes.
+    """
+
+    name: str
+    default: Any
+    description: str
+    minimum: float | None = None
+    maximum: float | None = None
+    choices: tuple[str, ...] = ()
+    live: bool = True
+    unit: str = ''
+
+    @property
+    def type_name(self) -> str:
+        """bool, int, double or string."""
+        return TYPE_NAMES[type(self.default)]
+
+    @property
+    def range_text(self) -> str:
+        """The limits as a reader wants them; empty if there are none."""
+        if self.choices:
+            return ', '.join(self.choices)
+        if self.minimum is None:
+            return ''
+        return f'{self.minimum:g} to {self.maximum:g}'
+
+    @property
+    def lenient(self) -> bool:
+        """Whether another type may be meant: 1 for 1.0, or false for off, which YAML takes for a
+        bool.
+        """
+        return isinstance(self.default, float) or 'off' in self.choices
+
+    def meant(self, value: Any) -> Any:
+        """The value in the parameter's own type, where it is clear what was meant."""
+        if value is False and 'off' in self.choices:
+            return 'off'
+        if isinstance(self.default, float) and type(value) is int:
+            return float(value)
+        return value
+
+    def check(self, value: Any) -> None:
+        """Raise ValueError naming the parameter, the value and the limit."""
+        if self.choices:
+            if value not in self.choices:
+                raise ValueError(f'{self.name} is {value!r}, must be one of {self.range_text}')
+        elif self.minimum is not None:
+            limits = {'minimum': self.minimum, 'maximum': self.maximum}
+            check_number(self.name, value, limits, whole=isinstance(self.default, int))
+        elif type(value) is not type(self.default):
+            raise ValueError(f'{self.name} is {value!r}, must be a {self.type_name}')
+
+
+def _rows() -> Iterator[Parameter]:
+    for prefix, group in GROUPS:
+        for item in fields(group):
+            meta = item.metadata
+            yield Parameter(
+                name=prefix + item.name,
+                default=item.default,
+                description=meta['description'],
+                minimum=meta.get('minimum'),
+                maximum=meta.get('maximum'),
+                choices=tuple(meta.get('choices', ())),
+                live=meta.get('live', True),
+                unit=meta.get('unit', ''),
+            )
+
+
+TABLE: tuple[Parameter, ...] = tuple(_rows())
+BY_NAME: dict[str, Parameter] = {row.name: row for row in TABLE}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """All parameters, typed and checked."""
+
+    node: NodeSettings
+    supervisor: SupervisorConfig
+    recovery: RecoveryConfig
+    identity: IdentityConfig
+
+
+def defaults() -> dict[str, Any]:
+    """Every parameter with its default."""
+    return {row.name: row.default for row in TABLE}
+
+
+def build(values: Mapping[str, Any]) -> Settings:
+    """Typed settings from a complete set of values.
+
+    Checks every row and then the groups against themselves (low against high threshold and so on).
+
+    :raises ValueError: naming the parameter, its value and the limit
+    """
+    for row in TABLE:
+        row.check(values[row.name])
+    parts = []
+    for prefix, group in GROUPS:
+        arguments = {item.name: values[prefix + item.name] for item in fields(group)}
+        try:
+            parts.append(group(**arguments))
+        except ValueError as error:
+            raise ValueError(f'{prefix}{error}') from error
+    return Settings(*parts)
+
+
+def check_change(
+    current: Mapping[str, Any], changes: Mapping[str, Any], configured: bool
+) -> Settings:
+    """The settings after some parameters change.
+
+    :param configured: whether the node has been configured, which fixes all that is not live
+    :raises ValueError: for a bad value, or one that cannot change now
+    """
+    for name, value in changes.items():
+        row = BY_NAME[name]
+        if configured and not row.live and value != current[name]:
+            raise ValueError(
+                f'{name} is {current[name]!r} and cannot become {value!r} now: it is read when the '
+                'node is configured; deactivate and clean up first'
+            )
+    return build({**current, **changes})

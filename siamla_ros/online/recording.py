@@ -1,0 +1,123 @@
+"""Matches images with what was said about them, by stamp, and sums up. Free of ROS."""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from siamla_ros.online.frame import Frame
+from siamla_ros.online.overlay import COLORS_BGR, PREDICTED_BGR, Mark
+from siamla_ros.online.stats import percentiles
+from siamla_ros.supervision.supervisor import State
+
+
+@dataclass(frozen=True)
+class Said:
+    """What one status message says of a target."""
+
+    name: str
+    state: State
+    confidence: float
+    box_xywh: tuple[float, float, float, float]
+    believed: bool
+    predicted_xywh: tuple[float, float, float, float] | None = None
+
+    def marks(self) -> list[Mark]:
+        """Boxes to draw."""
+        text = f'{self.name} {self.confidence:.2f} {self.state.name}'
+        marks = []
+        if self.believed or self.state is State.UNCERTAIN:
+            color = COLORS_BGR[self.state]
+            marks.append(Mark(self.box_xywh, text, color, dashed=not self.believed))
+        if self.predicted_xywh is not None:
+            marks.append(Mark(self.predicted_xywh, 'predicted', PREDICTED_BGR, dashed=True))
+        return marks
+
+
+@dataclass
+class _Entry:
+    frame: Frame | None = None
+    answered: bool = False
+    said: dict[str, Said] = field(default_factory=dict)
+    since_s: float = field(default_factory=time.monotonic)
+
+
+class Timeline:
+    """Entries by stamp; each leaves, in order, when it is complete or too old to wait for."""
+
+    def __init__(self, patience_s: float) -> None:
+        """patience_s: how long an image waits for its detections."""
+        self.patience_s = patience_s
+        self._entries: OrderedDict[int, _Entry] = OrderedDict()
+
+    def _entry(self, stamp_ns: int) -> _Entry:
+        return self._entries.setdefault(stamp_ns, _Entry())
+
+    def image(self, frame: Frame) -> None:
+        """An image arrived."""
+        self._entry(frame.stamp_ns).frame = frame
+
+    def answer(self, stamp_ns: int) -> None:
+        """The detections of an image arrived."""
+        self._entry(stamp_ns).answered = True
+
+    def status(self, stamp_ns: int, target_id: str, said: Said) -> None:
+        """A status arrived."""
+        self._entry(stamp_ns).said[target_id] = said
+
+    def ready(self, final: bool = False) -> Iterator[tuple[Frame, list[Said], bool]]:
+        """Frame, statuses and whether it was answered; `final`: do not wait for anything more."""
+        now_s = time.monotonic()
+        while self._entries:
+            stamp_ns, entry = next(iter(self._entries.items()))
+            complete = entry.frame is not None and entry.answered and entry.said
+            if not (complete or final or now_s - entry.since_s > self.patience_s):
+                return
+            del self._entries[stamp_ns]
+            if entry.frame is not None:
+                yield entry.frame, list(entry.said.values()), entry.answered
+
+
+@dataclass
+class Summary:
+    """What a recording amounts to; latencies are from image stamp to arrival of the detections."""
+
+    images: int = 0
+    answers: int = 0
+    detections: int = 0
+    frames_with_detection: int = 0
+    states: dict[str, int] = field(default_factory=dict)
+    latencies_s: list[float] = field(default_factory=list)
+
+    def answer(self, detections: int, latency_s: float) -> None:
+        """Count one array of detections."""
+        self.answers += 1
+        self.detections += detections
+        self.frames_with_detection += detections > 0
+        self.latencies_s.append(latency_s)
+
+    def status(self, state: State) -> None:
+        """Count one status."""
+        self.states[state.name] = self.states.get(state.name, 0) + 1
+
+    def as_dict(self) -> dict[str, object]:
+        """For JSON; latencies in milliseconds, null without any."""
+        latency = percentiles(self.latencies_s)
+        return {
+            'images_received': self.images,
+            'images_processed': self.answers,
+            'detections': self.detections,
+            'images_with_detection': self.frames_with_detection,
+            'states': self.states,
+            'latency_p50_ms': round(latency.p50_ms, 2) if latency.count else None,
+            'latency_p95_ms': round(latency.p95_ms, 2) if latency.count else None,
+            'latency_p99_ms': round(latency.p99_ms, 2) if latency.count else None,
+        }
+
+
+def describe(summary: dict[str, object], extra: Sequence[str] = ()) -> str:
+    """The summary as lines to read."""
+    lines = [f'{name.replace("_", " ")}: {value}' for name, value in summary.items()]
+    return '\n'.join([*lines, *extra])

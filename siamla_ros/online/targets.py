@@ -1,0 +1,141 @@
+"""What the engine keeps of each target, and what it says about each target on each image."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from siamla_ros.geometry.boxes import Box
+from siamla_ros.identity.model import Identity
+from siamla_ros.supervision.motion import BoxMotion
+from siamla_ros.supervision.supervisor import Decision, Memory, Reason, State
+from siamla_ros.tracker.results import TargetState, TrackResult
+
+FOLLOWED = (State.TRACKING, State.UNCERTAIN)
+MISSING = (State.LOST, State.SEARCHING)
+MAX_SPREAD = 2.0  # box sizes of uncertainty after which a prediction says nothing any more
+
+
+@dataclass(frozen=True)
+class TargetOutput:
+    """One target on one image.
+
+    :param box_xywh: the network's own answer, in pixels, believed or not
+    :param predicted_xywh: where the target should be, while it is not believed
+    :param newly_lost: LOST was entered on this image
+    :param trusted_xywh, trusted_ns: the last box that was believed, and the stamp of its image
+    """
+
+    id: str
+    label: str
+    state: State
+    reason: Reason
+    believed: bool
+    confidence: float
+    classification: float
+    localization: float
+    second_peak: float
+    box_xywh: Box
+    predicted_xywh: Box | None
+    frames_in_state: int
+    newly_lost: bool
+    trusted_xywh: Box
+    trusted_ns: int
+
+
+@dataclass
+class Target:
+    """A target between two images; the engine's own, mutable record.
+
+    :param seq: number of the last image that this target was asked about
+    :param image_size: (width, height) of that image
+    """
+
+    id: str
+    label: str
+    state: TargetState
+    memory: Memory
+    image_size: tuple[int, int]
+    seq: int
+    stamp_ns: int
+    motion: BoxMotion
+    motion_s: float
+    trusted_ns: int
+    identity: Identity = Identity()
+    result: TrackResult | None = None
+    search: Any = None
+    output: TargetOutput | None = None
+
+    @property
+    def followed(self) -> bool:
+        """Whether the tracker is asked on every image."""
+        return self.memory.state in FOLLOWED
+
+    @property
+    def missing(self) -> bool:
+        """Whether it has been declared lost."""
+        return self.memory.state in MISSING
+
+    def fit_to(self, image_size: tuple[int, int]) -> None:
+        """Carry the box over to an image of another size (the camera changed its resolution)."""
+        if image_size == self.image_size:
+            return
+        scale_x = image_size[0] / self.image_size[0]
+        scale_y = image_size[1] / self.image_size[1]
+        x, y, w, h = self.state.box_xywh
+        box = (x * scale_x, y * scale_y, w * scale_x, h * scale_y)
+        self.state = self.state.moved(box, self.state.confidence)
+        self.motion = BoxMotion.start(box)
+        self.image_size = image_size
+
+    def apply(self, decision: Decision, result: TrackResult | None, stamp_ns: int) -> None:
+        """Take over a decision of the supervisor, and what it lets through of the result."""
+        before = self.memory.state
+        self.memory, self.result = decision.memory, result
+        if result is not None and decision.accept_state:
+            self.state = result.state
+        if result is not None and decision.believed:
+            self.trusted_ns = stamp_ns
+            self._learn_motion(result.box_xywh, stamp_ns / 1e9)
+        newly_lost = self.missing and before in FOLLOWED
+        self.stamp_ns = stamp_ns
+        self.output = self._describe(decision, newly_lost)
+
+    def _learn_motion(self, box_xywh: Box, stamp_s: float) -> None:
+        interval_s = stamp_s - self.motion_s
+        if 0.0 < interval_s < 1.0 and min(box_xywh[2:]) >= 1.0:
+            self.motion = self.motion.seen(box_xywh, interval_s)
+        elif min(box_xywh[2:]) >= 1.0:
+            self.motion = BoxMotion.start(box_xywh)
+        self.motion_s = stamp_s
+
+    def predicted(self, stamp_s: float) -> Box | None:
+        """Where the target should be at that time, or None once that is anybody's guess."""
+        interval_s = stamp_s - self.motion_s
+        if interval_s < 0.0:
+            return None
+        guess = self.motion.predicted(interval_s)
+        box = guess.box_xywh
+        return box if guess.spread_px <= MAX_SPREAD * math.sqrt(box[2] * box[3]) else None
+
+    def _describe(self, decision: Decision, newly_lost: bool) -> TargetOutput:
+        result, memory = self.result, decision.memory
+        predicted = None if decision.believed else self.predicted(self.stamp_ns / 1e9)
+        return TargetOutput(
+            id=self.id,
+            label=self.label,
+            state=decision.state,
+            reason=decision.reason,
+            believed=decision.believed,
+            confidence=result.confidence if result else 0.0,
+            classification=result.classification if result else 0.0,
+            localization=result.localization if result else 0.0,
+            second_peak=result.second_peak if result else 0.0,
+            box_xywh=result.box_xywh if result else self.state.box_xywh,
+            predicted_xywh=predicted,
+            frames_in_state=memory.frames_in_state,
+            newly_lost=newly_lost,
+            trusted_xywh=memory.trusted_box_xywh,
+            trusted_ns=self.trusted_ns,
+        )

@@ -1,0 +1,256 @@
+"""The thread that does the work: newest image, init boxes, catch-up. Free of ROS.
+
+Whoever receives messages only hands them over (`offer`, `submit`) and is never kept waiting by the
+network.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from siamla_ros.online.engine import Engine
+from siamla_ros.online.frame import Frame
+from siamla_ros.online.frame_buffer import FrameBuffer, LatestSlot
+from siamla_ros.online.image_formats import ImageError
+from siamla_ros.online.init_requests import (
+    InitCode,
+    InitError,
+    InitOutcome,
+    InitRequest,
+    check_numbers,
+)
+from siamla_ros.online.parameters import Settings
+from siamla_ros.online.stats import Stats
+from siamla_ros.online.targets import TargetOutput
+
+logger = logging.getLogger(__name__)
+
+IDLE_WAIT_S = 0.1  # how often the thread looks at clocks while no image comes
+WAITABLE = (InitCode.STAMP_IN_FUTURE, InitCode.NO_IMAGE)
+
+
+@dataclass
+class _Waiting:
+    request: InitRequest
+    deadline_s: float
+
+
+class Worker:
+    """Owns the engine while it runs. `publish` gets every processed image and its outputs, on the
+    worker's thread.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        stats: Stats,
+        publish: Callable[[Frame, Sequence[TargetOutput]], None],
+        idle: Callable[[], None] = lambda: None,
+    ) -> None:
+        """idle: called on the worker's thread at least every `IDLE_WAIT_S`."""
+        self.engine, self.stats = engine, stats
+        self._publish, self._idle = publish, idle
+        self._wake = threading.Condition()
+        self._slot = LatestSlot(self._wake)
+        node = engine.settings.node
+        self.buffer = FrameBuffer(node.buffer_frames, int(node.buffer_megabytes * 1e6))
+        self._calls: deque[Callable[[], None]] = deque()
+        self._waiting: list[_Waiting] = []
+        self._stopping = False
+        self._due_s = 0.0
+        self._thread = threading.Thread(target=self._run, name='siamla-worker', daemon=True)
+
+    def start(self) -> None:
+        """Begin to work."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Finish the image in hand, refuse what waits, and end the thread."""
+        with self._wake:
+            self._stopping = True
+            self._wake.notify_all()
+        if self._thread.is_alive():
+            self._thread.join()
+        while self._calls:  # somebody waits for each of them
+            self._calls.popleft()()
+        for waiting in self._waiting:
+            _refuse(waiting.request, InitCode.NOT_ACTIVE, 'the node was deactivated')
+        self._waiting.clear()
+
+    def offer(self, frame: Frame) -> None:
+        """A received image; returns at once."""
+        self.stats.count('received')
+        try:
+            frame.check()
+        except ImageError as error:
+            self.stats.count('bad_image')
+            logger.error('image refused: %s', error)
+            return
+        if not self.buffer.put(frame):
+            self.stats.count('time_jump')
+            logger.warning(
+                'image stamps went back to %.3f s: recent images are forgotten', frame.stamp_s
+            )
+        before = self._slot.dropped
+        self._slot.put(frame)
+        self.stats.count('dropped', self._slot.dropped - before)
+
+    def submit(self, request: InitRequest) -> None:
+        """An init box; its `answer` is called later."""
+        self.call(lambda: self._admit(request))
+
+    def call(self, function: Callable[[], None]) -> None:
+        """Run a function on the worker's thread, where the engine may be touched."""
+        with self._wake:
+            self._calls.append(function)
+            self._wake.notify_all()
+
+    def drop_waiting(self, target_id: str | None = None) -> list[str]:
+        """Refuse the boxes that wait for their image, of one id or all; the ids. Only on the
+        worker's thread.
+        """
+        gone = [item.request for item in self._waiting if target_id in (None, item.request.id)]
+        self._waiting = [item for item in self._waiting if item.request not in gone]
+        for request in gone:
+            _refuse(request, InitCode.CLEARED, 'the target was cleared before its image came')
+        return list(dict.fromkeys(request.id for request in gone))
+
+    def configure(self, settings: Settings) -> None:
+        """Take over changed parameters."""
+        node = settings.node
+        self.buffer.resize(node.buffer_frames, int(node.buffer_megabytes * 1e6))
+        self.call(lambda: self.engine.configure(settings))
+
+    def _run(self) -> None:
+        while not self._stopping:
+            try:
+                self._turn()
+            except Exception:
+                self.stats.count('error')
+                logger.exception('unexpected error in the worker')
+
+    def _turn(self) -> None:
+        self._wait()
+        while self._calls and not self._stopping:
+            self._calls.popleft()()
+        self._retry_waiting()
+        if time.monotonic() >= self._due_s:
+            frame = self._slot.take()
+            if frame is not None:
+                self._process(frame)
+        if self.engine.catching:
+            self._catch_up()
+        self._idle()
+
+    def _wait(self) -> None:
+        with self._wake:
+            if self._stopping or self._calls or self.engine.catching:
+                return
+            pause_s = self._due_s - time.monotonic()
+            if self._slot.full and pause_s <= 0.0:
+                return
+            self._wake.wait(min(pause_s, IDLE_WAIT_S) if self._slot.full else IDLE_WAIT_S)
+
+    def _process(self, frame: Frame) -> None:
+        rate_hz = self.engine.settings.node.max_rate_hz
+        self._due_s = time.monotonic() + 1.0 / rate_hz if rate_hz else 0.0
+        try:
+            self._start_on(frame)
+            outputs = self.engine.process(frame)
+        except ImageError as error:
+            self.stats.count('bad_image')
+            logger.error('image refused: %s', error)
+            return
+        self._publish(frame, outputs)
+
+    def _start_on(self, frame: Frame) -> None:
+        """Start the targets whose boxes wait for the next image.
+
+        :raises ImageError: this image cannot be used
+        """
+        ready = [item for item in self._waiting if item.request.stamp_ns == 0]
+        if ready:
+            frame.to_bgr()  # if this image cannot be used, they go on waiting for one that can
+        self._waiting = [item for item in self._waiting if item.request.stamp_ns != 0]
+        for item in ready:
+            self._start(item.request, frame, live=True)
+
+    def _admit(self, request: InitRequest) -> None:
+        """Start a target now, or let its box wait for its image."""
+        node = self.engine.settings.node
+        patience_s = float('inf') if request.patient and not request.stamp_ns else node.init_wait_s
+        waiting = _Waiting(request, time.monotonic() + patience_s)
+        try:
+            check_numbers(request.box_xywh)
+        except InitError as error:
+            _refuse(request, error.code, str(error))
+            return
+        if request.stamp_ns == 0 or not self._try_stamped(waiting):
+            self._waiting.append(waiting)
+
+    def _try_stamped(self, waiting: _Waiting) -> bool:
+        """False if the image of the box may still come."""
+        request, node = waiting.request, self.engine.settings.node
+        try:
+            frame = self.buffer.find(request.stamp_ns, int(node.init_stamp_tolerance_s * 1e9))
+        except InitError as error:
+            if error.code in WAITABLE and time.monotonic() < waiting.deadline_s:
+                newest = self.buffer.newest()
+                near = newest is None or (
+                    request.stamp_ns - newest.stamp_ns <= node.init_wait_s * 1e9
+                )
+                if near:
+                    return False
+            _refuse(request, error.code, str(error))
+            return True
+        self._start(request, frame, live=False)
+        return True
+
+    def _retry_waiting(self) -> None:
+        still = []
+        for item in self._waiting:
+            if item.request.stamp_ns:
+                if not self._try_stamped(item):
+                    still.append(item)
+            elif time.monotonic() < item.deadline_s:
+                still.append(item)
+            else:
+                _refuse(
+                    item.request,
+                    InitCode.NO_IMAGE,
+                    'no image arrived within init_wait_s = '
+                    f'{self.engine.settings.node.init_wait_s:g} s',
+                )
+        self._waiting = still
+
+    def _start(self, request: InitRequest, frame: Frame, live: bool) -> None:
+        try:
+            self.engine.start(request.id, request.label, request.box_xywh, frame, live)
+        except InitError as error:
+            _refuse(request, error.code, str(error))
+        except ImageError as error:
+            _refuse(request, InitCode.NO_IMAGE, f'the image of the box cannot be used: {error}')
+        except Exception as error:  # whatever it is, somebody waits for the answer
+            self.stats.count('error')
+            logger.exception('unexpected error in the start of %r', request.id)
+            _refuse(request, InitCode.INTERNAL, f'{type(error).__name__}: {error}')
+        else:
+            text = 'following' if live else 'following, catching up from the image of the box'
+            request.answer(InitOutcome(InitCode.ACCEPTED, text, request.id))
+
+    def _catch_up(self) -> None:
+        try:
+            self.engine.catch_up(self.buffer)
+        except ImageError as error:
+            self.stats.count('bad_image')
+            logger.error('catch-up ended early: %s', error)
+            self.engine.settle()
+
+
+def _refuse(request: InitRequest, code: InitCode, message: str) -> None:
+    request.answer(InitOutcome(code, message, request.id))

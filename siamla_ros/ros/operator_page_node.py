@@ -1,0 +1,201 @@
+"""An operator's way to give a box: a web page that shows the camera and takes a box by mouse.
+
+    python3 -m siamla_ros.ros.operator_page_node      # then open http://localhost:8080
+
+The image stands still while the box is drawn; the box goes to the tracker with that image's stamp,
+and the tracker catches up from there. Its answer, accepted or refused, is shown on the page.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from collections import deque
+from typing import Any
+
+import cv2
+from rclpy.node import Node
+from std_msgs.msg import Header
+from std_srvs.srv import Trigger
+from vision_msgs.msg import Detection2D
+
+from siamla_ros.msg import TrackStatus
+from siamla_ros.online import overlay
+from siamla_ros.online.frame import Frame
+from siamla_ros.online.image_formats import ImageError
+from siamla_ros.online.operator_page import Click, Picture, make_server
+from siamla_ros.online.recording import Said
+from siamla_ros.ros import qos
+from siamla_ros.ros.helper_parameters import HelperParameter, declare
+from siamla_ros.ros.image_source import ImageSource
+from siamla_ros.ros.messages import box_of, detection_message, stamp_ns_of, time_message
+from siamla_ros.ros.running import run
+from siamla_ros.srv import InitTarget
+from siamla_ros.supervision.supervisor import State
+
+PARAMETERS = (
+    HelperParameter('host', '127.0.0.1', 'address to listen on; 0.0.0.0: every network'),
+    HelperParameter('port', 8080, 'port to listen on; 0: a free one', minimum=0),
+    HelperParameter('quality', 80, 'of the JPEG, 1 to 100', minimum=1),
+    HelperParameter('image_transport', 'raw', 'how images come', choices=('raw', 'compressed')),
+    HelperParameter('tracker', 'tracker', 'name of the tracker node, whose services are used'),
+)
+# An image that the tracker has spoken of is shown rather than a newer one: the boxes fit it, and
+# the tracker, which may have missed the newer one, is sure to know it.
+FRAMES = 30
+PATIENCE_S = 1.5
+ANSWER_S = 10.0
+
+
+class ClickNode(Node):
+    """Subscribes image and status; calls the tracker's services, or publishes init without them."""
+
+    def __init__(self, **options: object) -> None:
+        """:raises ValueError: a parameter is bad, or the port is taken"""
+        super().__init__('click', **options)
+        values = declare(self, PARAMETERS)
+        self._quality = min(values['quality'], 100)
+        self._frames: deque[Frame] = deque(maxlen=FRAMES)
+        self._status: dict[str, TrackStatus] = {}
+        self._told_ns = 0
+        self._publisher = self.create_publisher(Detection2D, 'init', qos.command())
+        self._init = self.create_client(InitTarget, f'{values["tracker"]}/init_target')
+        self._clear = self.create_client(Trigger, f'{values["tracker"]}/clear')
+        self._source = ImageSource(
+            self, values['image_transport'], self._frames.append, self.get_logger().error
+        )
+        self.create_subscription(TrackStatus, 'status', self._on_status, qos.result())
+        try:
+            self._server = make_server(values['host'], values['port'], self)
+        except (OSError, OverflowError) as error:
+            raise ValueError(
+                f'host is {values["host"]!r}, port is {values["port"]}: {error}'
+            ) from error
+        self.port = self._server.server_address[1]
+        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
+        self._thread.start()
+        self.get_logger().info(f'open http://{values["host"]}:{self.port}')
+
+    def _on_status(self, status: TrackStatus) -> None:
+        if status.id and status.state != TrackStatus.IDLE:
+            self._status = {**self._status, status.id: status}
+        else:
+            self._status = (
+                {name: other for name, other in self._status.items() if name != status.id}
+                if status.id
+                else {}
+            )
+        self._told_ns = stamp_ns_of(status.header.stamp)
+
+    def picture(self) -> Picture | str:
+        """The newest image that the tracker has spoken of, with its boxes, or the newest one."""
+        frame = self._frame()
+        if frame is None:
+            publishers = self._source.publishers()
+            return f'waiting for images on {self._source.topic}: ' + (
+                'nobody publishes it yet'
+                if not publishers
+                else 'it has a publisher, but no image '
+                'arrived; are they large, and is the DDS profile set on both sides?'
+            )
+        statuses = dict(self._status)
+        try:
+            canvas = overlay.draw(
+                frame.to_bgr(),
+                [mark for status in statuses.values() for mark in _said(status).marks()],
+            )
+        except (ImageError, cv2.error) as error:
+            self.get_logger().error(f'image refused: {error}', throttle_duration_sec=1.0)
+            return f'the image cannot be shown: {error}'
+        jpeg = cv2.imencode('.jpg', canvas, [cv2.IMWRITE_JPEG_QUALITY, self._quality])[1]
+        return Picture(
+            jpeg.tobytes(),
+            frame.stamp_ns,
+            time.monotonic() - frame.received_s,
+            tuple(_summary(status) for status in statuses.values()),
+        )
+
+    def _frame(self) -> Frame | None:
+        frames, told_ns = list(self._frames), self._told_ns
+        if not frames:
+            return None
+        newest = frames[-1]
+        return next(
+            (
+                frame
+                for frame in frames
+                if frame.stamp_ns == told_ns and newest.received_s - frame.received_s < PATIENCE_S
+            ),
+            newest,
+        )
+
+    def on_click(self, click: Click) -> tuple[bool, str]:
+        """Give the box to the tracker; its answer, if it has the service for that."""
+        header = Header(stamp=time_message(click.stamp_ns))
+        detection = detection_message(header, click.box_xywh, 1.0, click.id, click.label)
+        x, y, w, h = click.box_xywh
+        text = f'box {x:.0f},{y:.0f},{w:.0f},{h:.0f} as {click.id or "target"}'
+        if self._init.service_is_ready():
+            answer = self._ask(self._init, InitTarget.Request(detection=detection))
+            if answer is None:
+                return False, f'{text}: the tracker did not answer within {ANSWER_S:g} s'
+            words = 'accepted' if answer.accepted else 'refused'
+            self.get_logger().info(f'{text}: {words}, {answer.message}')
+            return answer.accepted, f'{text}: {words}, {answer.message}'
+        self._publisher.publish(detection)
+        self.get_logger().info(f'sent {text}')
+        if self._publisher.get_subscription_count() == 0:
+            return False, f'nobody listens on {self._publisher.topic_name}: is the tracker running?'
+        return True, f'sent {text}'
+
+    def on_clear(self) -> tuple[bool, str]:
+        """Forget all targets."""
+        if not self._clear.service_is_ready():
+            return False, f'there is no service {self._clear.srv_name}: is the tracker running?'
+        answer = self._ask(self._clear, Trigger.Request())
+        if answer is None:
+            return False, f'the tracker did not answer within {ANSWER_S:g} s'
+        return answer.success, answer.message
+
+    @staticmethod
+    def _ask(client: Any, request: Any) -> Any:
+        """A service called on a thread of the server, while the executor runs on another."""
+        done, future = threading.Event(), client.call_async(request)
+        future.add_done_callback(lambda _: done.set())
+        return future.result() if done.wait(ANSWER_S) else None
+
+    def close(self) -> None:
+        """Stop serving."""
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+
+def _said(status: TrackStatus) -> Said:
+    return Said(
+        status.label or status.id,
+        State(status.state),
+        status.confidence,
+        box_of(status.bbox),
+        status.believed,
+        box_of(status.predicted_bbox) if status.has_predicted else None,
+    )
+
+
+def _summary(status: TrackStatus) -> dict[str, Any]:
+    return {
+        'id': status.id,
+        'label': status.label,
+        'state': State(status.state).name,
+        'confidence': round(float(status.confidence), 2),
+    }
+
+
+def main(args: list[str] | None = None) -> int:
+    """Run until interrupted."""
+    return run(ClickNode, args)
+
+
+if __name__ == '__main__':
+    sys.exit(main())

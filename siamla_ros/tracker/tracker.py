@@ -1,0 +1,205 @@
+"""The tracker: one box in, and from then on every frame a box and a confidence. ROS-free.
+
+tracker = load_tracker()
+state = tracker.init(image_bgr, (x, y, w, h))
+result = tracker.update(image_bgr, [state])[0]
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from siamla_ros.geometry import boxes
+from siamla_ros.geometry.boxes import Box
+from siamla_ros.geometry.crops import ImageArray, Window, border_color, context_window
+from siamla_ros.model.config import ModelConfig
+from siamla_ros.model.decode_config import DecodeConfig
+from siamla_ros.runtime.base import Runtime
+from siamla_ros.tracker.decode import Choice, choose
+from siamla_ros.tracker.results import TargetState, TrackResult
+
+
+class Tracker:
+    """Follows any number of targets with one network; holds no target itself.
+
+    :param runtime: crops and network
+    :param model: crop sizes and contexts of that network
+    :param decode: how a box is chosen
+    :param device_reason: why this device was chosen, for reports
+    """
+
+    def __init__(
+        self,
+        runtime: Runtime,
+        model: ModelConfig,
+        decode: DecodeConfig,
+        device_reason: str = '',
+        description: dict[str, Any] | None = None,
+    ) -> None:
+        self.runtime, self.model, self.decode = runtime, model, decode
+        self.device_reason = device_reason
+        self.description = dict(description or {})
+
+    @property
+    def device(self) -> str:
+        """``cpu`` or ``cuda:N``."""
+        return self.runtime.device
+
+    def init(self, image_bgr: ImageArray, box_xywh: Sequence[float]) -> TargetState:
+        """Start a target.
+
+        :param image_bgr: (H, W, 3) uint8, BGR as OpenCV and cv_bridge give it
+        :param box_xywh: pixels, half-open; may leave the image in part
+        :raises BoxError: (a ValueError) not finite, too small, or outside
+        :raises ValueError: not an image
+        """
+        check_image(image_bgr)
+        box = boxes.check_init_box(box_xywh, _size(image_bgr))
+        border = border_color(image_bgr)
+        window = context_window(box, self.model.template_context, self.model.isotropic)
+        return TargetState(box, self.runtime.template(image_bgr, window, border), border)
+
+    def update(self, image_bgr: ImageArray, states: Sequence[TargetState]) -> list[TrackResult]:
+        """Find every target in a new frame: one batched forward pass, results in the order of
+        ``states``.
+
+        :raises ValueError: not an image
+        """
+        check_image(image_bgr)
+        return self._search(image_bgr, states, [state.box_xywh for state in states])
+
+    def probe(
+        self, image_bgr: ImageArray, state: TargetState, boxes_xywh: Sequence[Sequence[float]]
+    ) -> list[TrackResult]:
+        """Look for one target as if it had last been at each of ``boxes_xywh``: one batched pass.
+
+        Center and size of a box set the search window; results continue from what was found there.
+
+        :raises ValueError: not an image, or a box is not finite or empty
+        """
+        check_image(image_bgr)
+        places = [_check_place(box) for box in boxes_xywh]
+        return self._search(image_bgr, [state] * len(places), places)
+
+    def similarity(
+        self, image_bgr: ImageArray, state: TargetState, boxes_xywh: Sequence[Sequence[float]]
+    ) -> list[float]:
+        """How alike the template and each box look, in [0, 1]: the cosine of their features,
+        negative ones cut.
+
+        :raises ValueError: not an image, or a box is not finite or empty
+        """
+        check_image(image_bgr)
+        values = []
+        for box in boxes_xywh:
+            window = context_window(
+                _check_place(box), self.model.template_context, self.model.isotropic
+            )
+            template = self.runtime.template(image_bgr, window, state.border_bgr)
+            values.append(
+                float(np.clip(self.runtime.similarity(state.template, template), 0.0, 1.0))
+            )
+        return values
+
+    def _search(
+        self, image: ImageArray, states: Sequence[TargetState], places: Sequence[Box]
+    ) -> list[TrackResult]:
+        if not states:
+            return []
+        windows = [
+            context_window(box, self.model.search_context, self.model.isotropic) for box in places
+        ]
+        maps = self.runtime.respond(
+            image, windows, [s.border_bgr for s in states], [s.template for s in states]
+        )
+        return [
+            self._result(image, state, places[i], self._choose(maps, i, windows[i], places[i]))
+            for i, state in enumerate(states)
+        ]
+
+    def _choose(self, maps: Any, index: int, window: Window, place: Box) -> Choice:
+        return choose(
+            maps, index, window, self.model.search_size_px, self.model.grid, place, self.decode
+        )
+
+    def _result(
+        self, image: ImageArray, state: TargetState, place: Box, choice: Choice
+    ) -> TrackResult:
+        box = tuple(float(v) for v in boxes.clip(choice.box_xywh, _size(image)))
+        seen = choice.confidence >= self.decode.hold_below
+        return TrackResult(
+            box,
+            choice.confidence,
+            choice.classification,
+            choice.localization,
+            choice.second_peak,
+            state.moved(box if seen else place, choice.confidence),
+        )
+
+
+def load_tracker(
+    model: str | Path = 'default',
+    device: str = 'auto',
+    *,
+    runtime: str = 'auto',
+    threads: int = 0,
+    half: bool = False,
+    **decode: float,
+) -> Tracker:
+    """Load weights and choose what runs them.
+
+    :param model: ``default``, the name of a shipped model, or the path of a checkpoint
+    :param device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``
+    :param runtime: ``auto`` (ONNX Runtime on the CPU where the exported graphs lie beside the
+        weights, else torch),
+        ``torch`` or ``onnxruntime``
+    :param threads: CPU threads of the network; 0 leaves the library's own choice
+    :param half: float16 on CUDA
+    :param decode: values of :class:`~siamla_ros.tracker.decode.DecodeConfig` to override
+    :raises WeightsError: missing or damaged weights
+    :raises DeviceError: a device that was asked for is absent
+    :raises ValueError: a value out of range, or an unknown option
+    """
+    from siamla_ros.model.checkpoint import read_checkpoint
+    from siamla_ros.runtime.factory import build_runtime
+
+    unknown = sorted(set(decode) - {f.name for f in fields(DecodeConfig)})
+    if unknown:
+        raise ValueError(f'load_tracker: unknown option {", ".join(unknown)}')
+    checkpoint = read_checkpoint(model)
+    chosen, reason = build_runtime(checkpoint, device, runtime, threads, half)
+    description = {
+        'model': checkpoint.path.stem,
+        'sha256': checkpoint.sha256,
+        'runtime': chosen.name,
+    }
+    return Tracker(
+        chosen, checkpoint.model, replace(checkpoint.decode, **decode), reason, description
+    )
+
+
+def check_image(image_bgr: Any) -> None:
+    """:raises ValueError: not an (H, W, 3) uint8 array with at least one pixel"""
+    shape, dtype = getattr(image_bgr, 'shape', None), getattr(image_bgr, 'dtype', None)
+    if shape is None or len(shape) != 3 or shape[2] != 3 or dtype != np.uint8:
+        raise ValueError(
+            f'image: expected an (H, W, 3) uint8 BGR array, got shape {shape}, dtype {dtype}'
+        )
+    if shape[0] < 1 or shape[1] < 1:
+        raise ValueError(f'image: shape {shape} holds no pixel')
+
+
+def _check_place(box_xywh: Sequence[float]) -> Box:
+    box = tuple(float(v) for v in box_xywh)
+    if len(box) != 4 or not np.isfinite(box).all() or min(box[2:]) <= 0:
+        raise ValueError(f'box x,y,w,h = {box}: must be 4 finite numbers with width and height > 0')
+    return box
+
+
+def _size(image: ImageArray) -> tuple[int, int]:
+    return image.shape[1], image.shape[0]

@@ -1,0 +1,73 @@
+"""The end of a run: from a trainer's averaged weights to a described checkpoint, validated on
+held-out objects.
+"""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from siamla_ros.datasets.training_pack import Record
+from siamla_ros.model import SiamLA
+from siamla_ros.model.checkpoint import Checkpoint, save_checkpoint
+from siamla_ros.model.decode_config import DecodeConfig
+from siamla_ros.runtime.torch_runtime import TorchRuntime
+from siamla_ros.tracker.tracker import Tracker
+from siamla_ros.training.config import TrainConfig
+from siamla_ros.training.validate import Report, validate
+
+
+def blend(
+    initial: SiamLA,
+    trained: SiamLA,
+    share: float,
+    box_share: float | None = None,
+    quality_share: float = 1.0,
+) -> SiamLA:
+    """Weights ``share`` of the way from ``initial`` to ``trained``, where both started alike.
+
+    Fine-tuning on little data forgets what the initial weights had learnt from much; a point
+    between both keeps most of either (WiSE-FT, Wortsman et al., CVPR 2022).
+
+    :param box_share: the same for the regression branch; None: ``share``
+    :param quality_share: the same for the quality branch; 1, as trained, where it is new
+    """
+    result = copy.deepcopy(trained)
+    start = initial.state_dict()
+    shares = {'reg_': share if box_share is None else box_share, 'quality.': quality_share}
+    with torch.no_grad():
+        for name, value in result.state_dict().items():
+            part = next((s for head, s in shares.items() if name.startswith(head)), share)
+            if part != 1.0 and value.is_floating_point():
+                value.copy_(torch.lerp(start[name].to(value), value, part))
+    return result
+
+
+def decode_for(config: TrainConfig) -> DecodeConfig:
+    """Decoding defaults for a network of this configuration: without a third branch the score is
+    p.
+    """
+    if config.model.quality == 'none':
+        return DecodeConfig(fusion_exponent=0.0)
+    return DecodeConfig(fusion_exponent=config.model.fusion_exponent)
+
+
+def validation_report(
+    model: SiamLA, config: TrainConfig, tracks: list[list[Record]], probes: int = 1
+) -> Report:
+    """Held-out objects, one tracking step at a time, with these weights."""
+    model = copy.deepcopy(model).eval()
+    device = next(model.parameters()).device
+    runtime = TorchRuntime(model, str(device))
+    return validate(Tracker(runtime, config.model, decode_for(config)), tracks, probes)
+
+
+def write_checkpoint(path: Path, model: SiamLA, config: TrainConfig, **facts: Any) -> Checkpoint:
+    """Save weights with their recipe: the whole training configuration and what the caller knows
+    of the run.
+    """
+    provenance = {'recipe': config.to_dict(), **facts}
+    return save_checkpoint(path, model, decode_for(config), provenance)

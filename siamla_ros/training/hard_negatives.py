@@ -1,0 +1,35 @@
+"""Other objects that resemble one, for a share of the draws: see ``lookalikes``."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from siamla_ros.datasets.training_pack import Pack, Record
+
+
+class Rivals:
+    """Look-alikes of the objects of a pack.
+
+    :param table: for every track of the pack the indices of those that look like it
+    :param share: of the draws for which there are any
+    :raises ValueError: a share above 0 without a table, or a table of another length
+    """
+
+    def __init__(self, pack: Pack, table: list[list[int]] | None, share: float) -> None:
+        if share > 0 and table is None:
+            raise ValueError(f'data.lookalike = {share}: needs a table of look-alikes')
+        if table is not None and len(table) != len(pack.tracks):
+            raise ValueError(
+                f'look-alikes of {len(table)} objects, the pack has {len(pack.tracks)}'
+            )
+        self.share = share
+        self._tracks = {
+            (track[0].dataset, track[0].track): [pack.tracks[i] for i in like]
+            for track, like in zip(pack.tracks, table or [], strict=False)
+        }
+
+    def of(self, record: Record, rng: np.random.Generator) -> list[list[Record]]:
+        """Tracks that resemble an object; none for the share of the draws that takes any."""
+        if self.share <= 0 or rng.random() >= self.share:
+            return []
+        return self._tracks.get((record.dataset, record.track), [])

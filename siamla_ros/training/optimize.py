@@ -1,0 +1,115 @@
+"""What trains at which rate, the schedule of the rate, and the running average of the weights."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from siamla_ros.model import SiamLA
+from siamla_ros.training.config import ScheduleConfig, TrainConfig
+
+
+@dataclass(frozen=True)
+class Group:
+    """Parameters that share a peak learning rate; ``started`` from weights that they should stay
+    near.
+    """
+
+    parameters: list[nn.Parameter]
+    peak: float
+    started: bool
+
+
+def parameter_groups(model: SiamLA, config: TrainConfig) -> list[Group]:
+    """Trainable parameters by rate; what does not train has its gradient switched off."""
+    schedule = config.schedule
+    neck = [*model.neck.parameters()]
+    fresh = _without_published_weights(model, config)
+    deep: list[nn.Parameter] = []
+    if schedule.lr_backbone > 0:
+        blocks = list(model.backbone.blocks)[-schedule.backbone_blocks :]
+        deep = [*(p for m in blocks for p in m.parameters()), *neck]
+        deep = [p for p in deep if all(p is not other for other in fresh)]
+    boxes = () if schedule.freeze_boxes else (model.reg_branch, model.reg_head)
+    modules = (model.cls_branch, model.cls_head, *boxes)
+    heads = [p for m in modules for p in m.parameters()]
+    quality = list(model.quality.parameters()) if model.quality is not None else []
+    started = config.init == 'tracker'
+    groups = [
+        Group(deep, schedule.lr_backbone, config.init != 'none'),
+        Group(heads, schedule.lr_init if started else schedule.lr_heads, started),
+        Group(fresh + quality, schedule.lr_heads, False),
+    ]
+    model.requires_grad_(False)
+    groups = [g for g in groups if g.parameters and g.peak > 0]
+    for group in groups:
+        for parameter in group.parameters:
+            parameter.requires_grad_(True)
+    return groups
+
+
+def _without_published_weights(model: SiamLA, config: TrainConfig) -> list[nn.Parameter]:
+    """What lies between backbone and heads and no published file holds: it trains with the heads,
+    also below a frozen backbone.
+    """
+    if config.init == 'tracker' or (config.init == 'backbone' and config.model.backbone == 'fbnet'):
+        return []
+    reduction = getattr(model.backbone, 'reduce', None)
+    modules = (model.neck,) if reduction is None else (reduction, model.neck)
+    return [p for m in modules for p in m.parameters()]
+
+
+def rate(progress: float, warmup: float) -> float:
+    """Share of the peak rate: linear warm-up, then a half cosine to 1 %."""
+    if progress < warmup:
+        return (progress + 1e-3) / warmup
+    along = (progress - warmup) / max(1.0 - warmup, 1e-9)
+    return 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * along))
+
+
+class Optimizer:
+    """AdamW over the groups, gradient clipping, the pull to the initial weights, and the average.
+
+    :param model: with its initial weights
+    :param average: a copy of it that follows as an exponential moving average
+    """
+
+    def __init__(self, model: SiamLA, average: SiamLA, config: TrainConfig) -> None:
+        self.schedule: ScheduleConfig = config.schedule
+        self.groups = parameter_groups(model, config)
+        self.parameters = [p for g in self.groups for p in g.parameters]
+        names = {id(p): n for n, p in model.named_parameters()}
+        table = dict(average.named_parameters())
+        self._average: list[Tensor] = [table[names[id(p)]].data for p in self.parameters]
+        self._statistics = list(zip(average.buffers(), model.buffers(), strict=True))
+        self._initial = [[p.detach().clone() for p in g.parameters] for g in self.groups]
+        self.adamw = torch.optim.AdamW(
+            [{'params': g.parameters, 'lr': g.peak} for g in self.groups],
+            weight_decay=config.schedule.weight_decay,
+        )
+
+    def step(self, loss: Tensor, step: int, steps: int) -> None:
+        """One update from the loss of step ``step`` of ``steps``."""
+        share = rate(step / max(steps, 1), self.schedule.warmup)
+        for group, options in zip(self.groups, self.adamw.param_groups, strict=True):
+            options['lr'] = group.peak * share
+        self.adamw.zero_grad(set_to_none=True)
+        loss.backward()
+        nn.utils.clip_grad_norm_(self.parameters, self.schedule.clip_norm)
+        self.adamw.step()
+        with torch.no_grad():
+            self._pull(share)
+            decay = min(self.schedule.ema, (1 + step) / (10 + step))
+            torch._foreach_lerp_(self._average, [p.data for p in self.parameters], 1 - decay)
+            for average, current in self._statistics:  # of BatchNorm: averages already
+                average.copy_(current)
+
+    def _pull(self, share: float) -> None:
+        if self.schedule.pull > 0:
+            for group, initial in zip(self.groups, self._initial, strict=True):
+                if group.started:
+                    weights = [p.data for p in group.parameters]
+                    torch._foreach_lerp_(weights, initial, self.schedule.pull * share)

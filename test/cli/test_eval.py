@@ -1,0 +1,150 @@
+"""`siamla eval` and `siamla bench` as a user calls them, on tiny videos."""
+
+import argparse
+import json
+
+import numpy as np
+import pytest
+
+from siamla_ros.cli import bench as bench_cli
+from siamla_ros.cli import eval as cli
+from siamla_ros.evaluation.peers.arguments import option
+from siamla_ros.evaluation.peers.base import Estimate
+from siamla_ros.evaluation.peers.registry import MAKERS
+from siamla_ros.evaluation.report import format_cell, markdown_table
+
+
+def call(module, *arguments):
+    parser = argparse.ArgumentParser()
+    module.add_arguments(parser)
+    return module.run(parser.parse_args([str(argument) for argument in arguments]))
+
+
+class Doubtful:
+    """Stays where it is and is sure while the image is bright there."""
+
+    name = 'doubtful'
+
+    def init(self, image_bgr, box_xywh):
+        self.box = box_xywh
+
+    def update(self, image_bgr):
+        x, y, w, h = (int(v) for v in self.box)
+        return Estimate(self.box, float(image_bgr[y : y + h, x : x + w].mean() / 255))
+
+    def describe(self):
+        return {'name': self.name}
+
+
+@pytest.fixture
+def doubtful(monkeypatch):
+    monkeypatch.setitem(MAKERS, 'doubtful', lambda rest, label, **_: Doubtful())
+    return 'doubtful'
+
+
+def test_eval_writes_what_it_says(moving_target, tmp_path, capsys, doubtful):
+    out = tmp_path / 'out'
+    status = call(
+        cli, "--dataset", moving_target, "--trackers", "identity", doubtful, "--confidence",
+        "--quiet", "--no-plots", "--output", out,
+    )  # fmt: skip
+    assert status == 0
+    printed = capsys.readouterr().out
+    assert '| tracker ' in printed and 'AUROC painted_out' in printed
+    assert (out / 'tables.md').read_text() == printed
+    results = json.loads((out / 'results.json').read_text())
+    assert results['scores']['identity']['mean']['frames'] == 22
+    assert results['confidence']['identity']['cut'] is None
+    assert 0 <= results['confidence']['doubtful']['cut']['auroc'] <= 1
+    assert results['setup']['sequences'] == {'down': 12, 'right': 12}
+    assert set(results['setup']['versions']) >= {'python', 'numpy', 'opencv'}
+    boxes = np.loadtxt(out / 'got10k' / 'identity' / 'right' / 'right_001.txt', delimiter=',')
+    assert boxes.tolist() == [[10, 12, 18, 14]] * 12
+    assert len(np.loadtxt(out / 'got10k' / 'identity' / 'right' / 'right_time.txt')) == 12
+    assert (out / 'records' / 'doubtful.csv').read_text().startswith('sequence,frame,confidence')
+
+
+def test_eval_plots(moving_target, tmp_path, doubtful):
+    pytest.importorskip('matplotlib')
+    call(cli, '--dataset', moving_target, '--trackers', doubtful, '--quiet', '--output', tmp_path)
+    plots = tmp_path / 'plots'
+    names = {str(path.relative_to(plots)) for path in plots.rglob('*.png')}
+    assert names == {
+        "success.png", "precision.png", "normalized_precision.png", "reliability.png",
+        "confidence/doubtful/down.png", "confidence/doubtful/right.png",
+    }  # fmt: skip
+
+
+def test_the_same_run_twice_gives_the_same_figures(moving_target, tmp_path, doubtful):
+    found = []
+    for name in ('a', 'b'):
+        call(
+            cli, "--dataset", moving_target, "--trackers", doubtful, "--confidence", "--quiet",
+            "--no-plots", "--seed", "3", "--output", tmp_path / name,
+        )  # fmt: skip
+        results = json.loads((tmp_path / name / 'results.json').read_text())
+        for row in results['scores']['doubtful']['sequences']:
+            del row['median_ms']
+        found.append((results['confidence'], results['scores']['doubtful']['sequences']))
+    assert found[0] == found[1]
+
+
+def test_lost_benchmark(moving_target, tmp_path, capsys, doubtful):
+    call(
+        cli, "--dataset", moving_target, "--trackers", "identity", doubtful, "--lost", "--quiet",
+        "--output", tmp_path,
+    )  # fmt: skip
+    printed = capsys.readouterr().out
+    assert 'doubtful, score < ' in printed
+    assert 'identity: no score' in printed
+    results = json.loads((tmp_path / 'results.json').read_text())['lost']
+    (name,) = (key for key in results if key.startswith('doubtful'))
+    assert results[name]['all']['episodes'] == 16
+
+
+def test_options_of_siamla():
+    assert option('window_weight=0.3') == ('window_weight', 0.3)
+    assert option('runtime=torch') == ('runtime', 'torch')
+    for bad in ('x', '=1', 'a b=1'):
+        with pytest.raises(argparse.ArgumentTypeError, match='KEY=VALUE'):
+            option(bad)
+
+
+def test_cells_of_tables():
+    values = [0.12345, float('nan'), None, float('inf'), 3, 'x']
+    assert [format_cell(value) for value in values] == ['0.123', '-', '-', 'never', '3', 'x']
+    assert markdown_table(["a", "bb"], [[1, 2]]).splitlines() == [
+        "| a | bb |", "|---|----|", "| 1 | 2  |",
+    ]  # fmt: skip
+
+
+def test_bench_on_drawn_frames(capsys, tmp_path, doubtful):
+    out = tmp_path / 'bench.json'
+    status = call(
+        bench_cli, "--trackers", doubtful, "identity", "--frames", 4, "--rounds", 3,
+        "--size", "96x64", "--quiet", "--output", out,
+    )  # fmt: skip
+    assert status == 0
+    assert 'speed / identity' in capsys.readouterr().out
+    assert np.array(json.loads(out.read_text())['milliseconds']['doubtful']).shape == (3, 4)
+
+
+def test_bench_ratio_is_taken_within_a_round():
+    # The machine is three times slower in the second round, for both alike.
+    times = {'a': np.array([[1.0], [3.0]]), 'b': np.array([[2.0], [6.0]])}
+    line = bench_cli.table(times).splitlines()[2]
+    assert '2.00 (2.00-2.00)' in line
+
+
+@pytest.mark.parametrize('text', ['640', '640x', '0x64', 'axb', '32x480'])
+def test_bench_sizes(text):
+    with pytest.raises(argparse.ArgumentTypeError, match='WxH'):
+        bench_cli.size(text)
+
+
+def test_drawn_clip_shows_its_target_where_it_says():
+    clip = bench_cli.drawn_clip((320, 240), 3)
+    x, y, w, h = (int(v) for v in clip.box_xywh)
+    part = clip.images[0][y : y + h, x : x + w]
+    assert (part != clip.images[1][y : y + h, x : x + w]).any()
+    assert part.shape == (48, 48, 3)

@@ -1,0 +1,82 @@
+"""`siamla train` as a user runs it, on a tiny pack: new pairs every step, or cached ones under
+frozen boxes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+import pytest
+
+torch = pytest.importorskip('torch')
+yaml = pytest.importorskip('yaml')
+
+from support.networks import tiny_checkpoint, tiny_config  # noqa: E402
+from support.packs import write_pack  # noqa: E402
+
+from siamla_ros.cli.main import main  # noqa: E402
+from siamla_ros.model.checkpoint import load_model, read_checkpoint  # noqa: E402
+from siamla_ros.training.config import ScheduleConfig, TrainConfig  # noqa: E402
+
+pytestmark = pytest.mark.usefixtures('one_thread')
+BOXES = ('reg_branch.', 'reg_head.')
+
+
+@pytest.fixture(scope='module')
+def data(tmp_path_factory):
+    return write_pack(tmp_path_factory.mktemp('data') / 'pack', tracks=6, frames=10, masks=False)
+
+
+@pytest.fixture(scope='module')
+def start(tmp_path_factory):
+    return tiny_checkpoint(tmp_path_factory.mktemp('start')).path
+
+
+def command(data, start, folder, **schedule):
+    schedule = {'pairs': 8, 'batch': 2, 'lr_init': 1e-3, 'checkpoint_every': 2, **schedule}
+    content = {
+        "model": asdict(tiny_config()), "schedule": schedule, "init": "tracker",
+        "data": {"degrade": 0.3, "lookalike": 0.5, "other": 0.5},
+    }  # fmt: skip
+    path = folder / 'recipe.yaml'
+    path.write_text(yaml.safe_dump(content))
+    return [
+        "train", "--data", str(data), "--init", str(start), "--config", str(path),
+        "--output", str(folder / "run"), "--workers", "0", "--device", "cpu",
+    ]  # fmt: skip
+
+
+def moved_between(start, end) -> set[str]:
+    before, after = (load_model(read_checkpoint(path)).state_dict() for path in (start, end))
+    return {name for name in before if not torch.equal(before[name], after[name])}
+
+
+def test_scores_learn_on_cached_pairs_and_the_boxes_stay(data, start, tmp_path, capsys):
+    asked = command(data, start, tmp_path, cached_pairs=4, freeze_boxes=True)
+    assert main([*asked, '--minutes', '0']) == 0
+    assert 'stopped at step 1 of 4' in capsys.readouterr().out
+    assert main(asked) == 0
+    assert 'resumed at step 1 of 4' in capsys.readouterr().out
+    moved = moved_between(start, tmp_path / 'run/model.safetensors')
+    assert {name.split('.')[0] for name in moved} == {'cls_branch', 'cls_head', 'quality'}
+    assert len(list((tmp_path / 'run/features').glob('*.safetensors'))) == 1
+
+
+def test_fresh_pairs_train_the_boxes_too(data, start, tmp_path):
+    assert main(command(data, start, tmp_path)) == 0
+    moved = moved_between(start, tmp_path / 'run/model.safetensors')
+    assert any(name.startswith(BOXES) for name in moved)
+    assert not (tmp_path / 'run/features').exists()
+
+
+def test_cached_pairs_need_a_frozen_backbone(data, start, tmp_path, capsys):
+    asked = command(data, start, tmp_path, cached_pairs=4, lr_backbone=1e-4)
+    assert main(asked) == 1
+    assert 'schedule.lr_backbone = 0.0001: must be 0 with cached_pairs' in capsys.readouterr().err
+
+
+def test_what_makes_no_sense_together_is_refused_at_once(data, start, tmp_path, capsys):
+    assert main(command(data, start, tmp_path, cached_pairs=1)) == 1
+    assert 'cached_pairs = 1: must be 0, or at least a batch of 2' in capsys.readouterr().err
+    with pytest.raises(ValueError, match='freeze_boxes: needs init: tracker'):
+        TrainConfig(schedule=ScheduleConfig(freeze_boxes=True), init='backbone')

@@ -1,0 +1,129 @@
+"""Colors of a box, and where an image has them."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+
+from siamla_ros.identity.colors import (
+    LEVELS,
+    color_likeness,
+    colored_place,
+    colors,
+    colors_of_halves,
+    likeness_of_halves,
+)
+
+RED, BLUE, GREEN = (30, 30, 200), (200, 60, 30), (40, 160, 60)
+GREY = (110, 110, 110)
+BOX = (100.0, 60.0, 40.0, 80.0)
+PERSON = (20.0, 10.0, 40.0, 80.0)
+
+
+def scene(box=BOX, top=RED, below=BLUE, ground=(128, 128, 128)) -> np.ndarray:
+    """240 x 320: a figure in two colors before noise."""
+    rng = np.random.default_rng(0)
+    image = np.clip(rng.normal(ground, 12.0, (240, 320, 3)), 0, 255).astype(np.uint8)
+    x, y, w, h = (int(value) for value in box)
+    image[y : y + h // 2, x : x + w] = top
+    image[y + h // 2 : y + h, x : x + w] = below
+    return image
+
+
+def test_a_description_is_a_distribution_and_like_itself():
+    found = colors(scene(), BOX)
+    assert found.shape == (np.prod(LEVELS),)
+    assert found.sum() == pytest.approx(1.0) and found.min() >= 0.0
+    assert color_likeness(found, found) == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize(
+    ('other', 'box', 'low', 'high'),
+    [
+        (scene((30.0, 100.0, 40.0, 80.0)), (30.0, 100.0, 40.0, 80.0), 0.98, 1.0),  # moved
+        (cv2.resize(scene(), None, fx=2, fy=2), (200.0, 120.0, 80.0, 160.0), 0.95, 1.0),  # nearer
+        (scene(), (104.0, 66.0, 40.0, 80.0), 0.8, 1.0),  # a box that is a little off
+        (scene(top=GREEN), BOX, 0.4, 0.6),  # another shirt
+        (scene(top=GREEN, below=(20, 200, 220)), BOX, 0.0, 0.1),  # somebody else
+    ],
+)
+def test_likeness(other, box, low, high):
+    assert low <= color_likeness(colors(scene(), BOX), colors(other, box)) <= high
+
+
+def test_noise_does_not_toss_gray_about():
+    rng = np.random.default_rng(1)
+    first, second = (
+        np.clip(rng.normal(128, 3, (40, 40, 3)), 0, 255).astype(np.uint8) for _ in range(2)
+    )
+    box = (0.0, 0.0, 40.0, 40.0)
+    assert color_likeness(colors(first, box), colors(second, box)) > 0.95
+
+
+@pytest.mark.parametrize('box', [(-60.0, 10.0, 40.0, 40.0), (400.0, 10.0, 9.0, 9.0), (5, 5, 1, 1)])
+def test_a_box_that_shows_nothing_has_no_colors(box):
+    assert colors(scene(), box) is None
+
+
+def test_the_colored_place_is_the_target():
+    image = scene((220.0, 30.0, 40.0, 80.0))
+    x, y = colored_place(image, colors(scene(), BOX), (40.0, 80.0))
+    assert abs(x - 240.0) < 8.0 and abs(y - 70.0) < 12.0
+
+
+def test_what_is_known_is_not_proposed_again():
+    image = scene()
+    again = colored_place(image, colors(image, BOX), (40.0, 80.0), [(90.0, 50.0, 60.0, 100.0)])
+    assert again is None or not (100 <= again[0] <= 140 and 60 <= again[1] <= 140)
+
+
+def test_colors_that_are_nowhere_have_no_place():
+    assert colored_place(scene(top=GREEN, below=GREEN), colors(scene(), BOX), (40, 80)) is None
+
+
+def person(upper, lower, gain=1.0, shift=0):
+    """An image of noise with a two-colored box."""
+    rng = np.random.default_rng(1)
+    image = rng.normal(120, 8, (100, 100, 3))
+    x, y, w, h = (int(value) for value in PERSON)
+    image[y : y + h // 2, x + shift : x + w + shift] = upper
+    image[y + h // 2 : y + h, x + shift : x + w + shift] = lower
+    noise = rng.normal(0, 3, image.shape)
+    return np.clip(image * gain + noise, 0, 255).astype(np.uint8)
+
+
+def alike(first, second, box=PERSON):
+    return likeness_of_halves(colors_of_halves(first, PERSON), colors_of_halves(second, box))
+
+
+def test_halves_the_same_is_one_and_every_half_counts():
+    assert alike(person(RED, BLUE), person(RED, BLUE)) > 0.97
+    assert alike(person(RED, BLUE), person(BLUE, RED)) < 0.1
+    assert alike(person(RED, BLUE), person(RED, GREY)) == pytest.approx(0.5, abs=0.1)
+
+
+def test_halves_a_little_less_light_or_a_box_a_little_off_still_is_alike():
+    assert alike(person(RED, BLUE), person(RED, BLUE, gain=0.9)) > 0.6
+    assert alike(person(RED, BLUE), person(RED, BLUE), (24.0, 14.0, 40.0, 80.0)) > 0.85
+
+
+@pytest.mark.parametrize(
+    'box',
+    [
+        (-30.0, -60.0, 40.0, 80.0),
+        (90.0, 90.0, 40.0, 80.0),
+        (500.0, 500.0, 10.0, 10.0),
+        (20.0, 10.0, 0.4, 0.4),
+    ],
+)
+def test_halves_of_boxes_over_the_border_or_without_pixels(box):
+    signature = colors_of_halves(person(RED, BLUE), box)
+    assert np.isfinite(signature).all()
+    assert 0.0 <= likeness_of_halves(signature, signature) <= 1.0
+    assert alike(person(RED, BLUE), person(RED, BLUE), box) < 0.9
+
+
+def test_halves_of_gray_images_are_compared_by_their_brightness():
+    assert alike(person(GREY, GREY), person(GREY, GREY)) > 0.9
+    assert alike(person(GREY, GREY), person((20, 20, 20), (20, 20, 20))) < 0.3

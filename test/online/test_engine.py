@@ -1,0 +1,185 @@
+"""The ROS-free core: many targets, one batch, catch-up, and a tracker that fails."""
+
+import dataclasses
+
+import pytest
+from support.engines import settings, started
+from support.ros_doubles import ColorTracker, FailingTracker, IdentityTracker
+from support.scenes import SIDE, Film, frame, picture
+
+from siamla_ros.online.engine import Engine
+from siamla_ros.online.frame_buffer import FrameBuffer
+from siamla_ros.online.image_formats import ImageError
+from siamla_ros.online.init_requests import InitCode, InitError
+from siamla_ros.supervision.supervisor import Reason, State
+
+
+def test_without_targets_a_frame_gives_no_outputs_and_is_not_even_converted():
+    engine, film = Engine(IdentityTracker(), settings()), Film()
+    unusable = dataclasses.replace(film.shoot(), encoding='nonsense')
+    assert engine.process(unusable) == []
+
+
+def test_the_first_output_is_the_given_box_and_the_tracker_is_not_asked():
+    engine, film = Engine(ColorTracker(), settings()), Film()
+    first = film.shoot(100)
+    engine.start('red', 'square', (98, 97, 30, 30), first, live=True)
+    (output,) = engine.process(first)
+    assert output.box_xywh == (98, 97, 30, 30) and output.believed
+    assert (output.state, output.reason) == (State.TRACKING, Reason.INIT)
+    assert (output.id, output.label, output.confidence) == ('red', 'square', 1.0)
+    assert engine.tracker.batches == []
+
+
+def test_a_moving_target_is_followed():
+    engine, film = started()
+    for x in range(103, 160, 3):
+        (output,) = engine.process(film.shoot(x))
+        assert output.believed and output.box_xywh == (x, 100, SIDE, SIDE)
+
+
+def test_many_targets_take_one_batch():
+    engine, film = started()
+    same = film.shoot(100)
+    engine.start('second', '', (100, 100, SIDE, SIDE), same, live=True)
+    engine.process(same)
+    outputs = engine.process(film.shoot(102))
+    assert [output.id for output in outputs] == ['red', 'second']
+    assert engine.tracker.batches == [1, 2]
+
+
+def test_too_many_targets_are_refused_but_a_known_id_is_not():
+    engine, film = started(max_targets=1)
+    with pytest.raises(InitError) as refusal:
+        engine.start('other', '', (10, 10, 20, 20), film.shoot(100), live=True)
+    assert refusal.value.code is InitCode.TOO_MANY_TARGETS and '1' in str(refusal.value)
+    again = film.shoot(100)
+    engine.start('red', 'square', (100, 100, SIDE, SIDE), again, live=True)
+    assert engine.process(again)[0].reason is Reason.REINITIALIZED
+
+
+@pytest.mark.parametrize(
+    'box, code',
+    [
+        ((float('nan'), 0, 5, 5), InitCode.BOX_NOT_FINITE),
+        ((0, 0, 1, 1), InitCode.BOX_TOO_SMALL),
+        ((0, 0, -5, 5), InitCode.BOX_TOO_SMALL),
+        ((5000, 0, 50, 50), InitCode.BOX_OUTSIDE),
+        ((-49.5, 10, 50, 50), InitCode.BOX_OUTSIDE),
+    ],
+)
+def test_bad_boxes_are_refused_and_the_old_target_goes_on(box, code):
+    engine, film = started()
+    with pytest.raises(InitError) as refusal:
+        engine.start('red', '', box, film.shoot(100), live=True)
+    assert refusal.value.code is code
+    assert engine.process(film.shoot(103))[0].believed
+
+
+def test_a_failing_tracker_is_survived_and_reported():
+    engine, film = started(FailingTracker())
+    believed = []
+    for _ in range(14):
+        (output,) = engine.process(film.shoot(100))
+        believed.append(output.believed)
+    assert believed[:2] == [True, True] and not any(believed[2:10])
+    assert engine.errors == 8 and 'CUDA out of memory' in engine.last_error
+    assert engine.known('red')
+
+
+def test_one_bad_target_does_not_starve_the_others():
+    class Picky(IdentityTracker):
+        def update(self, image_bgr, states):
+            if any(state.box_xywh[0] == 10 for state in states):
+                raise ValueError('box 10 cannot be tracked')
+            return super().update(image_bgr, states)
+
+    engine, film = started(Picky())
+    both = film.shoot(100)
+    engine.start('bad', '', (10, 10, 20, 20), both, live=True)
+    engine.process(both)
+    good, bad = engine.process(film.shoot(100))
+    assert good.believed and not bad.believed
+
+
+def test_init_that_fails_inside_the_tracker_is_refused():
+    class Broken(IdentityTracker):
+        def init(self, image_bgr, box_xywh):
+            raise RuntimeError('no kernel image')
+
+    with pytest.raises(InitError) as refusal:
+        started(Broken())
+    assert refusal.value.code is InitCode.INTERNAL and 'no kernel image' in str(refusal.value)
+
+
+def test_an_unusable_image_changes_nothing():
+    engine, film = started()
+    before = engine.targets['red'].state
+    with pytest.raises(ImageError):
+        engine.process(dataclasses.replace(film.shoot(100), encoding='nonsense'))
+    assert engine.targets['red'].state is before
+    assert engine.process(film.shoot(103))[0].believed
+
+
+def test_another_resolution_carries_the_box_over():
+    engine, film = started()
+    engine.process(film.shoot(100))
+    for _ in range(8):
+        (output,) = engine.process(film.shoot(200, y=200, width=640, height=480, side=2 * SIDE))
+    assert output.believed and output.box_xywh == (200, 200, 2 * SIDE, 2 * SIDE)
+
+
+def test_clear_forgets_one_or_all():
+    engine, film = started()
+    engine.start('second', '', (10, 10, 20, 20), film.shoot(100), live=False)
+    assert engine.clear('nobody') == []
+    assert engine.clear('second') == ['second'] and not engine.catching
+    assert engine.clear() == ['red'] and engine.process(film.shoot(100)) == []
+
+
+def past(count=20, delay_s=0.0, **changes):
+    """An engine, a film of a moving target in the buffer, and a start on its first frame."""
+    engine, film = Engine(ColorTracker(delay_s=delay_s), settings(**changes)), Film()
+    buffer = FrameBuffer(100, 10**9)
+    frames = [film.shoot(100 + 3 * index) for index in range(count)]
+    for item in frames:
+        buffer.put(item)
+    engine.start('red', '', (100, 100, SIDE, SIDE), frames[0], live=False)
+    return engine, film, buffer, frames
+
+
+def test_catch_up_goes_through_the_past_and_joins_the_present():
+    engine, film, buffer, frames = past()
+    assert engine.process(frames[-1]) == [], 'nothing to say while it is behind'
+    for _ in range(len(frames)):
+        engine.catch_up(buffer)
+    assert not engine.catching
+    now = film.shoot(160)
+    buffer.put(now)
+    (output,) = engine.process(now)
+    assert output.believed and output.box_xywh[0] == 160
+
+
+def test_catch_up_skips_images_to_keep_its_deadline():
+    engine, film, buffer, frames = past(count=60, delay_s=0.02, catch_up_s=0.2)
+    turns = 0
+    while engine.catching:
+        engine.catch_up(buffer)
+        turns += 1
+    assert turns <= 15, f'{turns} of 59 images at 20 ms each'
+
+
+def test_a_start_on_the_newest_image_is_in_the_present_after_one_turn():
+    engine, film, buffer, frames = past(count=1)
+    engine.catch_up(buffer)
+    assert not engine.catching and engine.known('red')
+
+
+def test_identical_stamps_do_not_stop_the_tracker():
+    engine = Engine(ColorTracker(), settings())
+    first = frame(picture(100), 0, 1)
+    engine.start('red', '', (100, 100, SIDE, SIDE), first, live=True)
+    engine.process(first)
+    for seq, x in enumerate(range(102, 130, 2), start=2):
+        (output,) = engine.process(frame(picture(x), 0, seq))
+    assert output.believed and output.box_xywh[0] == 128

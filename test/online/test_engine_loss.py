@@ -1,0 +1,155 @@
+"""The ROS-free core when a target is lost: belief, prediction, search, and who is taken back."""
+
+import pytest
+from support.engines import lose, started
+from support.ros_doubles import ColorTracker
+from support.scenes import SIDE
+
+from siamla_ros.supervision.supervisor import Reason, State
+
+
+def test_a_hidden_target_is_not_believed_and_lost_exactly_once():
+    engine, film = started()
+    for x in (103, 106, 109):
+        (last,) = engine.process(film.shoot(x))
+    seen = []
+    for _ in range(30):
+        (output,) = engine.process(film.shoot(None))
+        assert not output.believed
+        seen.append(output.newly_lost)
+    assert sum(seen) == 1
+    assert output.trusted_xywh == last.box_xywh and output.trusted_ns < film.stamp_ns
+
+
+def test_a_hidden_target_is_predicted_for_a_while_only():
+    engine, film = started(recovery__mode='off')
+    for x in range(103, 163, 3):
+        engine.process(film.shoot(x))
+    (first,) = engine.process(film.shoot(None))
+    assert 155 < first.predicted_xywh[0] < 175, 'it moves on as before'
+    for _ in range(300):
+        (output,) = engine.process(film.shoot(None))
+    assert output.predicted_xywh is None
+
+
+def test_recovery_finds_the_target_where_it_reappears():
+    engine, film = started(recovery__mode='local')
+    lose(engine, film)
+    states = []
+    for _ in range(30):
+        (output,) = engine.process(film.shoot(120))
+        states.append(output.state)
+        if output.believed:
+            break
+    assert State.SEARCHING in states and output.reason is Reason.REACQUIRED
+    assert output.box_xywh == (120, 100, SIDE, SIDE)
+    assert engine.process(film.shoot(123))[0].believed
+
+
+DARKER_BGR = (20, 30, 175)  # the tracker of these tests takes it for the same red
+
+
+class KeenTracker(ColorTracker):
+    """Finds both reds alike, but sees that their looks differ a little."""
+
+    def similarity(self, image_bgr, state, boxes_xywh):
+        return [
+            1.0 - abs(int(image_bgr[int(y + h / 2), int(x + w / 2), 2]) - 230) / 200
+            for x, y, w, h in boxes_xywh
+        ]
+
+
+@pytest.mark.parametrize(('identity', 'taken'), [(True, False), (False, True)])
+def test_who_looks_alike_to_the_tracker_is_not_taken_for_the_target(identity, taken):
+    engine, film = started(KeenTracker(), recovery__mode='local', identity__enabled=identity)
+    for _ in range(30):
+        engine.process(film.shoot(100))
+    lose(engine, film)
+    believed = [engine.process(film.shoot(120, color=DARKER_BGR))[0].believed for _ in range(40)]
+    assert any(believed) == taken
+    for _ in range(20):
+        (output,) = engine.process(film.shoot(110))
+    assert output.believed, 'the target itself is'
+
+
+def test_a_switch_while_tracking_is_noticed():
+    # The weights are given, so that the test does not hang on those that calibration chooses.
+    engine, film = started(
+        KeenTracker(),
+        supervisor__identity_threshold=0.5,
+        identity__likeness_weight=1.0,
+        identity__color_weight=0.2,
+        identity__bias=5.0,
+    )
+    for _ in range(30):
+        assert engine.process(film.shoot(100))[0].believed
+    outputs = [engine.process(film.shoot(100, color=DARKER_BGR))[0] for _ in range(20)]
+    assert not outputs[-1].believed
+    assert Reason.DISTRACTOR in [output.reason for output in outputs]
+
+
+def test_what_is_remembered_is_bounded_and_a_new_box_begins_anew():
+    engine, film = started()
+    for _ in range(200):
+        engine.process(film.shoot(100))
+    known = engine.targets['red'].identity
+    assert known.likeness.count > 10
+    assert len(known.views) <= engine.settings.identity.views
+    engine.start('red', 'square', (100, 100, SIDE, SIDE), film.shoot(100), live=True)
+    assert engine.targets['red'].identity.likeness.count == 0
+
+
+def test_looks_that_fail_are_survived_and_reported():
+    class Blind(ColorTracker):
+        def similarity(self, image_bgr, state, boxes_xywh):
+            raise RuntimeError('CUDA out of memory')
+
+    engine, film = started(Blind())
+    believed = [engine.process(film.shoot(100))[0].believed for _ in range(40)]
+    assert all(believed) and engine.errors > 0 and 'look' in engine.last_error
+
+
+def test_without_recovery_only_a_new_box_brings_it_back():
+    engine, film = started(recovery__mode='off')
+    lose(engine, film)
+    for _ in range(20):
+        (output,) = engine.process(film.shoot(100))
+        assert output.state is State.LOST
+    back = film.shoot(100)
+    engine.start('red', 'square', (100, 100, SIDE, SIDE), back, live=True)
+    assert engine.process(back)[0].reason is Reason.REINITIALIZED
+
+
+def asked(engine, name):
+    """Notes for how long the target was lost whenever the recognizer is asked by that name."""
+    times, ask = [], getattr(engine.recognizer, name)
+
+    def noted(known, *args, **options):
+        times.append(known.lost_s)
+        return ask(known, *args, **options)
+
+    setattr(engine.recognizer, name, noted)
+    return times
+
+
+def test_looks_age_while_it_is_lost_and_only_then():
+    engine, film = started(recovery__mode='local')
+    searched, tracked = asked(engine, 'probabilities'), asked(engine, 'glance')
+    lose(engine, film)
+    for _ in range(8):
+        engine.process(film.shoot(120))
+    assert searched and all(0.0 < seconds < 5.0 for seconds in searched)
+    assert searched == sorted(searched)
+    assert set(tracked) == {0.0}
+    (target,) = engine.targets.values()
+    assert target.identity.lost_s == 0.0, 'what is remembered does not age by itself'
+
+
+def test_a_clock_that_runs_back_neither_ages_nor_renews_a_look():
+    engine, film = started(recovery__mode='local')
+    searched = asked(engine, 'probabilities')
+    lose(engine, film)
+    film.stamp_ns -= 50_000_000_000
+    for _ in range(8):
+        engine.process(film.shoot(120))
+    assert searched and searched == sorted(searched) and searched[-1] < 5.0

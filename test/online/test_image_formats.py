@@ -1,0 +1,169 @@
+"""Every encoding gives the right pixels; what cannot be used is refused by name."""
+
+import cv2
+import numpy as np
+import pytest
+
+from siamla_ros.online.image_formats import ENCODINGS, ImageError, decode_compressed, to_bgr
+
+RNG = np.random.default_rng(7)
+BGR = RNG.integers(0, 256, (6, 8, 3), dtype=np.uint8)
+BAYER = {'rggb': 'RGGB', 'bggr': 'BGGR', 'gbrg': 'GBRG', 'grbg': 'GRBG'}
+
+
+def convert(rows, width, height, encoding, padding=0, **options):
+    """Pack rows of bytes, with padding of 0xEE at the end of each, and convert."""
+    rows = np.ascontiguousarray(rows).view(np.uint8).reshape(height, -1)
+    padded = np.pad(rows, ((0, 0), (0, padding)), constant_values=0xEE)
+    return to_bgr(
+        padded.reshape(-1),
+        width=width,
+        height=height,
+        encoding=encoding,
+        step=padded.shape[1],
+        **options,
+    )
+
+
+def packed(encoding):
+    """BGR as the camera would send it."""
+    return {
+        'bgr8': BGR,
+        '8UC3': BGR,
+        'rgb8': BGR[..., ::-1],
+        'bgra8': np.dstack([BGR, np.full((6, 8), 9, np.uint8)]),
+        '8UC4': np.dstack([BGR, np.full((6, 8), 9, np.uint8)]),
+        'rgba8': np.dstack([BGR[..., ::-1], np.full((6, 8), 9, np.uint8)]),
+    }[encoding]
+
+
+@pytest.mark.parametrize('padding', [0, 5])
+@pytest.mark.parametrize('encoding', ['bgr8', '8UC3', 'rgb8', 'bgra8', '8UC4', 'rgba8'])
+def test_color(encoding, padding):
+    assert np.array_equal(convert(packed(encoding), 8, 6, encoding, padding), BGR)
+
+
+@pytest.mark.parametrize('padding', [0, 3])
+@pytest.mark.parametrize('encoding', ['mono8', '8UC1'])
+def test_mono8(encoding, padding):
+    image = convert(BGR[..., 0], 8, 6, encoding, padding)
+    assert np.array_equal(image, np.dstack([BGR[..., 0]] * 3))
+
+
+@pytest.mark.parametrize('order', ['<u2', '>u2'])
+@pytest.mark.parametrize('padding', [0, 2, 3])
+def test_mono16_is_scaled_and_knows_both_byte_orders(order, padding):
+    values = np.array([[0, 257, 65535], [32768, 1000, 128]], dtype=np.uint16)
+    image = convert(values.astype(order), 3, 2, 'mono16', padding, is_bigendian=order == '>u2')
+    expected = np.rint(values * (255.0 / 65535.0)).astype(np.uint8)
+    assert np.array_equal(image[..., 0], expected)
+    assert np.array_equal(image[..., 0], image[..., 2])
+
+
+@pytest.mark.parametrize('order', ['<u2', '>u2'])
+@pytest.mark.parametrize('encoding', ['bgr16', 'rgb16'])
+def test_color16(encoding, order):
+    wide = BGR.astype(np.uint16) * 257
+    sent = wide if encoding == 'bgr16' else wide[..., ::-1]
+    image = convert(sent.astype(order), 8, 6, encoding, is_bigendian=order == '>u2')
+    assert np.array_equal(image, BGR)
+
+
+@pytest.mark.parametrize(
+    'encoding, luma_at', [('yuv422', 1), ('uyvy', 1), ('yuv422_yuy2', 0), ('yuyv', 0)]
+)
+def test_yuv422(encoding, luma_at):
+    rows = np.full((4, 6, 2), 128, dtype=np.uint8)  # chroma 128: gray
+    rows[..., luma_at] = np.arange(60, 84).reshape(4, 6) * 2
+    image = convert(rows, 6, 4, encoding)
+    gray = np.clip((rows[..., luma_at].astype(float) - 16) * 255 / 219, 0, 255)
+    assert np.abs(image.astype(float) - gray[..., None]).max() <= 1.5
+
+
+@pytest.mark.parametrize('encoding', ['yuv422', 'yuyv'])
+def test_yuv422_wants_an_even_width(encoding):
+    with pytest.raises(ImageError, match='image.width is 5, must be even'):
+        convert(np.zeros((4, 5, 2), np.uint8), 5, 4, encoding)
+
+
+@pytest.mark.parametrize('pattern', BAYER)
+@pytest.mark.parametrize('depth', [8, 16])
+def test_bayer_patterns_give_the_colors_that_were_filtered(pattern, depth):
+    color = {'R': 200, 'G': 120, 'B': 40}
+    mosaic = np.empty((16, 16), dtype=np.uint8)
+    for index, letter in enumerate(BAYER[pattern]):
+        mosaic[index // 2 :: 2, index % 2 :: 2] = color[letter]
+    sent = mosaic if depth == 8 else mosaic.astype(np.uint16) * 257
+    image = convert(sent, 16, 16, f'bayer_{pattern}{depth}')
+    assert np.array_equal(image[8, 8], [40, 120, 200])
+
+
+def test_bgr8_is_a_view_with_and_without_padding():
+    for padding in (0, 4):
+        rows = np.pad(BGR.reshape(6, 24), ((0, 0), (0, padding))).reshape(-1)
+        image = to_bgr(rows, width=8, height=6, encoding='bgr8', step=24 + padding)
+        assert np.shares_memory(image, rows)
+        assert np.array_equal(image, BGR)
+
+
+def test_views_are_accepted_by_opencv_though_they_are_read_only():
+    data = np.frombuffer(BGR.tobytes(), dtype=np.uint8)
+    image = to_bgr(data, width=8, height=6, encoding='bgr8', step=24)
+    assert not image.flags.writeable
+    assert cv2.resize(image, (4, 3)).shape == (3, 4, 3)
+
+
+@pytest.mark.parametrize(
+    'changes, words',
+    [
+        ({'encoding': 'jxl'}, ["image.encoding is 'jxl'", 'bgr8']),
+        ({'width': 0}, ['image.width is 0', '[1, ']),
+        ({'height': 0}, ['image.height is 0']),
+        ({'width': 10**9}, ['image.width is 1000000000']),
+        ({'step': 23}, ['image.step is 23', 'at least 24']),
+        ({'height': 7}, ['image.data has 144 bytes', 'at least 168', 'truncated']),
+        ({'step': 0}, ['image.step is 0']),
+    ],
+)
+def test_what_cannot_be_used_is_refused_by_name_and_limit(changes, words):
+    good = {'width': 8, 'height': 6, 'encoding': 'bgr8', 'step': 24}
+    with pytest.raises(ImageError) as refusal:
+        to_bgr(BGR.reshape(-1), **{**good, **changes})
+    assert all(word in str(refusal.value) for word in words), str(refusal.value)
+
+
+@pytest.mark.parametrize('suffix', ['.png', '.jpg'])
+def test_compressed(suffix):
+    smooth = cv2.resize(BGR, (64, 48), interpolation=cv2.INTER_CUBIC)
+    data = cv2.imencode(suffix, smooth)[1].reshape(-1)
+    image = decode_compressed(data)
+    assert image.shape == smooth.shape
+    assert np.abs(image.astype(int) - smooth).mean() < (0.01 if suffix == '.png' else 8.0)
+
+
+@pytest.mark.parametrize('data', [b'', b'nonsense', b'\x89PNG\r\n\x1a\n' + b'\0' * 20])
+def test_damaged_compressed_data_is_refused(data):
+    with pytest.raises(ImageError, match='compressed image.data'):
+        decode_compressed(np.frombuffer(data, dtype=np.uint8))
+
+
+def test_same_pixels_as_cv_bridge():
+    cv_bridge = pytest.importorskip('cv_bridge', reason='cv_bridge is not installed')
+    from sensor_msgs.msg import Image
+
+    from siamla_ros.online.image_formats import _LAYOUT
+
+    compared = 0
+    for encoding in (name for name in ENCODINGS if name[-2:] not in ('C1', 'C3', 'C4')):
+        channels, depth, _ = _LAYOUT[encoding]
+        data = RNG.integers(0, 256, 16 * 16 * channels * depth, dtype=np.uint8)
+        step = 16 * channels * depth
+        message = Image(height=16, width=16, encoding=encoding, step=step, data=data.tobytes())
+        try:
+            expected = cv_bridge.CvBridge().imgmsg_to_cv2(message, 'bgr8')
+        except (cv_bridge.CvBridgeError, RuntimeError):
+            continue  # this cv_bridge does not know the encoding
+        ours = to_bgr(data, width=16, height=16, encoding=encoding, step=step)
+        assert np.array_equal(ours, expected), encoding
+        compared += 1
+    assert compared >= 10

@@ -1,0 +1,49 @@
+"""Candidates of a search, and what proves them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from support.searches import LAST, RATE_HZ, Answer
+
+from siamla_ros.redetection.hypotheses import LOOKS, Candidate, Hit, log_odds, look_again
+
+KNOWN = Candidate(LAST, 0.9, log_odds(0.9), looks=5, proven_frames=5, proven_s=0.2)
+
+
+def again(box, chance, interval_s=1 / RATE_HZ, known=KNOWN) -> Candidate:
+    return look_again(Hit(0, Answer(box, 0.9), known), chance, log_odds(0.6), interval_s)
+
+
+def test_a_candidate_that_jumps_is_proven_anew():
+    near = again((310.0, 205.0, 40.0, 40.0), 0.9)
+    assert (near.proven_frames, near.proven_s) == (6, pytest.approx(0.2 + 1 / RATE_HZ))
+    far = again((400.0, 200.0, 40.0, 40.0), 0.9)
+    assert (far.looks, far.proven_frames, far.proven_s) == (1, 1, 0.0)
+    slow = again((400.0, 200.0, 40.0, 40.0), 0.9, 0.5)
+    assert slow.proven_frames == 6, 'half a second is time enough to get there'
+
+
+@pytest.mark.parametrize(
+    ('chances', 'proven'),
+    [
+        ([0.9], 6),
+        ([0.5], 6),  # one doubtful look is outweighed by five good ones
+        ([0.2, 0.2, 0.2, 0.2, 0.2], 0),  # a habit of doubt is not
+        ([0.0001], 0),  # nor is one look that shows something else
+        ([0.0001, 0.2, 0.2, 0.9], 0),
+    ],
+)
+def test_proof_is_the_mean_of_the_looks(chances, proven):
+    candidate = KNOWN
+    for chance in chances:
+        candidate = again(LAST, chance, known=candidate)
+    assert candidate.proven_frames == proven
+
+
+def test_old_looks_fade():
+    candidate = replace(KNOWN, looks=1000)
+    for _ in range(3 * LOOKS):
+        candidate = again(LAST, 0.2, known=candidate)
+    assert candidate.log_odds == pytest.approx(log_odds(0.2), abs=0.3)

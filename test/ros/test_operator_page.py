@@ -1,0 +1,124 @@
+"""The web page: pictures out, boxes in, nonsense refused."""
+
+import json
+import socket
+import threading
+import urllib.error
+import urllib.request
+
+import pytest
+
+from siamla_ros.online.operator_page import Picture, make_server, parse_click
+
+
+def body(**changes):
+    return json.dumps(
+        {'box': [1, 2, 3.5, 4], 'stamp': '1700000000123456789', 'id': 'a', 'label': '', **changes}
+    ).encode()
+
+
+def test_a_click_keeps_the_stamp_to_the_nanosecond():
+    click = parse_click(body())
+    assert click == ((1.0, 2.0, 3.5, 4.0), 1700000000123456789, 'a', '')
+
+
+@pytest.mark.parametrize(
+    'data',
+    [
+        b'',
+        b'[]',
+        b'{}',
+        b'\xff\xfe',
+        body(box=[1, 2, 3]),
+        body(box=['x', 2, 3, 4]),
+        body(box=5),
+        body(box=[1, 2, 3, float('nan')]),
+        body(stamp='now'),
+        body(stamp=-1),
+        body(stamp=None),
+        body(box=[10**400, 2, 3, 4]),
+        body(stamp=float('inf')),
+        b'[' * 9000,
+        body(stamp='9' * 5000),
+        body(id='x' * 129),
+        body(id='\ud800'),
+        body(label='line\nbreak'),
+        body(label='nul\0'),
+    ],
+)
+def test_nonsense_is_refused(data):
+    with pytest.raises(ValueError):
+        parse_click(data)
+
+
+class Desk:
+    """What the node is to the server."""
+
+    def __init__(self):
+        self.shown, self.clicks, self.answer = 'no image yet', [], (True, 'sent')
+
+    def picture(self):
+        return self.shown
+
+    def on_click(self, click):
+        self.clicks.append(click)
+        return self.answer
+
+    def on_clear(self):
+        raise RuntimeError('broken')
+
+
+@pytest.fixture
+def site():
+    desk = Desk()
+    server = make_server('127.0.0.1', 0, desk)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield f'http://127.0.0.1:{server.server_address[1]}', desk
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+def fetch(url, data=None, headers=None):
+    """Code, headers and content."""
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with opener.open(urllib.request.Request(url, data, headers or {}), timeout=10) as answer:
+            return answer.status, answer.headers, answer.read()
+    except urllib.error.HTTPError as error:
+        return error.code, error.headers, error.read()
+
+
+def test_page_picture_and_click(site):
+    url, desk = site
+    code, _, page = fetch(url + '/')
+    assert code == 200 and b'<canvas' in page
+    code, _, content = fetch(url + '/frame.jpg')
+    assert (code, content) == (503, b'no image yet')
+    desk.shown = Picture(b'jpeg', 123, 0.25, ({'id': 'rød', 'state': 'LOST'},))
+    code, headers, content = fetch(url + '/frame.jpg')
+    assert (code, headers['X-Stamp'], headers['X-Age'], content) == (200, '123', '0.2', b'jpeg')
+    assert json.loads(headers['X-Targets']) == [{'id': 'rød', 'state': 'LOST'}]
+    assert fetch(url + '/init', body())[::2] == (200, b'sent') and desk.clicks[0].id == 'a'
+    assert fetch(url + '/else')[0] == fetch(url + '/else', b'')[0] == 404
+
+
+def test_what_goes_wrong_is_said_and_the_server_lives_on(site):
+    url, desk = site
+    desk.answer = (False, 'refused: too small')
+    assert fetch(url + '/init', body())[::2] == (409, b'refused: too small')
+    code, _, text = fetch(url + '/init', b'{}')
+    assert code == 400 and b'not a click' in text
+    assert fetch(url + '/init', b'x' * 20_000)[0] == 413
+    code, _, text = fetch(url + '/clear', b'{}')
+    assert code == 409 and b'broken' in text
+    other = {'Origin': 'http://elsewhere.example'}
+    assert fetch(url + '/init', body(), other)[0] == 403 and len(desk.clicks) == 1
+    assert fetch(url + '/init', body(), {'Origin': url})[0] == 409
+    with socket.create_connection(url[7:].split(':')) as line:
+        line.sendall(b'POST /init HTTP/1.1\r\nContent-Length: \xc2\xb2\r\n\r\n')
+        assert b'413' in line.recv(100)
+    with socket.create_connection(url[7:].split(':')) as line:
+        line.sendall(b'GET /frame.jpg HTTP/1.0\r\n\r\n')  # and gone
+    assert fetch(url + '/')[0] == 200

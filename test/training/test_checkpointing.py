@@ -1,0 +1,38 @@
+"""Weights between two networks."""
+
+from __future__ import annotations
+
+import pytest
+
+torch = pytest.importorskip('torch')
+
+from support.networks import tiny_model  # noqa: E402
+
+from siamla_ros.training.checkpointing import blend  # noqa: E402
+
+
+def distance(model, start, part: str) -> float:
+    """How far the weights of a part have gone from those of ``start``, of 1 between both."""
+    own, other = model.state_dict(), start.state_dict()
+    names = [n for n in own if n.startswith(part)]
+    return max(float((own[n] - other[n]).abs().max()) for n in names)
+
+
+@pytest.mark.parametrize(
+    'shares, expected',
+    [
+        ({}, {'cls_': 0.25, 'reg_': 0.25, 'backbone': 0.25, 'quality': 1.0}),
+        ({'box_share': 0.0}, {'cls_': 0.25, 'reg_': 0.0, 'quality': 1.0}),
+        ({'box_share': 1.0, 'quality_share': 0.5}, {'cls_': 0.25, 'reg_': 1.0, 'quality': 0.5}),
+    ],
+)
+def test_each_part_goes_its_share_of_the_way(shares, expected):
+    start, end = tiny_model(0), tiny_model(0)
+    with torch.no_grad():
+        for parameter in end.parameters():
+            parameter.add_(1.0)
+    before = {name: value.clone() for name, value in end.state_dict().items()}
+    mixed = blend(start, end, 0.25, **shares)
+    for part, share in expected.items():
+        assert distance(mixed, start, part) == pytest.approx(share, abs=1e-5), part
+    assert all(torch.equal(before[n], v) for n, v in end.state_dict().items()), 'left as it was'
