@@ -15,7 +15,7 @@ FLOORS = (
     ('calibration',),
     ('training',),
     ('evaluation',),
-    ('online',),
+    ('online', 'navigation'),
     ('redetection',),
     ('identity',),
     ('supervision',),
@@ -28,7 +28,15 @@ FLOORS = (
 )
 FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 GENERATED = ('msg', 'srv')  # made by rosidl, for ros alone
-ROS_MODULES = ('rclpy', 'rcl_interfaces', 'rosidl_runtime_py', 'sensor_msgs', 'vision_msgs')
+ROS_MODULES = (
+    'rclpy',
+    'rcl_interfaces',
+    'rosidl_runtime_py',
+    'geometry_msgs',
+    'sensor_msgs',
+    'vision_msgs',
+    'tf2_ros',
+)
 
 
 def modules() -> list[Path]:
