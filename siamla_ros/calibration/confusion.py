@@ -25,7 +25,7 @@ from siamla_ros.datasets.training_pack import Pack, load_pack, read_image
 from siamla_ros.evaluation.confidence import auroc
 from siamla_ros.model.checkpoint import load_model, read_checkpoint
 from siamla_ros.tracker.tracker import Tracker, load_tracker
-from siamla_ros.training.similar_objects import lookalikes
+from siamla_ros.training.similar_objects import similar_objects
 from siamla_ros.training.validate import moved, validate, validation_tracks
 
 OTHERS = 2  # look-alikes of each object
@@ -82,7 +82,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument('--threads', type=int, default=0)
     args = parser.parse_args(arguments)
     pack = load_pack(args.data, 'val', {})
-    likes = lookalikes(load_model(read_checkpoint(args.model[0])), pack, OTHERS)
+    likes = similar_objects(load_model(read_checkpoint(args.model[0])), pack, OTHERS)
     for model in args.model:
         tracker = load_tracker(model, 'cpu', threads=args.threads)
         result = confusion(tracker, args.data, pack, likes)

@@ -31,7 +31,7 @@ from siamla_ros.runtime.torch_runtime import TorchRuntime
 from siamla_ros.tracker.decode import calibrated
 from siamla_ros.tracker.platt import fit_platt
 from siamla_ros.tracker.tracker import Tracker
-from siamla_ros.training.checkpointing import blend
+from siamla_ros.training.checkpointing import wise_ft
 from siamla_ros.training.config import TrainConfig, from_dict
 from siamla_ros.training.initialize import build_initial
 from siamla_ros.training.sequences import scenes
@@ -130,7 +130,7 @@ def _mixed(
     same = args.blend.suffix != '.onnx' and read_checkpoint(args.blend).model == config.model
     quality_share = args.share if same else 1.0
     initial = build_initial(config, args.blend)
-    mixed = blend(initial, model, args.share, box_share, quality_share)
+    mixed = wise_ft(initial, model, args.share, box_share, quality_share)
     shares = {'share': args.share, 'box_share': box_share, 'quality_share': quality_share}
     return mixed, {'with': args.blend.name, **shares}
 

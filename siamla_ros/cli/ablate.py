@@ -1,6 +1,4 @@
-"""``siamla ablate``: every rung of the method's ladder, every seed, one table. Run again, it goes
-on.
-"""
+"""``siamla ablate``: every variant of the method's ladder, every seed, one table; resumes."""
 
 from __future__ import annotations
 
@@ -61,9 +59,9 @@ def run(args: argparse.Namespace) -> int:
 
     if args.threads:
         torch.set_num_threads(args.threads)
-    mark, rungs, tell = MARKS[args.variants], ablation.RUNGS, tables
+    mark, variants, tell = MARKS[args.variants], ablation.VARIANTS, tables
     if args.variants:
-        rungs, tell = ablation.VARIANTS, variant_tables
+        variants, tell = ablation.ALTERNATIVES, variant_tables
         if args.dataset:
             raise ValueError('--dataset: with --variants no whole sequences are followed')
     if args.table:
@@ -71,9 +69,9 @@ def run(args: argparse.Namespace) -> int:
     output = args.output / f'{mark}.md'
     config = ablation.load_ablation(args.config)
     place = ablation.Place(args.data, args.init, args.output, args.workers, args.seed)
-    for result in ablation.run(config, place, rungs):
+    for result in ablation.run(config, place, variants):
         shown = {key: round(value, 4) for key, value in result['figures'].items()}
-        print(result['rung'], 'seed', result['seed'], json.dumps(shown), flush=True)
+        print(result['variant'], 'seed', result['seed'], json.dumps(shown), flush=True)
         _write(output, tell(ablation.results(args.output)))
     if args.dataset:
         _sequences(args, config.seeds)
@@ -106,8 +104,8 @@ def _sequences(args: argparse.Namespace, seeds: int) -> None:
 
     sequences = load_dataset(args.dataset, 'auto', [])
     for seed in range(seeds):
-        for rung in (BASELINE, FULL):
-            path = args.output / f'seed{seed}' / rung / 'result.json'
+        for variant in (BASELINE, FULL):
+            path = args.output / f'seed{seed}' / variant / 'result.json'
             result = json.loads(path.read_text())
             if 'sequences' not in result:
                 result['sequences'] = _followed(path.with_name('model.safetensors'), sequences)

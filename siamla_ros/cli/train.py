@@ -5,17 +5,29 @@ from __future__ import annotations
 import argparse
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # torch is imported when a run begins, not when the command line is read
+    from siamla_ros.datasets.scenes import Scene
+    from siamla_ros.model import SiamLA
     from siamla_ros.training.config import TrainConfig
     from siamla_ros.training.loop import Trainer
+    from siamla_ros.training.pairs import PairSource
+    from siamla_ros.training.tracked_windows import TrackedWindows
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of the subcommand."""
     parser.add_argument(
         '--data', type=Path, required=True, help='folder with index.csv (see docs/training.md)'
+    )
+    parser.add_argument(
+        '--video', type=Path, help='folder with one folder a scene of annotated video'
+    )
+    parser.add_argument(
+        '--video-split',
+        type=Path,
+        help='YAML file whose list "development" names scenes that are not trained on',
     )
     parser.add_argument('--config', type=Path, help='YAML file; without it the default recipe')
     parser.add_argument(
@@ -66,36 +78,70 @@ def run(args: argparse.Namespace) -> int:
 
 def _trainer(args: argparse.Namespace, config: TrainConfig, device: str) -> Trainer:
     """The run with its weights at the start, its pairs and its held-out tracks."""
-    from siamla_ros.datasets.training_pack import load_pack
     from siamla_ros.training.feature_cache import HeadTrainer, cached_features
     from siamla_ros.training.initialize import build_initial
     from siamla_ros.training.loop import Trainer
-    from siamla_ros.training.similar_objects import table
     from siamla_ros.training.validate import validation_tracks
 
     initial = build_initial(config, args.init)
-    pack = load_pack(args.data, 'train', config.data.sampling)
-    others: dict[str, Any] = {'tracks': validation_tracks(args.data)}
-    if config.data.lookalike > 0:
-        others['rivals'] = table(initial, pack, args.output / 'lookalikes.json')
-    pairs = config.schedule.cached_pairs
+    source = _source(args, config, initial)
+    tracks, pairs = validation_tracks(args.data), config.schedule.cached_pairs
     if not pairs:
-        return Trainer(config, initial, pack, args.output, device, **others)
+        return Trainer(config, initial, source, args.output, device, tracks=tracks)
+    folder, init = args.output / 'features', Path(args.init).name
     features = cached_features(
-        args.output / "features", initial.to(device), pack, config, pairs,
-        Path(args.init).name, args.workers, others.get("rivals"),
-    )  # fmt: skip
-    return HeadTrainer(config, initial, pack, args.output, features, device, **others)
+        folder, initial.to(device), source, config, pairs, init, args.workers
+    )
+    return HeadTrainer(config, initial, source, args.output, features, device, tracks=tracks)
+
+
+def _source(args: argparse.Namespace, config: TrainConfig, initial: SiamLA) -> PairSource:
+    """What draws the pairs: the pack alone, or the pack and scenes of video."""
+    from siamla_ros.datasets.scenes import load_scenes, read_split
+    from siamla_ros.datasets.training_pack import load_pack, without_tracks
+    from siamla_ros.training.pairs import PairSource
+    from siamla_ros.training.similar_objects import table
+    from siamla_ros.training.video_pairs import VideoPairs
+
+    if (args.video is None) != (config.data.video == 0):
+        raise ValueError(
+            f'data.video = {config.data.video:g}: must be above 0 with --video, and 0 without'
+        )
+    held_out = read_split(args.video_split) if args.video_split else ()
+    pack = without_tracks(load_pack(args.data, 'train', config.data.sampling), held_out)
+    similar = None
+    if config.data.similar > 0:
+        similar = table(initial, pack, args.output / 'similar_objects.json')
+    if args.video is None:
+        return PairSource(pack, config.model, config.data, config.seed, similar)
+    scenes = load_scenes(args.video, args.output / 'frames', held_out)
+    windows = _tracked_windows(args, config, initial, scenes) if config.data.tracked > 0 else {}
+    return VideoPairs(pack, config.model, config.data, config.seed, scenes, windows, similar)
+
+
+def _tracked_windows(
+    args: argparse.Namespace, config: TrainConfig, initial: SiamLA, scenes: list[Scene]
+) -> dict[tuple[str, str], TrackedWindows]:
+    import copy
+
+    from siamla_ros.runtime.torch_runtime import TorchRuntime
+    from siamla_ros.tracker.tracker import Tracker
+    from siamla_ros.training.checkpointing import decode_for
+    from siamla_ros.training.tracked_windows import record_windows
+
+    runtime = TorchRuntime(copy.deepcopy(initial), 'cpu')
+    tracker = Tracker(runtime, config.model, decode_for(config))
+    return record_windows(tracker, scenes, args.output / 'tracked_windows.npz', config.seed)
 
 
 def _finish(args: argparse.Namespace, config: TrainConfig, trainer: Trainer) -> None:
-    from siamla_ros.training.checkpointing import blend, validation_report, write_checkpoint
+    from siamla_ros.training.checkpointing import validation_report, wise_ft, write_checkpoint
     from siamla_ros.training.initialize import build_initial
 
     model = trainer.ema
-    if config.schedule.blend < 1:
+    if config.schedule.wise_ft_alpha < 1:
         fresh = build_initial(config, args.init).to(trainer.device)
-        model = blend(fresh, trainer.ema, config.schedule.blend)
+        model = wise_ft(fresh, trainer.ema, config.schedule.wise_ft_alpha)
     tracks = trainer.tracks
     scores = validation_report(model, config, tracks, probes=3).summary() if tracks else {}
     saved = write_checkpoint(

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -142,3 +143,15 @@ def _weights(tracks: list[list[Record]], sampling: dict[str, float]) -> np.ndarr
     counts = {key: keys.count(key) for key in set(keys)}
     weights = np.array([sampling.get(key, 1.0) / counts[key] for key in keys], np.float64)
     return weights / weights.sum()
+
+
+def without_tracks(pack: Pack, names: Collection[str]) -> Pack:
+    """The pack without the tracks whose ``dataset_track`` is one of ``names``: frames of scenes of
+    video that are not to be trained on.
+    """
+    kept = [i for i, t in enumerate(pack.tracks) if f'{t[0].dataset}_{t[0].track}' not in names]
+    tracks, weights = [pack.tracks[i] for i in kept], pack.weights[kept]
+    held = {id(track) for track in tracks}
+    lost = {id(r) for track in pack.tracks if id(track) not in held for r in track}
+    cutouts = [r for r in pack.cutouts if id(r) not in lost]
+    return Pack(tracks, pack.photos, weights / weights.sum(), cutouts)

@@ -1,7 +1,7 @@
 """The ablation: what each part of the method gives, all else equal.
 
-One initialization, one schedule, several seeds. Every rung of a seed is trained on the same cached
-features, in the same order, from the same random heads.
+One initialization, one schedule, several seeds. Every variant of a seed is trained on the same
+cached features, in the same order, from the same random heads.
 """
 
 from __future__ import annotations
@@ -22,13 +22,14 @@ from siamla_ros.training.checkpointing import decode_for, write_checkpoint
 from siamla_ros.training.config import TrainConfig, from_dict
 from siamla_ros.training.feature_cache import Features, HeadTrainer, cached_features
 from siamla_ros.training.initialize import build_initial
+from siamla_ros.training.pairs import PairSource
 from siamla_ros.training.validate import validation_tracks
 
 EXPONENTS = (0.0, 0.25, 0.5, 0.75, 1.0)
 
 
 @dataclass(frozen=True)
-class Rung:
+class Variant:
     """One network of the ablation: what it changes of the recipe's model and loss."""
 
     name: str
@@ -37,7 +38,7 @@ class Rung:
     loss: dict[str, Any]
 
     def config(self, recipe: TrainConfig, seed: int) -> TrainConfig:
-        """The recipe with this rung's switches."""
+        """The recipe with this variant's switches."""
         return replace(
             recipe,
             model=replace(recipe.model, **self.model),
@@ -50,24 +51,28 @@ _HARD = {'dynamic_labels': False, 'smoothing': 0.0, 'weighted_regression': False
 _LADL = {'dynamic_labels': True, 'smoothing': 0.0, 'weighted_regression': True}
 _LALS = {'dynamic_labels': True, 'weighted_regression': True}
 LADDER = (
-    Rung('baseline', 'baseline: hard labels, plain regression', {'quality': 'none'}, _HARD),
-    Rung('ladl', '+ LADL', {'quality': 'none'}, _LADL),
-    Rung('lals', '+ LALS', {'quality': 'none'}, _LALS),
-    Rung('laqp', '+ LAQP without LAFA', {'quality': 'laqp'}, _LALS),
-    Rung('lafa', '+ LAFA: full SiamLA', {'quality': 'laqp_lafa'}, _LALS),
+    Variant('baseline', 'baseline: hard labels, plain regression', {'quality': 'none'}, _HARD),
+    Variant('ladl', '+ LADL', {'quality': 'none'}, _LADL),
+    Variant('lals', '+ LALS', {'quality': 'none'}, _LALS),
+    Variant('laqp', '+ LAQP without LAFA', {'quality': 'laqp'}, _LALS),
+    Variant('lafa', '+ LAFA: full SiamLA', {'quality': 'laqp_lafa'}, _LALS),
 )
-CONTROLS = (Rung('centerness', 'center-ness in place of LAQP', {'quality': 'centerness'}, _LALS),)
-RUNGS = (*LADDER, *CONTROLS)
+CONTROLS = (
+    Variant('centerness', 'center-ness in place of LAQP', {'quality': 'centerness'}, _LALS),
+)
+VARIANTS = (*LADDER, *CONTROLS)
 """In the order of the table. Trained are both ends of the ladder first."""
 _FULL = {'quality': 'laqp_lafa'}
-VARIANTS = (
+ALTERNATIVES = (
     LADDER[-1],
-    Rung('eps_0', 'no smoothing (LADL without LALS)', _FULL, _LADL),
-    Rung('eps_01', 'LALS with eps 0.1', _FULL, {**_LALS, 'smoothing': 0.1}),
-    Rung('eps_04', 'LALS with eps 0.4', _FULL, {**_LALS, 'smoothing': 0.4}),
-    Rung('plain', 'hard labels 0.9 (plain smoothing)', _FULL, {**_LALS, 'dynamic_labels': False}),
+    Variant('eps_0', 'no smoothing (LADL without LALS)', _FULL, _LADL),
+    Variant('eps_01', 'LALS with eps 0.1', _FULL, {**_LALS, 'smoothing': 0.1}),
+    Variant('eps_04', 'LALS with eps 0.4', _FULL, {**_LALS, 'smoothing': 0.4}),
+    Variant(
+        'plain', 'hard labels 0.9 (plain smoothing)', _FULL, {**_LALS, 'dynamic_labels': False}
+    ),
     *(
-        Rung(name, f'{name.replace("_", " ")} modulators', _FULL, {**_LALS, 'modulator': name})
+        Variant(name, f'{name.replace("_", " ")} modulators', _FULL, {**_LALS, 'modulator': name})
         for name in ('quality_focal', 'varifocal')
     ),
 )
@@ -78,10 +83,12 @@ VARIANTS = (
 class AblationConfig:
     """The settings that all networks share.
 
-    :param train: the recipe; ``train.seed`` is ignored, and all rungs of a seed share its
-        ``train.schedule.cached_pairs``
-    :param seeds: seeds 0 .. ``seeds`` - 1: of the pairs, the heads' first weights and the order
-    :param probes: places from which each frame of the held-out tracks is looked at
+    Attributes:
+        train: The recipe; ``train.seed`` is ignored, and all variants of a seed share its
+            ``train.schedule.cached_pairs``.
+        seeds: Seeds 0 .. ``seeds`` - 1: of the pairs, the heads' first weights and the
+            order.
+        probes: Places from which each frame of the held-out tracks is looked at.
     """
 
     train: TrainConfig = field(default_factory=TrainConfig)
@@ -92,11 +99,12 @@ class AblationConfig:
 def load_ablation(path: Path) -> AblationConfig:
     """Read a YAML file; keys that it lacks keep their defaults.
 
-    :raises ValueError: unknown key, wrong type, or no cached pairs
+    Raises:
+        ValueError: Unknown key, wrong type, or no cached pairs.
     """
     config = from_dict(AblationConfig, yaml.safe_load(path.read_text()) or {})
     if not config.train.schedule.cached_pairs:
-        raise ValueError('train.schedule.cached_pairs: must be above 0, the rungs share them')
+        raise ValueError('train.schedule.cached_pairs: must be above 0, the variants share them')
     return config
 
 
@@ -110,32 +118,37 @@ class Place:
     workers: int = 1
     only_seed: int | None = None
 
-    def of(self, rung: Rung, seed: int) -> Path:
+    def of(self, variant: Variant, seed: int) -> Path:
         """The folder of one network."""
-        return self.output / f'seed{seed}' / rung.name
+        return self.output / f'seed{seed}' / variant.name
 
 
-def run(config: AblationConfig, place: Place, rungs: tuple[Rung, ...]) -> Iterator[dict[str, Any]]:
+def run(
+    config: AblationConfig, place: Place, variants: tuple[Variant, ...]
+) -> Iterator[dict[str, Any]]:
     """Train and measure what is not there yet; results in the order in which they are done.
 
-    :param rungs: ``RUNGS`` or ``VARIANTS``
-    :raises ValueError: the output folder holds results of other settings
+    Args:
+        variants: ``VARIANTS`` or ``ALTERNATIVES``.
+
+    Raises:
+        ValueError: The output folder holds results of other settings.
     """
     _claim(config, place)
     views: list[View] = []
     for seed in range(config.seeds):
-        ordered = sorted(rungs, key=lambda rung: rung not in (LADDER[0], LADDER[-1]))
+        ordered = sorted(variants, key=lambda variant: variant not in (LADDER[0], LADDER[-1]))
         missing = [r for r in ordered if not (place.of(r, seed) / 'result.json').is_file()]
         if not missing or place.only_seed not in (None, seed):
             continue
         features = _features(config, place, seed)
-        for rung in missing:
-            model, minutes = _trained(rung, config, place, seed, features)
+        for variant in missing:
+            model, minutes = _trained(variant, config, place, seed, features)
             views = views or _views(model, config, place)
-            recipe = rung.config(config.train, seed)
-            result = _measured(rung, seed, recipe, model, views)
+            recipe = variant.config(config.train, seed)
+            result = _measured(variant, seed, recipe, model, views)
             result['minutes'] = minutes
-            (place.of(rung, seed) / 'result.json').write_text(json.dumps(result, indent=1))
+            (place.of(variant, seed) / 'result.json').write_text(json.dumps(result, indent=1))
             yield result
 
 
@@ -153,11 +166,16 @@ def _claim(config: AblationConfig, place: Place) -> None:
 
 def _features(config: AblationConfig, place: Place, seed: int) -> Features:
     recipe = replace(config.train, seed=seed)
-    pack = load_pack(place.data, 'train', recipe.data.sampling)
+    source = _source(recipe, place)
     model, folder = build_initial(recipe, place.init), place.output / f'seed{seed}' / 'features'
     name = Path(place.init).name
     pairs = recipe.schedule.cached_pairs
-    return cached_features(folder, model, pack, recipe, pairs, name, place.workers)
+    return cached_features(folder, model, source, recipe, pairs, name, place.workers)
+
+
+def _source(recipe: TrainConfig, place: Place) -> PairSource:
+    pack = load_pack(place.data, 'train', recipe.data.sampling)
+    return PairSource(pack, recipe.model, recipe.data, recipe.seed)
 
 
 def _views(model: SiamLA, config: AblationConfig, place: Place) -> list[View]:
@@ -168,26 +186,30 @@ def _views(model: SiamLA, config: AblationConfig, place: Place) -> list[View]:
 
 
 def _trained(
-    rung: Rung, config: AblationConfig, place: Place, seed: int, features: Features
+    variant: Variant, config: AblationConfig, place: Place, seed: int, features: Features
 ) -> tuple[SiamLA, float]:
-    recipe, folder = rung.config(config.train, seed), place.of(rung, seed)
-    pack = load_pack(place.data, 'train', recipe.data.sampling)
-    trainer = HeadTrainer(recipe, build_initial(recipe, place.init), pack, folder, features)
+    recipe, folder = variant.config(config.train, seed), place.of(variant, seed)
+    initial = build_initial(recipe, place.init)
+    trainer = HeadTrainer(recipe, initial, _source(recipe, place), folder, features)
     trainer.resume()
     start = time.monotonic()
     trainer.run(workers=0)
-    facts = {'init': Path(place.init).name, 'pairs': recipe.schedule.pairs, 'ablation': rung.name}
+    facts = {
+        'init': Path(place.init).name,
+        'pairs': recipe.schedule.pairs,
+        'ablation': variant.name,
+    }
     write_checkpoint(folder / 'model.safetensors', trainer.ema, recipe, **facts)
     (folder / 'checkpoint.pt').unlink(missing_ok=True)
     return trainer.ema, (time.monotonic() - start) / 60
 
 
 def _measured(
-    rung: Rung, seed: int, recipe: TrainConfig, model: SiamLA, views: list[View]
+    variant: Variant, seed: int, recipe: TrainConfig, model: SiamLA, views: list[View]
 ) -> dict[str, Any]:
     """The figures of one network; with a third branch also those of every fusion exponent."""
     answers, decode = answers_of(model, views), decode_for(recipe)
-    result = {'rung': rung.name, 'seed': seed}
+    result = {'variant': variant.name, 'seed': seed}
     result['figures'] = figures(views, answers, recipe.model, decode)
     if recipe.model.quality != 'none':
         result['exponents'] = {

@@ -31,10 +31,11 @@ from siamla_ros.training.validate import Report, scenes_of
 class View(NamedTuple):
     """One frame of a held-out track, looked at from several places.
 
-    :param template: features (1, C, h, w)
-    :param search: features (P, C, H, W), one map a place
-    :param erased: the same with the target erased
-    :param track: number of the track
+    Attributes:
+        template: Features (1, C, h, w).
+        search: Features (P, C, H, W), one map a place.
+        erased: The same with the target erased.
+        track: Number of the track.
     """
 
     template: Tensor

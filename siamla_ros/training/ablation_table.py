@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from siamla_ros.evaluation.report import markdown_table
-from siamla_ros.training.ablation import EXPONENTS, LADDER, RUNGS, VARIANTS, Rung
+from siamla_ros.training.ablation import ALTERNATIVES, EXPONENTS, LADDER, VARIANTS, Variant
 
 COLUMNS = {
     'auc': 'AUC',
@@ -27,13 +27,13 @@ BASELINE, FULL = LADDER[0].name, LADDER[-1].name
 Results = list[dict[str, Any]]
 
 
-def rung_table(found: Results, rungs: Sequence[Rung]) -> str:
-    """One row a rung: mean and standard deviation over its seeds."""
+def variant_table(found: Results, variants: Sequence[Variant]) -> str:
+    """One row a variant: mean and standard deviation over its seeds."""
     rows = []
-    for rung in rungs:
-        mine = [r['figures'] for r in found if r['rung'] == rung.name]
+    for variant in variants:
+        mine = [r['figures'] for r in found if r['variant'] == variant.name]
         cells = [_spread([m[key] for m in mine]) for key in COLUMNS]
-        rows.append([rung.title, str(len(mine)), *cells])
+        rows.append([variant.title, str(len(mine)), *cells])
     return markdown_table(['', 'seeds', *COLUMNS.values()], rows)
 
 
@@ -41,16 +41,16 @@ def difference_table(found: Results) -> str:
     """Full minus baseline, a row a seed that has both."""
     rows = []
     for seed in sorted({r['seed'] for r in found}):
-        pair = {r['rung']: r['figures'] for r in found if r['seed'] == seed}
+        pair = {r['variant']: r['figures'] for r in found if r['seed'] == seed}
         if BASELINE in pair and FULL in pair:
             cells = [f'{pair[FULL][key] - pair[BASELINE][key]:+.3f}' for key in COLUMNS]
             rows.append([f'seed {seed}', *cells])
     return markdown_table(['full - baseline', *COLUMNS.values()], rows)
 
 
-def exponent_table(found: Results, rung: str = FULL) -> str:
-    """One row a fusion exponent of one rung; nothing is trained anew."""
-    mine = [r['exponents'] for r in found if r['rung'] == rung]
+def exponent_table(found: Results, variant: str = FULL) -> str:
+    """One row a fusion exponent of one variant; nothing is trained anew."""
+    mine = [r['exponents'] for r in found if r['variant'] == variant]
     rows = [
         [f'a = {a:g}', *(_spread([m[f'{a:g}'][key] for m in mine]) for key in COLUMNS)]
         for a in EXPONENTS
@@ -60,7 +60,7 @@ def exponent_table(found: Results, rung: str = FULL) -> str:
 
 def sequences_table(found: Results) -> str:
     """Whole evaluation sequences: a row a seed, baseline, full and the difference."""
-    by = {(r['seed'], r['rung']): r['sequences'] for r in found if 'sequences' in r}
+    by = {(r['seed'], r['variant']): r['sequences'] for r in found if 'sequences' in r}
     rows = []
     for seed in sorted({seed for seed, _ in by}):
         base, full = by.get((seed, BASELINE)), by.get((seed, FULL))
@@ -68,14 +68,14 @@ def sequences_table(found: Results) -> str:
             cells = [x[key] for key in ('success_auc', 'spearman', 'ece') for x in (base, full)]
             rows.append([f'seed {seed}', *cells, f'{full["spearman"] - base["spearman"]:+.3f}'])
     names = ('AUC', 'Spearman', 'ECE')
-    header = [f'{name}, {rung}' for name in names for rung in ('baseline', 'full')]
+    header = [f'{name}, {variant}' for name in names for variant in ('baseline', 'full')]
     return markdown_table(['', *header, 'Spearman, full - baseline'], rows)
 
 
 def variant_tables(found: Results) -> str:
     """The full method and its variants, and what each changes in every seed."""
     rows = []
-    for variant in VARIANTS[1:]:
+    for variant in ALTERNATIVES[1:]:
         changes = [
             [f'{one[key] - other[key]:+.3f}' for one, other in _pairs(found, variant.name)]
             for key in ('spearman', 'auroc_erased', 'auc')
@@ -85,7 +85,7 @@ def variant_tables(found: Results) -> str:
     return '\n\n'.join(
         [
             'Held-out tracks, mean ± standard deviation over the seeds:',
-            rung_table(found, VARIANTS),
+            variant_table(found, ALTERNATIVES),
             markdown_table(header, rows),
         ]
     )
@@ -93,9 +93,9 @@ def variant_tables(found: Results) -> str:
 
 def _pairs(found: Results, name: str) -> Iterator[tuple[dict[str, float], dict[str, float]]]:
     """Figures of a variant and of the full method, for every seed that has both."""
-    by = {(r['seed'], r['rung']): r['figures'] for r in found}
-    for seed, rung in sorted(by):
-        if rung == name and (seed, FULL) in by:
+    by = {(r['seed'], r['variant']): r['figures'] for r in found}
+    for seed, variant in sorted(by):
+        if variant == name and (seed, FULL) in by:
             yield by[seed, name], by[seed, FULL]
 
 
@@ -110,7 +110,7 @@ def tables(found: Results) -> str:
     """All tables, with a line above each."""
     parts = [
         'Held-out tracks, mean ± standard deviation over the seeds:',
-        rung_table(found, RUNGS),
+        variant_table(found, VARIANTS),
         'Full SiamLA minus its baseline, each seed alone:',
         difference_table(found),
         'Fusion exponent of the full model, without training anew:',

@@ -130,7 +130,8 @@ def cover(image: Image, box_xyxy: BoxXYXY, other: Image, rng: np.random.Generato
     """Hide a box of the crop in place, fully: by a patch of the same scene, a smooth fill, or
     another photograph.
 
-    :param other: a picture at least as large as the crop, for the third way
+    Args:
+        other: A picture at least as large as the crop, for the third way.
     """
     height, width = image.shape[:2]
     x0, y0, x1, y1 = box_xyxy
@@ -195,7 +196,8 @@ def deform(
     The object is taken as the ellipse inside its box, so that the new box is tight for round things
     and a little small for the corners of a rectangle, as annotators draw turned objects.
 
-    :param bend: standard deviation of the displacement, in shares of the box's shorter side
+    Args:
+        bend: Standard deviation of the displacement, in shares of the box's shorter side.
     """
     height, width = image.shape[:2]
     x0, y0, x1, y1 = box_xyxy

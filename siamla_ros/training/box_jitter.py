@@ -8,7 +8,7 @@ import numpy as np
 
 
 @dataclass(frozen=True)
-class BoxStyle:
+class BoxJitter:
     """How a user draws a box: each side moved outward by a share of the object's width or height.
 
     Drawn once a pair and applied to both of its boxes, so that the network learns to go on with the
@@ -21,7 +21,7 @@ class BoxStyle:
     bottom: float = 0.0
 
     @classmethod
-    def draw(cls, rng: np.random.Generator) -> BoxStyle:
+    def draw(cls, rng: np.random.Generator) -> BoxJitter:
         """A common margin and a smaller one for each side."""
         sides = rng.normal(0, 0.05) + rng.normal(0, 0.05, 4)
         return cls(*(float(v) for v in np.clip(sides, -0.18, 0.3)))

@@ -20,7 +20,7 @@ from siamla_ros.training.config import TrainConfig
 from siamla_ros.training.validate import Report, validate
 
 
-def blend(
+def wise_ft(
     initial: SiamLA,
     trained: SiamLA,
     share: float,
@@ -32,8 +32,9 @@ def blend(
     Fine-tuning on little data forgets what the initial weights had learnt from much; a point
     between both keeps most of either (WiSE-FT, Wortsman et al., CVPR 2022).
 
-    :param box_share: the same for the regression branch; None: ``share``
-    :param quality_share: the same for the quality branch; 1, as trained, where it is new
+    Args:
+        box_share: The same for the regression branch; None: ``share``.
+        quality_share: The same for the quality branch; 1, as trained, where it is new.
     """
     result = copy.deepcopy(trained)
     start = initial.state_dict()

@@ -27,60 +27,75 @@ SAMPLING = {
 class DataConfig:
     """What pairs are drawn. Probabilities of a pair unless said otherwise.
 
-    :param other: the search region shows another object (negative)
-    :param erased: the target is covered in its own scene (negative)
-    :param lookalike: share of the other objects, and of those beside a cut-out, that are drawn
-        among the ones that resemble it most (:mod:`siamla_ros.training.similar_objects`)
-    :param synthetic: cut-outs on photographs instead of the pack's pictures
-    :param far: the target is anywhere in the search region, not near its middle
-    :param occlude: a positive's target is hidden in part
-    :param decoy: a patch is pasted beside a positive's target
-    :param deform: the search region is turned and bent a little, and the box with it
-    :param style: both boxes are drawn wider or closer than the object (:class:`BoxStyle`)
-    :param scale_error: standard deviation of the size, natural logarithm, that the target is
-        believed to have when it is searched: what the network does not correct adds up over frames
-    :param aspect_error: the same for its aspect
-    :param degrade: strength of blur, noise and compression
-    :param border_photo: beyond the picture's border a photograph fills the crop, not the mean
-        color
+    Attributes:
+        sampling: Weight of each group of datasets of the pack.
+        other: The search region shows another object (negative).
+        erased: The target is covered in its own scene (negative).
+        similar: Share of the other objects, and of those beside a cut-out, that are drawn among the
+            ones that resemble it most (:mod:`siamla_ros.training.similar_objects`).
+        synthetic: Cut-outs on photographs instead of the pack's pictures.
+        far: The target is anywhere in the search region, not near its middle.
+        occlude: A positive's target is hidden in part.
+        distractor: A patch is pasted beside a positive's target.
+        deform: The search region is turned and bent a little, and the box with it.
+        box_jitter: Both boxes are drawn wider or closer than the object (:class:`BoxJitter`).
+        scale_error: Standard deviation of the size, natural logarithm, that the target is believed
+            to have when it is searched: what the network does not correct adds up over frames.
+        aspect_error: The same for its aspect.
+        degrade: Strength of blur, noise and compression.
+        border_photo: Beyond the picture's border a photograph fills the crop, not the mean color.
+        video: From scenes of video instead of the pack
+            (:class:`siamla_ros.training.video_pairs.VideoPairs`); what follows concerns these.
+        tracked: The window lies where the initial weights searched when they followed the scene.
+        elsewhere: The target is out of view, in a frame in which it is there (negative).
+        careless: The template's box alone is drawn carelessly.
+        tiny: Both crops are as coarse as those of a target of a few pixels.
+        inverted: Dark and bright are exchanged, as between two thermal cameras.
     """
 
     sampling: dict[str, float] = field(default_factory=lambda: dict(SAMPLING))
     other: float = 0.12
     erased: float = 0.13
-    lookalike: float = 0.0
+    similar: float = 0.0
     synthetic: float = 0.3
     far: float = 0.3
     occlude: float = 0.2
-    decoy: float = 0.3
+    distractor: float = 0.3
     deform: float = 0.3
-    style: float = 0.6
+    box_jitter: float = 0.6
     scale_error: float = 0.16
     aspect_error: float = 0.10
     degrade: float = 1.0
     border_photo: float = 0.4
+    video: float = 0.0
+    tracked: float = 0.3
+    elsewhere: float = 0.1
+    careless: float = 0.4
+    tiny: float = 0.06
+    inverted: float = 0.03
 
 
 @dataclass(frozen=True)
 class LossConfig:
     """The method's switches.
 
-    :param dynamic_labels: LADL: positive targets follow the IoU of the predicted box; off: hard
-        labels
-    :param smoothing: LALS: eps in ``y = (1-eps) q + eps s``; with hard labels it is plain
-        smoothing ``1 - eps/2``
-    :param ramp: part of the steps over which q replaces 1 in the label
-    :param modulator: none, quality_focal or varifocal
-    :param weighted_regression: regression weighted by the label; off: plain mean over positives
-    :param regression_weight: weight of the regression loss
-    :param quality_weight: weight of the quality loss
-    :param negative_quality: the quality branch learns 0 on hard negatives (another object, erased
-        target)
+    Attributes:
+        dynamic_labels: LADL: positive targets follow the IoU of the predicted box; off: hard
+            labels.
+        smoothing: LALS: eps in ``y = (1-eps) q + eps s``; with hard labels it is plain smoothing
+            ``1 - eps/2``.
+        label_warmup: Part of the steps over which q replaces 1 in the label.
+        modulator: none, quality_focal or varifocal.
+        weighted_regression: Regression weighted by the label; off: plain mean over positives.
+        regression_weight: Weight of the regression loss.
+        quality_weight: Weight of the quality loss.
+        negative_quality: The quality branch learns 0 on hard negatives (another object, erased
+            target).
     """
 
     dynamic_labels: bool = True
     smoothing: float = 0.2
-    ramp: float = 0.05
+    label_warmup: float = 0.05
     modulator: str = 'none'
     weighted_regression: bool = True
     regression_weight: float = 2.0
@@ -92,20 +107,25 @@ class LossConfig:
 class ScheduleConfig:
     """Optimization.
 
-    :param pairs: pairs seen in all
-    :param batch: pairs in a step
-    :param lr_heads: learning rate of layers that start from random weights
-    :param lr_init: learning rate of heads that start from published weights
-    :param pull: share of the way back to the initial weights after every step at the peak rate, for
-        layers that started from them (L2-SP, Li et al., ICML 2018): little data must not undo what
-        the published tracker learnt from much
-    :param blend: share of the way from the initial to the trained weights that is kept at the end
-        (WiSE-FT)
-    :param cached_pairs: different pairs, of which backbone and neck see each once and the heads as
-        often as ``pairs`` asks (:mod:`siamla_ros.training.feature_cache`); 0: every pair is new
-    :param freeze_boxes: the regression branch stays as it is; the scores learn to judge its boxes
-    :param lr_backbone: learning rate of the last ``backbone_blocks`` blocks and the neck; 0
-        freezes the backbone
+    Attributes:
+        pairs: Pairs seen in all.
+        batch: Pairs in a step.
+        lr_heads: Learning rate of layers that start from random weights.
+        lr_init: Learning rate of heads that start from published weights.
+        lr_backbone: Learning rate of the last ``backbone_blocks`` blocks and the neck; 0 freezes
+            the backbone.
+        l2_sp: Share of the way back to the initial weights after every step at the peak rate, for
+            layers that started from them (L2-SP, Li et al., ICML 2018): little data must not undo
+            what the published tracker learnt from much.
+        wise_ft_alpha: Share of the way from the initial to the trained weights that is kept at the
+            end (WiSE-FT, Wortsman et al., CVPR 2022).
+        cached_pairs: Different pairs, of which backbone and neck see each once and the heads as
+            often as ``pairs`` asks (:mod:`siamla_ros.training.feature_cache`); 0: every pair is
+            new.
+        template_swap: With cached pairs, share of a batch whose template is exchanged for that of
+            another pair, so that the pair becomes a negative
+            (:mod:`siamla_ros.training.template_swap`).
+        freeze_boxes: The regression branch stays as it is; the scores learn to judge its boxes.
     """
 
     pairs: int = 100_000
@@ -121,9 +141,10 @@ class ScheduleConfig:
     bf16: bool = False
     checkpoint_every: int = 200
     validate_every: int = 1000
-    pull: float = 0.0
-    blend: float = 1.0
+    l2_sp: float = 0.0
+    wise_ft_alpha: float = 1.0
     cached_pairs: int = 0
+    template_swap: float = 0.0
     freeze_boxes: bool = False
 
     def __post_init__(self) -> None:
@@ -136,6 +157,10 @@ class ScheduleConfig:
             raise ValueError(
                 f'schedule.lr_backbone = {self.lr_backbone:g}: must be 0 with cached_pairs, the '
                 'features are computed once'
+            )
+        if self.template_swap > 0 and not self.cached_pairs:
+            raise ValueError(
+                f'schedule.template_swap = {self.template_swap:g}: needs cached_pairs above 0'
             )
 
 
@@ -165,7 +190,8 @@ def from_dict(cls: type, values: dict[str, Any], where: str = '') -> Any:
     """A configuration from nested plain values; ``preset`` in ``model`` names what its other keys
     change.
 
-    :raises ValueError: an unknown key (with its path) or a value of another type
+    Raises:
+        ValueError: An unknown key (with its path) or a value of another type.
     """
     known = {f.name: f for f in fields(cls)}
     arguments, values = {}, dict(values)
@@ -199,7 +225,8 @@ def _typed(path: str, value: Any, default: Any) -> Any:
 def load_config(path: Path) -> TrainConfig:
     """Read a YAML file; keys that it lacks keep their defaults.
 
-    :raises ValueError: unknown key or wrong type
+    Raises:
+        ValueError: Unknown key or wrong type.
     """
     import yaml
 

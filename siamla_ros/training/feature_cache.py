@@ -20,12 +20,12 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 from tqdm import tqdm
 
-from siamla_ros.datasets.training_pack import Pack
 from siamla_ros.model import SiamLA
 from siamla_ros.model.siamla import Response
 from siamla_ros.training.config import DataConfig, TrainConfig, from_dict
 from siamla_ros.training.loop import Batch, PairDataset, Trainer, in_batches
 from siamla_ros.training.pairs import PairSource
+from siamla_ros.training.template_swap import swap_templates
 
 SHARD = 1024
 BATCH = 32
@@ -34,9 +34,10 @@ BATCH = 32
 class Features(NamedTuple):
     """N pairs.
 
-    :param template: (N, C, h, w) float16
-    :param search: (N, C, H, W) float16
-    :param box_xyxy: (N, 4) float32 in search pixels, NaN for negatives
+    Attributes:
+        template: (N, C, h, w) float16.
+        search: (N, C, H, W) float16.
+        box_xyxy: (N, 4) float32 in search pixels, NaN for negatives.
     """
 
     template: Tensor
@@ -47,23 +48,24 @@ class Features(NamedTuple):
 def cached_features(
     folder: Path,
     model: SiamLA,
-    pack: Pack,
+    source: PairSource,
     config: TrainConfig,
     pairs: int,
     init: str,
     workers: int,
-    rivals: list[list[int]] | None = None,
 ) -> Features:
     """The features of pairs 0 .. ``pairs`` of ``config``; what ``folder`` lacks is computed.
 
-    :param init: what backbone and neck of ``model`` come from
-    :param rivals: look-alikes of every track of the pack (:class:`PairSource`)
-    :raises ValueError: the folder holds pairs of another configuration
+    Args:
+        source: Draws the pairs.
+        init: What backbone and neck of ``model`` come from.
+
+    Raises:
+        ValueError: The folder holds pairs of another configuration.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    _claim(folder, model, pack, config, init)
-    source = PairSource(pack, config.model, config.data, config.seed, rivals)
-    shards = []
+    _claim(folder, model, source, config, init)
+    features = None
     for first in tqdm(range(0, pairs, SHARD), unit='shard', desc=f'features {folder.name}'):
         path = folder / f'{first:07d}_{min(SHARD, pairs - first)}.safetensors'
         if not path.is_file():
@@ -71,11 +73,16 @@ def cached_features(
             shard = _compute(model, dataset, config.schedule.bf16, workers)
             save_file(shard._asdict(), str(path.with_suffix('.tmp')))
             path.with_suffix('.tmp').replace(path)
-        shards.append(Features(**load_file(str(path))))
-    return Features(*(torch.cat(parts) for parts in zip(*shards)))
+        shard = Features(**load_file(str(path)))
+        if features is None:  # whole at once: joining shards would take twice the memory
+            features = Features(*(part.new_empty((pairs, *part.shape[1:])) for part in shard))
+        for whole, part in zip(features, shard, strict=True):
+            whole[first : first + len(part)] = part
+    assert features is not None
+    return features
 
 
-def _claim(folder: Path, model: SiamLA, pack: Pack, config: TrainConfig, init: str) -> None:
+def _claim(folder: Path, model: SiamLA, source: PairSource, config: TrainConfig, init: str) -> None:
     """Write, or compare, what the pairs and the features depend on: names, and what is in them.
 
     What a saved configuration does not name, because it is older, has its default.
@@ -83,11 +90,10 @@ def _claim(folder: Path, model: SiamLA, pack: Pack, config: TrainConfig, init: s
     shape = config.model
     crops = [shape.backbone, shape.template_size_px, shape.template_context]
     crops += [shape.search_size_px, shape.search_context, shape.isotropic]
-    objects = (r for track in pack.tracks for r in track)
     others = {
         "seed": config.seed, "crops": crops, "init": init, "bf16": config.schedule.bf16,
         "weights": _digest(t.numpy().tobytes() for t in _feature_weights(model)),
-        "objects": _digest(repr((r.path.name, r.box_xywh)).encode() for r in objects),
+        "objects": _digest(text.encode() for text in source.fingerprint()),
     }  # fmt: skip
     path = folder / 'pairs.json'
     if not path.is_file():
@@ -132,21 +138,22 @@ def _pixels(crops: Tensor, device: torch.device) -> Tensor:
 class HeadTrainer(Trainer):
     """A run over cached features: every pass over them in a fresh order, given by the seed.
 
-    :param features: what its batches are taken from
-    :param others: as for :class:`Trainer`
+    Args:
+        features: What its batches are taken from.
+        others: As for :class:`Trainer`.
     """
 
     def __init__(
         self,
         config: TrainConfig,
         model: SiamLA,
-        pack: Pack,
+        source: PairSource,
         folder: Path,
         features: Features,
         device: str = 'cpu',
         **others: Any,
     ) -> None:
-        super().__init__(config, model, pack, folder, device, **others)
+        super().__init__(config, model, source, folder, device, **others)
         if self.learns_features:
             raise ValueError(
                 'cached features need a backbone and a neck that stay as they are: lr_backbone 0, '
@@ -155,10 +162,15 @@ class HeadTrainer(Trainer):
         self.features = features
 
     def _batches(self, workers: int) -> Iterator[Batch]:
-        size, count = self.config.schedule.batch, len(self.features.box_xyxy)
+        schedule, seed = self.config.schedule, self.config.seed
+        count = len(self.features.box_xyxy)
         for step in range(self.step, self.steps):
-            chosen = pairs_of_step(step, size, count, self.config.seed)
-            yield tuple(part[chosen] for part in self.features)
+            chosen = pairs_of_step(step, schedule.batch, count, seed)
+            template, search, box = (part[chosen] for part in self.features)
+            if schedule.template_swap > 0:
+                rng = np.random.default_rng((seed, step, 2))
+                template, box = swap_templates(template, box, schedule.template_swap, rng)
+            yield template, search, box
 
     def _respond(self, template: Tensor, search: Tensor) -> Response:
         return self.model.respond(search, template)
@@ -168,7 +180,8 @@ def pairs_of_step(step: int, batch: int, count: int, seed: int) -> Tensor:
     """Indices (batch,) of the pairs of one step: whole batches of a permutation, a new one a
     pass.
 
-    :raises ValueError: fewer pairs than a batch
+    Raises:
+        ValueError: Fewer pairs than a batch.
     """
     per_pass = count // batch
     if per_pass == 0:

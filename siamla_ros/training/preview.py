@@ -3,7 +3,7 @@ box green.
 
     python -m siamla_ros.training.preview --data PACK --output pairs.png [--config my.yaml]
 
-With ``data.lookalike`` the features of ``--init`` say who is like whom, as in training.
+With ``data.similar`` the features of ``--init`` say who is like whom, as in training.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from siamla_ros.training.augment import Image
 from siamla_ros.training.config import TrainConfig, load_config
 from siamla_ros.training.initialize import build_initial
 from siamla_ros.training.pairs import Kind, Pair, PairSource
-from siamla_ros.training.similar_objects import lookalikes
+from siamla_ros.training.similar_objects import similar_objects
 
 COLUMNS = 5
 FOOTER_BGR = {Kind.POSITIVE: (0, 200, 0), Kind.OTHER: (0, 0, 255), Kind.ERASED: (255, 0, 255)}
@@ -51,10 +51,10 @@ def main(arguments: list[str] | None = None) -> int:
     args = parser.parse_args(arguments)
     config = load_config(args.config) if args.config else TrainConfig()
     pack = load_pack(args.data, 'train', config.data.sampling)
-    rivals = None
-    if config.data.lookalike > 0:
-        rivals = lookalikes(build_initial(config, args.init), pack)
-    source = PairSource(pack, config.model, config.data, config.seed, rivals)
+    similar = None
+    if config.data.similar > 0:
+        similar = similar_objects(build_initial(config, args.init), pack)
+    source = PairSource(pack, config.model, config.data, config.seed, similar)
     tiles = [tile(source.pair(i)) for i in range(args.pairs // COLUMNS * COLUMNS)]
     rows = [np.hstack(tiles[i : i + COLUMNS]) for i in range(0, len(tiles), COLUMNS)]
     if not cv2.imwrite(str(args.output), np.vstack(rows)):

@@ -22,7 +22,7 @@ from siamla_ros.geometry.crops import border_color, context_window, crop
 from siamla_ros.model import SiamLA
 
 BATCH = 64
-NEIGHBOURS = 12
+NEIGHBORS = 12
 SAME = 0.97  # a cosine above is the same object, or a copy of its picture
 
 
@@ -47,27 +47,28 @@ def _template(model: SiamLA, record: Record) -> NDArray[np.uint8]:
 
 
 def table(model: SiamLA, pack: Pack, path: Path) -> list[list[int]]:
-    """:func:`lookalikes` of the pack, read from ``path`` where a run has left them there; written
-    as a whole or not at all.
+    """:func:`similar_objects` of the pack, read from ``path`` where a run has left them there;
+    written as a whole or not at all.
 
-    :raises ValueError: the file belongs to another pack
+    Raises:
+        ValueError: The file belongs to another pack.
     """
     names = '\n'.join(f'{track[0].dataset}/{track[0].track}' for track in pack.tracks)
     objects = hashlib.sha256(names.encode()).hexdigest()
     if path.is_file():
         saved = json.loads(path.read_text())
         if saved['objects'] != objects:
-            raise ValueError(f'{path}: look-alikes of another pack; delete the file')
-        return saved['lookalikes']
-    found = lookalikes(model, pack)
+            raise ValueError(f'{path}: similar objects of another pack; delete the file')
+        return saved['similar_objects']
+    found = similar_objects(model, pack)
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix('.part')
-    partial.write_text(json.dumps({'objects': objects, 'lookalikes': found}))
+    partial.write_text(json.dumps({'objects': objects, 'similar_objects': found}))
     partial.replace(path)
     return found
 
 
-def lookalikes(model: SiamLA, pack: Pack, count: int = NEIGHBOURS) -> list[list[int]]:
+def similar_objects(model: SiamLA, pack: Pack, count: int = NEIGHBORS) -> list[list[int]]:
     """For every track of the pack the tracks, at most ``count``, that resemble it most.
 
     Tracks of the same data set only (two sets may hold the same picture), none that shares its

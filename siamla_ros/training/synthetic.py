@@ -9,27 +9,31 @@ from siamla_ros.geometry.crops import border_color, context_window, crop
 from siamla_ros.model import ModelConfig
 from siamla_ros.training import composite
 from siamla_ros.training.augment import Image
-from siamla_ros.training.box_jitter import BoxStyle
+from siamla_ros.training.box_jitter import BoxJitter
 from siamla_ros.training.config import DataConfig
-from siamla_ros.training.hard_negatives import Rivals
+from siamla_ros.training.hard_negatives import HardNegatives
 
 
 class SyntheticPairs:
     """Draws pairs from the cut-outs and photographs of a pack.
 
-    :param rivals: which objects look alike, for what is drawn beside the target
+    Args:
+        similar: Which objects look alike, for what is drawn beside the target.
     """
 
-    def __init__(self, pack: Pack, model: ModelConfig, data: DataConfig, rivals: Rivals) -> None:
-        self.pack, self.model, self.data, self._rivals = pack, model, data, rivals
+    def __init__(
+        self, pack: Pack, model: ModelConfig, data: DataConfig, similar: HardNegatives
+    ) -> None:
+        self.pack, self.model, self.data, self._hard_negatives = pack, model, data, similar
 
     def draw(
-        self, rng: np.random.Generator, shown: bool, style: BoxStyle
+        self, rng: np.random.Generator, shown: bool, jitter: BoxJitter
     ) -> tuple[Image, Image, tuple] | None:
         """Template, search and the object's xyxy box in the search crop; None where the cut-out
         cannot be used.
 
-        :param shown: whether the search region shows the template's object
+        Args:
+            shown: Whether the search region shows the template's object.
         """
         records = self.pack.cutouts
         record = records[int(rng.integers(len(records)))]
@@ -42,7 +46,7 @@ class SyntheticPairs:
         canvas = composite.background(photo, 2 * t, zoom, rng)
         side = t / self.model.template_context
         angle = rng.normal(0, 12)
-        x0, y0, x1, y1 = style.apply_xyxy(composite.place(canvas, cutout, t, t, side, side, angle))
+        x0, y0, x1, y1 = jitter.apply_xyxy(composite.place(canvas, cutout, t, t, side, side, angle))
         drawn = (x0, y0, x1 - x0, y1 - y0)
         window = context_window(drawn, self.model.template_context, self.model.isotropic)
         template = crop(canvas, window, t, border_color(canvas))
@@ -74,7 +78,7 @@ class SyntheticPairs:
     def _draw_cutout(
         self, search: Image, beside: Record, rng: np.random.Generator, side: float, angle: float
     ) -> None:
-        like = [r for track in self._rivals.of(beside, rng) for r in track if r.mask_path]
+        like = [r for track in self._hard_negatives.of(beside, rng) for r in track if r.mask_path]
         choice = like or self.pack.cutouts
         other = composite.load_cutout(choice[int(rng.integers(len(choice)))])
         if other is not None:

@@ -64,7 +64,9 @@ def test_without_look_alikes_nothing_is_claimed(folder):
 
 def test_the_command_reports_every_model(folder, tmp_path, monkeypatch, capsys):
     path = str(tiny_checkpoint(tmp_path).path)
-    monkeypatch.setattr(module, 'lookalikes', lambda model, pack, count: [[0]] * len(pack.tracks))
+    monkeypatch.setattr(
+        module, 'similar_objects', lambda model, pack, count: [[0]] * len(pack.tracks)
+    )
     monkeypatch.setattr(module, 'load_tracker', lambda *_, **__: Knowing(0.2))
     assert module.main(['--data', str(folder), '--model', path, path]) == 0
     assert capsys.readouterr().out.count('auroc_lookalike') == 2

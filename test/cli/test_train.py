@@ -36,7 +36,7 @@ def command(data, start, folder, **schedule):
     schedule = {'pairs': 8, 'batch': 2, 'lr_init': 1e-3, 'checkpoint_every': 2, **schedule}
     content = {
         "model": asdict(tiny_config()), "schedule": schedule, "init": "tracker",
-        "data": {"degrade": 0.3, "lookalike": 0.5, "other": 0.5},
+        "data": {"degrade": 0.3, "similar": 0.5, "other": 0.5},
     }  # fmt: skip
     path = folder / 'recipe.yaml'
     path.write_text(yaml.safe_dump(content))

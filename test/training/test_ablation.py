@@ -24,6 +24,7 @@ from siamla_ros.training import ablation, ablation_table  # noqa: E402
 from siamla_ros.training.ablation_measure import answers_of, report_of, views_of  # noqa: E402
 from siamla_ros.training.config import DataConfig, ScheduleConfig, TrainConfig  # noqa: E402
 from siamla_ros.training.feature_cache import cached_features, pairs_of_step  # noqa: E402
+from siamla_ros.training.pairs import PairSource  # noqa: E402
 from siamla_ros.training.validate import validate, validation_tracks  # noqa: E402
 
 pytestmark = pytest.mark.usefixtures('one_thread')
@@ -96,8 +97,11 @@ def test_every_pass_sees_every_pair_once():
 
 def test_the_cache_holds_what_the_network_says_and_goes_on(data, tmp_path):
     model, chosen = tiny_model(), recipe()
-    pack = load_pack(data, 'train', {})
-    arguments = (model, pack, chosen, 6, 'toy.onnx')
+    source, held_out = (
+        PairSource(load_pack(data, split, {}), chosen.model, chosen.data, chosen.seed)
+        for split in ('train', 'val')
+    )
+    arguments = (model, source, chosen, 6, 'toy.onnx')
     first = cached_features(tmp_path, *arguments, workers=0)
     shard = next(tmp_path.glob('*.safetensors'))
     stamp = shard.stat().st_mtime_ns
@@ -105,16 +109,14 @@ def test_the_cache_holds_what_the_network_says_and_goes_on(data, tmp_path):
     assert shard.stat().st_mtime_ns == stamp
     for one, other in zip(first, again):
         assert torch.equal(torch.nan_to_num(one), torch.nan_to_num(other))
-    from siamla_ros.training.pairs import PairSource
-
-    pair = PairSource(pack, chosen.model, chosen.data, chosen.seed).pair(4)
+    pair = source.pair(4)
     with torch.no_grad():
         expected = model.features(torch.from_numpy(pair.search)[None].float())[0]
     assert first.search[4].float().numpy() == pytest.approx(expected.numpy(), abs=2e-2)
     other = tiny_model(seed=7)
     for arguments_of_another in (
-        (other, pack, chosen, 6, 'toy.onnx'),  # other weights of the same name
-        (model, load_pack(data, 'val', {}), chosen, 6, 'toy.onnx'),
+        (other, source, chosen, 6, 'toy.onnx'),  # other weights of the same name
+        (model, held_out, chosen, 6, 'toy.onnx'),
     ):
         with pytest.raises(ValueError, match='pairs of another configuration'):
             cached_features(tmp_path, *arguments_of_another, workers=0)
@@ -122,9 +124,9 @@ def test_the_cache_holds_what_the_network_says_and_goes_on(data, tmp_path):
         cached_features(tmp_path, *arguments[:2], replace(chosen, seed=1), 6, 'toy.onnx', workers=0)
 
 
-def test_rungs_change_one_part_each():
+def test_variants_change_one_part_each():
     base = TrainConfig()
-    configs = [rung.config(base, seed=2) for rung in ablation.LADDER]
+    configs = [variant.config(base, seed=2) for variant in ablation.LADDER]
     assert [c.model.quality for c in configs] == ['none', 'none', 'none', 'laqp', 'laqp_lafa']
     assert [c.loss.dynamic_labels for c in configs] == [False, True, True, True, True]
     assert [c.loss.smoothing for c in configs] == [0.0, 0.0, 0.2, 0.2, 0.2]
@@ -151,15 +153,15 @@ def test_one_command_trains_measures_and_goes_on(data, tmp_path, capsys, monkeyp
     document = tmp_path / 'document.md'
     document.write_text('Above\n<!-- ablation -->\nold\n<!-- /ablation -->\nBelow\n')
     command += ['--table', str(document)]
-    monkeypatch.setattr(ablation, 'RUNGS', (ablation.LADDER[0], ablation.LADDER[-1]))
+    monkeypatch.setattr(ablation, 'VARIANTS', (ablation.LADDER[0], ablation.LADDER[-1]))
     assert main(command) == 0
     text = capsys.readouterr().out
     found = ablation.results(output)
-    assert {r['rung'] for r in found} == {'baseline', 'lafa'}
-    full = next(r for r in found if r['rung'] == 'lafa')
+    assert {r['variant'] for r in found} == {'baseline', 'lafa'}
+    full = next(r for r in found if r['variant'] == 'lafa')
     assert full['exponents']['0.5'] == full['figures']
     assert full['exponents']['0'] != full['figures']
-    assert 'exponents' not in next(r for r in found if r['rung'] == 'baseline')
+    assert 'exponents' not in next(r for r in found if r['variant'] == 'baseline')
     assert '| seed 0' in text
     assert (output / 'ablation.md').read_text() in text
     written = document.read_text()
@@ -188,11 +190,11 @@ def test_variants_have_a_table_of_their_own(data, tmp_path, capsys, monkeypatch)
     command = ['ablate', '--data', str(data), '--init', str(tiny_checkpoint(tmp_path).path)]
     command += ['--output', str(tmp_path / 'out'), '--workers', '0', '--variants']
     command += ['--config', settings(tmp_path), '--table', str(document)]
-    monkeypatch.setattr(ablation, 'VARIANTS', ablation.VARIANTS[:2])
-    monkeypatch.setattr(ablation_table, 'VARIANTS', ablation.VARIANTS[:2])
+    monkeypatch.setattr(ablation, 'ALTERNATIVES', ablation.ALTERNATIVES[:2])
+    monkeypatch.setattr(ablation_table, 'ALTERNATIVES', ablation.ALTERNATIVES[:2])
     assert main(command) == 0
     full, other = (
-        next(r['figures'] for r in ablation.results(tmp_path / 'out') if r['rung'] == name)
+        next(r['figures'] for r in ablation.results(tmp_path / 'out') if r['variant'] == name)
         for name in ('lafa', 'eps_0')
     )
     text = capsys.readouterr().out
@@ -204,7 +206,7 @@ def test_variants_have_a_table_of_their_own(data, tmp_path, capsys, monkeypatch)
 
 def test_each_variant_makes_one_choice_otherwise():
     base = TrainConfig()
-    full, *others = (rung.config(base, seed=0) for rung in ablation.VARIANTS)
+    full, *others = (variant.config(base, seed=0) for variant in ablation.ALTERNATIVES)
     for other in others:
         assert other.model == full.model
         changes = set(vars(other.loss).items()) - set(vars(full.loss).items())
@@ -234,18 +236,18 @@ def test_an_ablation_without_cached_pairs_is_refused(data, tmp_path, capsys):
 
 
 def test_tables_give_mean_spread_and_difference():
-    def result(rung: str, seed: int, value: float) -> dict:
-        found = {'rung': rung, 'seed': seed}
+    def result(variant: str, seed: int, value: float) -> dict:
+        found = {'variant': variant, 'seed': seed}
         found['figures'] = dict.fromkeys(ablation_table.COLUMNS, value)
-        if rung == 'lafa':
+        if variant == 'lafa':
             found['exponents'] = {f'{a:g}': found['figures'] for a in ablation.EXPONENTS}
             found['sequences'] = {'success_auc': 0.7, 'spearman': 0.6, 'ece': 0.1}
-        if rung == 'baseline':
+        if variant == 'baseline':
             found['sequences'] = {'success_auc': 0.6, 'spearman': 0.45, 'ece': 0.2}
         return found
 
     found = [result('baseline', 0, 0.5), result('baseline', 1, 0.7), result('lafa', 1, 0.9)]
-    ladder = ablation_table.rung_table(found, ablation.RUNGS)
+    ladder = ablation_table.variant_table(found, ablation.VARIANTS)
     assert '0.600 ± 0.141' in ladder
     assert '| 0.900 ' in ladder
     assert '+0.200' in ablation_table.difference_table(found)

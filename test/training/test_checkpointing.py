@@ -8,7 +8,7 @@ torch = pytest.importorskip('torch')
 
 from support.networks import tiny_model  # noqa: E402
 
-from siamla_ros.training.checkpointing import blend  # noqa: E402
+from siamla_ros.training.checkpointing import wise_ft  # noqa: E402
 
 
 def distance(model, start, part: str) -> float:
@@ -32,7 +32,7 @@ def test_each_part_goes_its_share_of_the_way(shares, expected):
         for parameter in end.parameters():
             parameter.add_(1.0)
     before = {name: value.clone() for name, value in end.state_dict().items()}
-    mixed = blend(start, end, 0.25, **shares)
+    mixed = wise_ft(start, end, 0.25, **shares)
     for part, share in expected.items():
         assert distance(mixed, start, part) == pytest.approx(share, abs=1e-5), part
     assert all(torch.equal(before[n], v) for n, v in end.state_dict().items()), 'left as it was'

@@ -61,20 +61,20 @@ def test_an_absent_target_has_no_cell():
 
 
 @pytest.mark.parametrize(
-    ('dynamic', 'smoothing', 'ramp', 'expected'),
+    ('dynamic', 'smoothing', 'label_warmup', 'expected'),
     [
         (True, 0.2, 1.0, 0.8 * 0.6 + 0.2 * 1.0),  # (1 - eps) q + eps s
         (True, 0.0, 1.0, 0.6),
-        (True, 0.2, 0.0, 1.0),  # before the ramp q counts as 1
+        (True, 0.2, 0.0, 1.0),  # before the label_warmup q counts as 1
         (True, 0.0, 0.25, 0.25 * 0.6 + 0.75),
         (False, 0.2, 1.0, 0.9),  # plain smoothing: 1 - eps/2
         (False, 0.0, 0.0, 1.0),
     ],
 )
-def test_the_label_of_the_positive_cell(dynamic, smoothing, ramp, expected):
+def test_the_label_of_the_positive_cell(dynamic, smoothing, label_warmup, expected):
     found = assign(torch.tensor([BOX]), 5, 6, GRID)
     iou = torch.full((1, 5, 6), 0.6, requires_grad=True)
-    y = classification_target(found, iou, dynamic, smoothing, ramp)
+    y = classification_target(found, iou, dynamic, smoothing, label_warmup)
     assert y[0, 2, 2].item() == pytest.approx(expected)
     assert y.sum().item() == pytest.approx(expected)  # 0 everywhere else
     assert not y.requires_grad

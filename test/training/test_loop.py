@@ -18,6 +18,7 @@ from siamla_ros.training import losses  # noqa: E402
 from siamla_ros.training.config import DataConfig, ScheduleConfig, TrainConfig  # noqa: E402
 from siamla_ros.training.initialize import build_initial  # noqa: E402
 from siamla_ros.training.optimize import parameter_groups, rate  # noqa: E402
+from siamla_ros.training.pairs import PairSource  # noqa: E402
 
 pytestmark = pytest.mark.usefixtures('one_thread')
 
@@ -40,7 +41,8 @@ def config(pairs: int = 16, batch: int = 4, init: str = 'none', model=None, **sc
 
 def trainer(pack, folder, chosen: TrainConfig, model=None) -> training.Trainer:
     model = build_initial(chosen, '') if model is None else model
-    return training.Trainer(chosen, model, pack, folder, 'cpu')
+    source = PairSource(pack, chosen.model, chosen.data, chosen.seed)
+    return training.Trainer(chosen, model, source, folder, 'cpu')
 
 
 def test_resuming_equals_never_having_stopped(pack, tmp_path):

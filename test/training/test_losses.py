@@ -134,7 +134,7 @@ def test_centerness():
 
 def test_the_total_is_the_weighted_sum():
     config = LossConfig(regression_weight=3.0, quality_weight=0.5)
-    found = losses.compute(response(), torch.tensor([BOX]), config, GRID, ramp=1.0)
+    found = losses.compute(response(), torch.tensor([BOX]), config, GRID, label_warmup=1.0)
     parts = found.classification + 3.0 * found.regression + 0.5 * found.quality
     assert found.total.item() == pytest.approx(parts.item())
     assert found.mean_iou.item() == pytest.approx(

@@ -18,7 +18,15 @@ from siamla_ros.training.config import DataConfig
 from siamla_ros.training.pairs import Kind, PairSource, to_crop
 
 CLEAN = DataConfig(
-    other=0, erased=0, synthetic=0, occlude=0, decoy=0, deform=0, style=0, degrade=0, border_photo=0
+    other=0,
+    erased=0,
+    synthetic=0,
+    occlude=0,
+    distractor=0,
+    deform=0,
+    box_jitter=0,
+    degrade=0,
+    border_photo=0,
 )
 
 

@@ -17,7 +17,7 @@ from siamla_ros.training import preview
 def test_a_sheet_is_drawn_with_and_without_look_alikes(tmp_path, share):
     write_pack(tmp_path / 'pack', tracks=8, frames=1)
     recipe, sheet = tmp_path / 'my.yaml', tmp_path / 'pairs.png'
-    recipe.write_text(f'model: {TINY}\ndata: {{lookalike: {share}}}\ninit: tracker\n')
+    recipe.write_text(f'model: {TINY}\ndata: {{similar: {share}}}\ninit: tracker\n')
     init = str(tiny_checkpoint(tmp_path).path)
     arguments = ['--data', str(tmp_path / 'pack'), '--output', str(sheet), '--pairs', '10']
     assert preview.main([*arguments, '--config', str(recipe), '--init', init]) == 0

@@ -1,0 +1,156 @@
+"""Scenes of annotated video with one or several targets each, for training.
+
+A scene is a folder with a video and its boxes: ``groundtruth_rect.txt`` (one target, a row a frame)
+or ``targets.csv`` (``frame,target_id,x,y,w,h,visibility``, as in MOT challenges).
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from siamla_ros.datasets.annotations import read_boxes
+from siamla_ros.datasets.formats import find_video
+from siamla_ros.datasets.sequence import DatasetError, VideoFrames, normalize_boxes
+
+TARGET_COLUMNS = ('frame', 'target_id', 'x', 'y', 'w', 'h', 'visibility')
+
+
+@dataclass(frozen=True)
+class SceneTarget:
+    """One target of a scene.
+
+    Attributes:
+        name: Name of the target, unique within its scene.
+        boxes_xywh: (N, 4) float64, pixels, one row a frame; NaN where there is no box.
+        visibility: (N,) visible share of the target in [0, 1].
+    """
+
+    name: str
+    boxes_xywh: NDArray[np.float64]
+    visibility: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Scene:
+    """One video with its targets.
+
+    Attributes:
+        name: Name of the folder.
+        targets: What is annotated in it.
+        frames_path: Decoded frames, (N, H, W, 3) uint8 BGR, as a ``.npy`` file.
+    """
+
+    name: str
+    targets: tuple[SceneTarget, ...]
+    frames_path: Path
+
+    def frames(self) -> NDArray[np.uint8]:
+        """The frames (N, H, W, 3), mapped from the file: only what is read enters memory."""
+        return np.load(self.frames_path, mmap_mode='r')
+
+
+def load_scenes(root: Path, cache: Path, exclude: Collection[str] = ()) -> list[Scene]:
+    """Every scene below ``root`` that is not excluded; frames are decoded to ``cache`` once.
+
+    Args:
+        root: Folder that holds one folder a scene.
+        cache: Folder for the decoded frames; an existing file is not decoded again.
+        exclude: Names of scenes to leave out.
+
+    Raises:
+        DatasetError: No scene is left, a name to exclude does not exist, or a file is missing or
+            damaged.
+    """
+    if not root.is_dir():
+        raise DatasetError(f'{root}: no such folder')
+    folders = {path.name: path for path in sorted(root.iterdir()) if find_video(path) is not None}
+    unknown = sorted(set(exclude) - set(folders))
+    if unknown:
+        raise DatasetError(f'{root}: no scene {", ".join(unknown)} to exclude')
+    chosen = [path for name, path in folders.items() if name not in set(exclude)]
+    if not chosen:
+        raise DatasetError(f'{root}: no scene to train on')
+    cache.mkdir(parents=True, exist_ok=True)
+    return [_scene(folder, cache) for folder in chosen]
+
+
+def read_split(path: Path) -> tuple[str, ...]:
+    """Names of the development scenes of a split file (YAML, a list under ``development``).
+
+    Raises:
+        DatasetError: There is no such list.
+    """
+    import yaml
+
+    names = (yaml.safe_load(path.read_text(encoding='utf-8')) or {}).get('development')
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise DatasetError(f'{path}: development = {names!r}: must be a list of names of scenes')
+    return tuple(names)
+
+
+def read_targets(path: Path, frames: int) -> tuple[SceneTarget, ...]:
+    """The targets of a ``targets.csv``, in the order in which they appear.
+
+    Args:
+        path: The file.
+        frames: Number of frames of the video.
+
+    Raises:
+        DatasetError: A column is missing, a value is no number, or a frame lies outside of the
+            video; the message names file and line.
+    """
+    boxes: dict[str, NDArray[np.float64]] = {}
+    visible: dict[str, NDArray[np.float64]] = {}
+    with path.open(newline='', encoding='utf-8') as file:
+        reader = csv.DictReader(file)
+        missing = [name for name in TARGET_COLUMNS if name not in (reader.fieldnames or ())]
+        if missing:
+            raise DatasetError(f'{path}: columns missing: {", ".join(missing)}')
+        for line, row in enumerate(reader, start=2):
+            try:
+                frame, values = int(row['frame']), [float(row[k]) for k in TARGET_COLUMNS[2:]]
+            except (TypeError, ValueError) as error:  # TypeError: the row is shorter than the head
+                raise DatasetError(f'{path}:{line}: {error}') from None
+            if not 0 <= frame < frames:
+                raise DatasetError(f'{path}:{line}: frame = {frame}: must lie in [0, {frames})')
+            name = row['target_id']
+            boxes.setdefault(name, np.full((frames, 4), np.nan))[frame] = values[:4]
+            visible.setdefault(name, np.zeros(frames))[frame] = values[4]
+    if not boxes:
+        raise DatasetError(f'{path}: empty')
+    return tuple(
+        SceneTarget(n, normalize_boxes(b, str(path)), visible[n]) for n, b in boxes.items()
+    )
+
+
+def _scene(folder: Path, cache: Path) -> Scene:
+    frames_path = cache / f'{folder.name}.npy'
+    if not frames_path.is_file():
+        _decode(folder, frames_path)
+    count = len(np.load(frames_path, mmap_mode='r'))
+    if (folder / 'targets.csv').is_file():
+        return Scene(folder.name, read_targets(folder / 'targets.csv', count), frames_path)
+    truth = folder / 'groundtruth_rect.txt'
+    boxes = normalize_boxes(read_boxes(truth), str(truth))
+    if len(boxes) != count:
+        raise DatasetError(f'{truth}: {len(boxes)} rows for {count} frames')
+    target = SceneTarget('target', boxes, np.isfinite(boxes[:, 0]).astype(np.float64))
+    return Scene(folder.name, (target,), frames_path)
+
+
+def _decode(folder: Path, path: Path) -> None:
+    """Write the frames of a scene's video, whole or not at all."""
+    video = find_video(folder)
+    assert video is not None
+    frames: Sequence[NDArray[np.uint8]] = list(VideoFrames(video))
+    if not frames:
+        raise DatasetError(f'{video}: no frame could be read')
+    partial = path.with_suffix('.part.npy')
+    np.save(partial, np.stack(frames))
+    partial.replace(path)

@@ -1,0 +1,76 @@
+"""Scenes of annotated video: targets, frames decoded once, and messages that name the fault."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from support.videos import COLORS, SIDE, place, write_scene
+
+from siamla_ros.datasets.scenes import load_scenes, read_split, read_targets
+from siamla_ros.datasets.sequence import DatasetError
+
+
+@pytest.fixture
+def root(tmp_path):
+    write_scene(tmp_path / 'video/one', frames=10, hidden=3)
+    write_scene(tmp_path / 'video/two', frames=6, targets=2)
+    return tmp_path / 'video'
+
+
+def test_scenes_hold_their_targets_and_frames(root, tmp_path):
+    one, two = load_scenes(root, tmp_path / 'cache')
+    assert (one.name, two.name) == ('one', 'two')
+    assert one.frames().shape == (10, 120, 160, 3)
+    (target,) = one.targets
+    assert target.boxes_xywh[:7].tolist() == [[*place(f, 0), SIDE, SIDE] for f in range(7)]
+    assert np.isnan(target.boxes_xywh[7:]).all()
+    assert target.visibility.tolist() == [1.0] * 7 + [0.0] * 3
+    assert [t.name for t in two.targets] == ['1', '2']
+    x, y = place(4, 1)
+    middle = two.frames()[4, y + SIDE // 2, x + SIDE // 2].astype(int)
+    assert np.abs(middle - COLORS[1]).max() < 40, 'the frame is where its box says'
+
+
+def test_frames_are_decoded_once_and_scenes_can_be_left_out(root, tmp_path):
+    load_scenes(root, tmp_path / 'cache')
+    kept = tmp_path / 'cache/two.npy'
+    stamp = kept.stat().st_mtime_ns
+    (scene,) = load_scenes(root, tmp_path / 'cache', ('one',))
+    assert scene.name == 'two' and kept.stat().st_mtime_ns == stamp
+    with pytest.raises(DatasetError, match='no scene three to exclude'):
+        load_scenes(root, tmp_path / 'cache', ('three',))
+    with pytest.raises(DatasetError, match='no scene to train on'):
+        load_scenes(root, tmp_path / 'cache', ('one', 'two'))
+
+
+@pytest.mark.parametrize(
+    ('text', 'message'),
+    [
+        ('frame,target_id,x,y,w,h\n', 'columns missing: visibility'),
+        ('frame,target_id,x,y,w,h,visibility\n0,1,a,2,3,4,1\n', ':2: could not convert'),
+        ('frame,target_id,x,y,w,h,visibility\n0,1,1,2\n', ':2: '),
+        ('frame,target_id,x,y,w,h,visibility\n5,1,1,2,3,4,1\n', r'frame = 5: must lie in \[0, 5\)'),
+        ('frame,target_id,x,y,w,h,visibility\n', 'empty'),
+    ],
+)
+def test_a_damaged_table_of_targets_is_named(tmp_path, text, message):
+    path = tmp_path / 'targets.csv'
+    path.write_text(text)
+    with pytest.raises(DatasetError, match=message):
+        read_targets(path, 5)
+
+
+def test_boxes_and_frames_must_agree_in_number(root, tmp_path):
+    truth = root / 'one/groundtruth_rect.txt'
+    truth.write_text('\n'.join(truth.read_text().splitlines()[:-1]) + '\n')
+    with pytest.raises(DatasetError, match='9 rows for 10 frames'):
+        load_scenes(root, tmp_path / 'cache')
+
+
+def test_a_split_names_its_development_scenes(tmp_path):
+    path = tmp_path / 'split.yaml'
+    path.write_text('development: [a, b]\n')
+    assert read_split(path) == ('a', 'b')
+    path.write_text('development: a\n')
+    with pytest.raises(DatasetError, match="development = 'a': must be a list"):
+        read_split(path)
