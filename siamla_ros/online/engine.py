@@ -11,12 +11,13 @@ import logging
 import math
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import cv2
 import numpy as np
 
+from siamla_ros.geometry import boxes
 from siamla_ros.geometry.boxes import Box, BoxError, check_init_box
 from siamla_ros.identity.verifier import Glance, Recognizer
 from siamla_ros.online.frame import Frame
@@ -108,6 +109,31 @@ class Engine:
             self.targets.pop(name, None)
             self.catching.pop(name, None)
         return gone
+
+    def score_boxes(
+        self, target_id: str, image_bgr: np.ndarray, boxes_xywh: Sequence[Box]
+    ) -> list[float]:
+        """Probabilities in [0, 1] that boxes of an image show a target, by the identity model.
+
+        A box in which the network does not find the target counts as confidence 0. Whatever the
+        tracker raises is passed on.
+
+        Raises:
+            KeyError: there is no such target.
+        """
+        catching = self.catching.get(target_id)
+        target = catching.target if catching else self.targets[target_id]
+        if not boxes_xywh:
+            return []
+        found = self.tracker.probe(image_bgr, target.state, boxes_xywh)
+        answers = [
+            result
+            if _holds_center(box, result.box_xywh)
+            else replace(result, box_xywh=box, confidence=0.0)
+            for box, result in zip(boxes_xywh, found, strict=True)
+        ]
+        known = replace(target.identity, lost_s=target.memory.lost_s)
+        return self.recognizer.probabilities(known, image_bgr, target.state, answers)
 
     def process(self, frame: Frame) -> list[TargetOutput]:
         """One image for all targets that are not catching up.
@@ -273,6 +299,13 @@ class Engine:
         self.errors += 1
         self.last_error = f'{where}: {type(error).__name__}: {error}'
         logger.error('tracker failed in %s', self.last_error)
+
+
+def _holds_center(box_xywh: Box, other_xywh: Box) -> bool:
+    """Whether the center of the other box lies in the box."""
+    x, y = boxes.center(other_xywh)
+    left, top, width, height = box_xywh
+    return left <= x <= left + width and top <= y <= top + height
 
 
 def summary(outputs: Sequence[TargetOutput]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Keeps asking for a new box while a target is lost and nobody answers. Free of ROS."""
+"""Asks for a new box while a target is lost, and withdraws the request afterwards. Free of ROS."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from siamla_ros.online.targets import MISSING, TargetOutput
+from siamla_ros.supervision.supervisor import Reason
 
 
 @dataclass
@@ -19,43 +20,66 @@ class _Open:
 
 @dataclass(frozen=True)
 class Request:
-    """One request to publish: header of the image on which the target was lost, and the attempt."""
+    """One message to publish.
+
+    Attributes:
+        header: of the image on which the target was lost.
+        output: of the target on that image.
+        attempt: 0 for the first message of this loss.
+        reason: why the target was lost, or why the request was closed.
+        closed: the request is withdrawn.
+    """
 
     header: Any
     output: TargetOutput
     attempt: int
+    reason: Reason
+    closed: bool = False
 
 
 class ReinitRequests:
-    """The open requests by id."""
+    """The open requests by id, and the withdrawals that are still to be published."""
 
     def __init__(self) -> None:
         self._open: dict[str, _Open] = {}
+        self._closed: list[Request] = []
 
     def observe(self, outputs: Sequence[TargetOutput], header: Any, now_s: float) -> None:
-        """Open a request for each target that is newly missing, close those that are not any
-        more.
-        """
-        missing = {output.id: output for output in outputs if output.state in MISSING}
+        """Open a request for each target that is newly missing; close those of all others."""
+        by_id = {output.id: output for output in outputs}
+        missing = {name: output for name, output in by_id.items() if output.state in MISSING}
         for name in [name for name in self._open if name not in missing]:
-            del self._open[name]
+            # A target without output has a new box and is catching up with the present.
+            reason = by_id[name].reason if name in by_id else Reason.REINITIALIZED
+            self.close(name, reason)
         for name, output in missing.items():
             if output.newly_lost or name not in self._open:
                 self._open[name] = _Open(header, output, 0, now_s)
 
     def due(self, now_s: float, period_s: float) -> list[Request]:
-        """The requests to publish now; each is repeated after `period_s`, never if that is 0."""
+        """The messages to publish now: withdrawals first, then open requests.
+
+        Args:
+            now_s: a steady time.
+            period_s: pause between repetitions of an open request; 0: never repeated.
+        """
         ready = [item for item in self._open.values() if now_s >= item.next_s]
-        requests = [Request(item.header, item.output, item.attempt) for item in ready]
+        requests = [
+            Request(item.header, item.output, item.attempt, item.output.reason) for item in ready
+        ]
         for item in ready:
             item.attempt += 1
             item.next_s = now_s + period_s if period_s > 0.0 else float('inf')
-        return requests
+        closed, self._closed = self._closed, []
+        return closed + requests
 
-    def close(self, target_id: str) -> None:
-        """The target was given a box or was forgotten."""
-        self._open.pop(target_id, None)
+    def close(self, target_id: str, reason: Reason = Reason.CLEARED) -> None:
+        """Withdraw the request of a target, if there is one."""
+        item = self._open.pop(target_id, None)
+        if item is not None and item.attempt:  # else nobody has been asked
+            self._closed.append(Request(item.header, item.output, item.attempt, reason, True))
 
-    def clear(self) -> None:
-        """Forget all."""
-        self._open.clear()
+    def close_all(self) -> None:
+        """Withdraw every request: the targets are forgotten."""
+        for name in list(self._open):
+            self.close(name)

@@ -11,6 +11,7 @@ from vision_msgs.msg import BoundingBox2D, Detection2D, ObjectHypothesisWithPose
 from siamla_ros.geometry.boxes import Box
 from siamla_ros.msg import ReinitRequest, TrackStatus
 from siamla_ros.online.frame import Frame
+from siamla_ros.online.reinit_requests import Request
 from siamla_ros.online.targets import TargetOutput
 
 
@@ -92,14 +93,16 @@ def status_message(
     return message
 
 
-def request_message(header: Header, output: TargetOutput, attempt: int) -> ReinitRequest:
-    """A request for a new box of a lost target."""
+def request_message(request: Request) -> ReinitRequest:
+    """A request for a new box of a lost target, or its withdrawal."""
+    output = request.output
     return ReinitRequest(
-        header=header,
+        header=request.header,
         id=output.id,
         label=output.label,
         last_bbox=box_message(output.trusted_xywh),
         last_stamp=time_message(output.trusted_ns),
-        reason=int(output.reason),
-        attempt=attempt,
+        reason=int(request.reason),
+        attempt=request.attempt,
+        closed=request.closed,
     )

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
+from rclpy.duration import Duration
 from rclpy.lifecycle import LifecycleNode
 from sensor_msgs.msg import Image
 from std_msgs.msg import Header
@@ -22,6 +23,8 @@ from siamla_ros.online.targets import TargetOutput
 from siamla_ros.ros import messages, qos
 from siamla_ros.ros.qos_events import publisher_events
 from siamla_ros.supervision.supervisor import Reason
+
+ACK_WAIT_S = 0.3  # for subscribers to take the withdrawal of a request
 
 
 class Outputs:
@@ -38,7 +41,15 @@ class Outputs:
         self._detection = self._publisher(Detection2D, 'detection', qos.result())
         self._detections = self._publisher(Detection2DArray, 'detections', qos.result())
         self._status = self._publisher(TrackStatus, 'status', qos.result())
-        self._request = self._publisher(ReinitRequest, 'reinit_request', qos.request())
+        # Not a lifecycle publisher: a request is withdrawn also while the node is inactive.
+        self._request = node.create_publisher(
+            ReinitRequest,
+            'reinit_request',
+            qos.request(),
+            callback_group=self._group,
+            event_callbacks=publisher_events(node.resolve_topic_name('reinit_request'), report),
+            qos_overriding_options=qos.overridable(),
+        )
         self._debug = self._publisher(Image, '~/debug_image', qos.image_out())
         self.requests = ReinitRequests()
         self._debug_due_s = 0.0
@@ -55,14 +66,13 @@ class Outputs:
         )
 
     def destroy(self) -> None:
-        """Remove the publishers from the node."""
-        for publisher in (
-            self._detection,
-            self._detections,
-            self._status,
-            self._request,
-            self._debug,
-        ):
+        """Withdraw the requests for new boxes, and remove the publishers from the node."""
+        if self._node.context.ok():
+            self.requests.close_all()
+            self.repeat_requests()
+            self._request.wait_for_all_acked(Duration(seconds=ACK_WAIT_S))
+        self._node.destroy_publisher(self._request)
+        for publisher in (self._detection, self._detections, self._status, self._debug):
             destroy_lifecycle_publisher(self._node, publisher)
 
     def publish(self, frame: Frame, outputs: Sequence[TargetOutput]) -> float:
@@ -92,15 +102,14 @@ class Outputs:
         """Publish the requests for new boxes that are due."""
         period_s = self.settings.reinit_request_period_s
         for request in self.requests.due(time.monotonic(), period_s):
-            self._request.publish(
-                messages.request_message(request.header, request.output, request.attempt)
-            )
+            self._request.publish(messages.request_message(request))
 
     def publish_cleared(self, ids: Sequence[str]) -> None:
         """Say that targets were forgotten; there is no image to speak of."""
         for target_id in ids:
             self.requests.close(target_id)
             self._status.publish(TrackStatus(id=target_id, reason=int(Reason.CLEARED)))
+        self.repeat_requests()
 
     def _publish_debug(
         self, frame: Frame, header: Header, outputs: Sequence[TargetOutput], latency_s: float

@@ -31,9 +31,10 @@ from siamla_ros.ros.image_source import ImageSource
 from siamla_ros.ros.outputs import Outputs
 from siamla_ros.ros.parameter_server import ParameterServer
 from siamla_ros.ros.running import run
+from siamla_ros.ros.score_boxes import ScoreBoxesService
 
 SUCCESS, FAILURE = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FAILURE
-THREADS = 5  # images, init service, clear, lifecycle and parameters, diagnostics
+THREADS = 6  # images, init service, clear, scores, lifecycle and parameters, diagnostics
 CLEAR_WAIT_S = 30.0
 MAX_PENDING = 64  # init boxes that wait for an image or for their turn
 
@@ -76,6 +77,7 @@ class TrackerNode(LifecycleNode):
         self.parameters = ParameterServer(self, lambda: self.engine is not None, self._apply)
         self.health = HealthMonitor(self)
         self.commands = Commands(self, self, self.health.report_qos)
+        self.score_boxes = ScoreBoxesService(self, self)
         steady = Clock(clock_type=ClockType.STEADY_TIME)  # sim time may stand still
         self.create_timer(
             self.settings.node.diagnostics_period_s,
@@ -179,8 +181,10 @@ class TrackerNode(LifecycleNode):
         if engine is None:
             return None
         if worker is None:
-            return engine.clear(target_id)
-        gone: list[str] = []
+            gone = engine.clear(target_id)
+            outputs.publish_cleared(gone)
+            return gone
+        gone = []
         done = threading.Event()
 
         def forget() -> None:

@@ -1,6 +1,5 @@
 """What may come from outside, by mistake or malice: the node refuses with a reason and lives on."""
 
-import threading
 import time
 
 import pytest
@@ -8,21 +7,18 @@ import pytest
 pytest.importorskip('rclpy', reason='needs ROS 2')
 pytest.importorskip('siamla_ros.msg', reason='needs the built messages: make setup')
 
-from rclpy.executors import SingleThreadedExecutor
 from rclpy.parameter import Parameter
 from std_msgs.msg import Header
-from support.graph import Graph, wait_until
-from support.ros_doubles import ColorTracker
+from support.graph import Graph, spun, wait_until
 from support.scenes import SIDE, picture
 from vision_msgs.msg import Detection2D, Detection2DArray
 
 from siamla_ros.msg import ReinitRequest, TrackStatus
 from siamla_ros.online.init_requests import InitRequest
 from siamla_ros.ros import qos
-from siamla_ros.ros.detector_bridge import AnswerNode
+from siamla_ros.ros.detector_bridge import DetectorBridge
 from siamla_ros.ros.messages import box_message, detection_message, time_message
 from siamla_ros.ros.outputs import image_message
-from siamla_ros.ros.running import spin_once
 from siamla_ros.ros.tracker_node import MAX_PENDING
 from siamla_ros.srv import InitTarget
 
@@ -131,33 +127,23 @@ def test_clear_while_a_target_is_catching_up(graphs):
 
 @pytest.fixture
 def bridge(ros):
-    """An answering node that compares looks, spun by a thread; its errors end the thread."""
+    """A graph with a detector bridge that asks the tracker about boxes."""
     graph = Graph('color', {'recovery__mode': 'off', 'reinit_request_period_s': 0.3})
-    node = AnswerNode(
-        lambda model, device: ColorTracker(),
+    values = {'min_probability': 0.3, 'reach': 0.0}
+    node = DetectorBridge(
         namespace=graph.namespace,
-        parameter_overrides=[Parameter('min_similarity', value=0.6), Parameter('reach', value=0.0)],
+        parameter_overrides=[Parameter(name, value=value) for name, value in values.items()],
     )
-    executor, closing = SingleThreadedExecutor(), threading.Event()
-    executor.add_node(node)
-
-    def spin():
-        while not closing.is_set():
-            spin_once(executor)
-
-    graph.bridge, graph.bridge_thread = node, threading.Thread(target=spin, daemon=True)
-    graph.bridge_thread.start()
+    graph.bridge = node
     make = graph.node.create_publisher
     graph.candidates = make(Detection2DArray, 'candidates', qos.image_out())
     graph.status_out = make(TrackStatus, 'status', qos.result())
     graph.request_out = make(ReinitRequest, 'reinit_request', qos.request())
-    graph.believed_out = make(Detection2DArray, 'detections', qos.result())
-    for publisher in (graph.candidates, graph.request_out, graph.believed_out):
+    graph.detections_out = make(Detection2DArray, 'detections', qos.result())
+    for publisher in (graph.candidates, graph.request_out, graph.detections_out):
         wait_until(publisher.get_subscription_count, 'not matched')
-    yield graph
-    closing.set()
-    graph.bridge_thread.join(5.0)
-    node.destroy_node()
+    with spun(node):
+        yield graph
     graph.close()
 
 
@@ -172,7 +158,7 @@ def test_the_answering_node_survives_garbage_and_still_answers(bridge):
         garbage = [
             detection_message(bridge.header(), item, NAN, 'ghost', 'square') for item in GARBAGE
         ]
-        bridge.believed_out.publish(Detection2DArray(header=bridge.header(), detections=garbage))
+        bridge.detections_out.publish(Detection2DArray(header=bridge.header(), detections=garbage))
         time.sleep(0.02)
     bridge.request_out.publish(ReinitRequest())
     for index in range(200):
@@ -197,7 +183,7 @@ def test_the_answering_node_survives_garbage_and_still_answers(bridge):
             )
         )
         time.sleep(0.1)
-    assert bridge.bridge_thread.is_alive()
+    assert bridge.bridge.thread.is_alive()
     assert len(bridge.bridge._open) <= 64
     for _ in range(25):
         assert bridge.see(None)[0].detections == []
@@ -220,4 +206,4 @@ def test_the_answering_node_survives_garbage_and_still_answers(bridge):
 
     bridge.bridge._open.clear()  # of ghosts: there is room for 64
     assert wait_until(back, 'not back')[0].id == 'red'
-    assert bridge.bridge_thread.is_alive()
+    assert bridge.bridge.thread.is_alive()

@@ -1,52 +1,47 @@
-"""A target that leaves and returns elsewhere, unattended: tracker, detector and answering node."""
+"""Tracker node and detector bridge in one graph: targets that return or are cleared."""
 
-import threading
 import time
+from contextlib import ExitStack
 
 import pytest
 
 pytest.importorskip('rclpy', reason='needs ROS 2')
 pytest.importorskip('siamla_ros.msg', reason='needs the built messages: make setup')
 
-from rclpy.executors import SingleThreadedExecutor
+from lifecycle_msgs.msg import Transition
+from rclpy.node import Node
 from rclpy.parameter import Parameter
-from support.graph import Graph, wait_until
-from support.ros_doubles import ColorTracker
+from support.graph import Graph, spun, wait_until
 from support.scenes import SIDE
 from vision_msgs.msg import Detection2DArray
 
+from siamla_ros.msg import ReinitRequest, TrackStatus
 from siamla_ros.ros import qos
-from siamla_ros.ros.detector_bridge import AnswerNode
+from siamla_ros.ros.detector_bridge import DetectorBridge
 from siamla_ros.ros.messages import box_of, detection_message
-from siamla_ros.ros.running import spin_once
 
 
-@pytest.fixture(params=[0.0, 0.6], ids=['by place', 'by appearance'])
-def loop(ros, request):
-    graph = Graph('color', {'recovery__mode': 'off', 'reinit_request_period_s': 0.3})
-    values = {'min_similarity': request.param, 'reach': 0.0, 'class_aliases': 'square=7'}
-    node = AnswerNode(
-        lambda model, device: ColorTracker(),
-        namespace=graph.namespace,
-        parameter_overrides=[Parameter(name, value=value) for name, value in values.items()],
-    )
-    graph.detector = graph.node.create_publisher(Detection2DArray, 'candidates', qos.image_out())
-    executor, closing = SingleThreadedExecutor(), threading.Event()
-    executor.add_node(node)
+@pytest.fixture
+def graph(ros):
+    """A tracker without self-recovery, whose bridges are started by `join`."""
+    made = Graph('color', {'recovery__mode': 'off', 'reinit_request_period_s': 0.3})
+    made.detector = made.node.create_publisher(Detection2DArray, 'candidates', qos.image_out())
+    with ExitStack() as nodes:
 
-    def spin():
-        while not closing.is_set():
-            spin_once(executor)
+        def join(**values):
+            values = {'reach': 0.0, 'class_aliases': 'square=7', **values}
+            node = DetectorBridge(
+                namespace=made.namespace,
+                parameter_overrides=[Parameter(name, value=v) for name, v in values.items()],
+            )
+            nodes.enter_context(spun(node))
+            wait_until(made.detector.get_subscription_count, 'candidates not matched')
+            wait_until(lambda: made.node.count_publishers('init') >= 2, 'init not matched')
+            return node
 
-    thread = threading.Thread(target=spin, daemon=True)
-    thread.start()
-    wait_until(graph.detector.get_subscription_count, 'candidates not matched')
-    wait_until(lambda: graph.node.count_publishers('init') >= 2, 'init not matched')
-    yield graph
-    closing.set()
-    thread.join()
-    node.destroy_node()
-    graph.close()
+        made.join = join
+        yield made
+    made.close()
 
 
 def detect(graph, boxes):
@@ -60,24 +55,114 @@ def detect(graph, boxes):
     )
 
 
-def test_a_target_that_leaves_comes_back_unattended(loop):
-    loop.start(60)
+def lose(graph):
+    """A target that is followed, leaves, and is asked for."""
+    graph.start(60)
     for x in range(63, 100, 3):
-        loop.see(x)
-        detect(loop, [((x, 100, SIDE, SIDE), '7')])
+        graph.see(x)
+        time.sleep(0.01)
+    wait_until(lambda: graph.see(None)[1].state == TrackStatus.LOST, 'not lost')
+    wait_until(lambda: graph.mail['reinit_request'], 'not asked')
+
+
+def show_again(graph, images=12):
+    """The target is in sight at x = 220, and the detector reports it; detections."""
+    found = []
+    for _ in range(images):
+        detections, _ = graph.see(220)
+        found += detections.detections
+        detect(graph, [((220, 100, SIDE, SIDE), '7')])
+        time.sleep(0.03)
+    return found
+
+
+@pytest.mark.parametrize('least', [0.0, 0.3], ids=['by place', 'by probability'])
+def test_a_target_that_leaves_comes_back_unattended(graph, least):
+    graph.join(min_probability=least)
+    graph.start(60)
+    for x in range(63, 100, 3):
+        graph.see(x)
+        detect(graph, [((x, 100, SIDE, SIDE), '7')])
         time.sleep(0.01)
     for _ in range(25):
-        assert loop.see(None)[0].detections == []
-        detect(loop, [((10, 10, SIDE, SIDE), '3')])  # of another class
-    wait_until(lambda: loop.mail['reinit_request'], 'not asked')
-    assert loop.see(None)[0].detections == [], 'another class is no answer'
+        assert graph.see(None)[0].detections == []
+        detect(graph, [((10, 10, SIDE, SIDE), '3')])  # of another class
+    wait_until(lambda: graph.mail['reinit_request'], 'not asked')
+    assert graph.see(None)[0].detections == [], 'another class is no answer'
 
     def back():
-        detections, _ = loop.see(220)
-        detect(loop, [((220, 100, SIDE, SIDE), '7'), ((30, 30, SIDE, SIDE), '3')])
+        detections, _ = graph.see(220)
+        detect(graph, [((220, 100, SIDE, SIDE), '7'), ((30, 30, SIDE, SIDE), '3')])
         time.sleep(0.03)
         return detections.detections
 
     (detection,) = wait_until(back, 'not back')
     assert detection.id == 'red' and box_of(detection.bbox) == (220, 100, SIDE, SIDE)
     assert detection.results[0].hypothesis.class_id == 'square'
+    wait_until(lambda: graph.mail['reinit_request'][-1].closed, 'the request stays open')
+    assert graph.mail['reinit_request'][-1].reason == TrackStatus.REASON_REINITIALIZED
+
+
+@pytest.mark.parametrize('when', ['before', 'after'])
+def test_a_cleared_target_does_not_come_back(graph, when):
+    """Also by a bridge that starts after the clear, and by its latched request."""
+    if when == 'before':
+        graph.join()
+    lose(graph)
+    assert graph.clear().success
+    bridge = graph.join() if when == 'after' else None
+    assert show_again(graph) == []
+    assert graph.tracker.engine.targets == {}
+    last = wait_until(lambda: graph.mail['reinit_request'], 'no request')[-1]
+    assert last.closed and last.id == 'red' and last.reason == TrackStatus.REASON_CLEARED
+    if bridge is not None:
+        assert bridge._open == {}
+
+
+def test_a_target_that_is_cleared_while_the_node_is_inactive_does_not_come_back(graph):
+    graph.join()
+    lose(graph)
+    assert graph.transition(Transition.TRANSITION_DEACTIVATE)
+    assert graph.clear_target('red').success
+    wait_until(lambda: graph.mail['reinit_request'][-1].closed, 'not withdrawn')
+    assert graph.transition(Transition.TRANSITION_ACTIVATE)
+    wait_until(graph._matched, 'no answer to an image')
+    assert show_again(graph) == []
+
+
+def test_a_cleanup_withdraws_the_requests(graph):
+    bridge = graph.join()
+    lose(graph)
+    wait_until(lambda: 'red' in bridge._open, 'the bridge was not asked')
+    assert graph.transition(Transition.TRANSITION_DEACTIVATE)
+    assert graph.transition(Transition.TRANSITION_CLEANUP)
+    wait_until(lambda: not bridge._open, 'the bridge keeps the request')
+
+
+def test_a_late_subscriber_is_told_that_the_request_is_withdrawn(graph):
+    lose(graph)
+    graph.clear()
+    letters, late = [], Node('late', namespace=graph.namespace)
+    late.create_subscription(ReinitRequest, 'reinit_request', letters.append, qos.request())
+    with spun(late):
+        wait_until(lambda: letters and letters[-1].closed, 'not withdrawn')
+    assert {letter.id for letter in letters} == {'red'}
+
+
+def test_boxes_are_scored_against_the_target(graph):
+    graph.start(60)
+    for x in range(63, 100, 3):
+        graph.see(x)
+    boxes = [(x, 100, SIDE, SIDE), (10, 10, SIDE, SIDE)]
+    answer = graph.score(boxes)
+    assert answer.code == answer.OK and len(answer.probabilities) == 2, answer.message
+    target, background = answer.probabilities
+    assert target > 0.5 > background >= 0.0
+    assert graph.score([], 'red').code == answer.OK
+    assert graph.score(boxes, 'blue').code == answer.UNKNOWN_TARGET
+    assert graph.score(boxes, stamp_ns=1).code == answer.NO_IMAGE
+    assert graph.score(boxes * 40).code == answer.BAD_BOXES
+    nonsense = graph.score([(float('nan'), 0, 5, 5)])
+    assert nonsense.code == answer.INTERNAL or not nonsense.probabilities[0] > 0.5
+    assert graph.transition(Transition.TRANSITION_DEACTIVATE)
+    assert graph.score(boxes).code == answer.NOT_ACTIVE

@@ -1,6 +1,6 @@
 """The scene of `python tools/demo leave_and_return`, real processes over DDS, unattended: a target
 leaves, is declared lost and asked for, comes back elsewhere among others of its class and is taken
-up again under its id by the answering node.
+up again under its id by the detector bridge.
 """
 
 import json
@@ -13,7 +13,6 @@ import pytest
 
 pytest.importorskip('rclpy', reason='needs ROS 2')
 pytest.importorskip('siamla_ros.msg', reason='needs the built messages: make setup')
-pytest.importorskip('torch', reason='the answering node compares looks by the network')
 
 DEMO = Path(__file__).resolve().parents[2] / 'tools/demo'
 DOUBLES = str(Path(__file__).resolve().parents[1] / 'support/ros_doubles.py')
@@ -56,4 +55,4 @@ def test_a_target_that_leaves_is_asked_for_and_taken_up_again(tmp_path, search):
     if search == 'off':
         assert figures['how'] == 'REINITIALIZED', text
     bridge = (tmp_path / 'log/bridge.log').read_text()
-    assert "no answer for 'target'" in bridge and 'Traceback' not in bridge
+    assert "no box for 'target'" in bridge and 'Traceback' not in bridge

@@ -5,10 +5,12 @@ from __future__ import annotations
 import itertools
 import threading
 import time
+from contextlib import contextmanager
 
 from diagnostic_msgs.msg import DiagnosticArray
 from lifecycle_msgs.srv import ChangeState
 from rcl_interfaces.srv import SetParameters
+from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 from sensor_msgs.msg import Image
@@ -24,7 +26,7 @@ from siamla_ros.ros.executor import ThreadedExecutor
 from siamla_ros.ros.outputs import image_message
 from siamla_ros.ros.running import spin_once
 from siamla_ros.ros.tracker_node import TrackerNode, default_factory
-from siamla_ros.srv import ClearTarget, InitTarget
+from siamla_ros.srv import ClearTarget, InitTarget, ScoreBoxes
 
 TIMEOUT_S = 15.0
 PERIOD_NS = 33_333_333
@@ -40,6 +42,27 @@ def wait_until(ready, what, timeout_s=TIMEOUT_S):
             return value
         assert time.monotonic() < end_s, f'{what} within {timeout_s:g} s'
         time.sleep(0.005)
+
+
+@contextmanager
+def spun(node):
+    """The node, run by a thread of its own, whose errors end the thread; destroyed at the end."""
+    executor, closing = SingleThreadedExecutor(), threading.Event()
+    executor.add_node(node)
+
+    def spin():
+        while not closing.is_set():
+            spin_once(executor)
+
+    node.thread = threading.Thread(target=spin, daemon=True)
+    node.thread.start()
+    try:
+        yield node
+    finally:
+        closing.set()
+        node.thread.join(5.0)
+        executor.shutdown(timeout_sec=5.0)
+        node.destroy_node()
 
 
 class Graph:
@@ -92,6 +115,7 @@ class Graph:
         self._init = node.create_client(InitTarget, 'tracker/init_target')
         self._clear = node.create_client(Trigger, 'tracker/clear')
         self._clear_target = node.create_client(ClearTarget, 'tracker/clear_target')
+        self._score = node.create_client(ScoreBoxes, 'tracker/score_boxes')
         self._change = node.create_client(ChangeState, 'tracker/change_state')
         self._set = node.create_client(SetParameters, 'tracker/set_parameters')
 
@@ -209,6 +233,12 @@ class Graph:
     def clear_target(self, target_id):
         """~/clear_target."""
         return self.call(self._clear_target, ClearTarget.Request(id=target_id))
+
+    def score(self, boxes_xywh, target_id='red', stamp_ns=None):
+        """~/score_boxes, of the current picture."""
+        stamp = self.header(stamp_ns).stamp
+        boxes = [messages.box_message(box) for box in boxes_xywh]
+        return self.call(self._score, ScoreBoxes.Request(stamp=stamp, id=target_id, boxes=boxes))
 
     def transition(self, number):
         """~/change_state; whether it succeeded."""

@@ -127,6 +127,8 @@ class Director(Node):
             _say(image, f'{told[0]} because of {told[1]}, confidence {status.confidence:.2f}')
 
     def _on_request(self, request: ReinitRequest) -> None:
+        if request.closed:
+            return
         self.record.requests.append((self._image_of(request.header), self.shown, request.attempt))
         if request.attempt == 0:
             _say(self.shown, 'a new box is asked for')

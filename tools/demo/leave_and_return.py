@@ -1,10 +1,10 @@
 """A target leaves and comes back elsewhere, and nobody touches anything: the tracker says LOST and
-asks, a detector sees people, the answering node picks the right one, the tracker goes on.
+asks, a detector sees people, the detector bridge picks the right one, the tracker goes on.
 
     make demo-return                  on real video, with a detector of moving shapes
     python tools/demo leave_and_return --film generated --search local
 
-Film, tracker, detector and answering node are processes of their own over DDS. Exits with 1 unless
+Film, tracker, detector and detector bridge are processes of their own over DDS. Exits with 1 unless
 the target was declared lost, asked for, and found again under its id, with nothing else believed.
 """
 
@@ -55,10 +55,10 @@ def parse_arguments(args: list[str]) -> argparse.Namespace:
         help='seconds that the detector takes longer than it needs',
     )
     parser.add_argument(
-        '--similarity',
+        '--probability',
         type=float,
-        default=0.82,
-        help='least appearance similarity that the answering node asks',
+        default=0.5,
+        help='least probability of being the target that the detector bridge takes; 0: by place',
     )
     parser.add_argument('--tracker', nargs='+', help='another command for the tracker node')
     parser.add_argument('--output', type=Path, default=ROOT / 'demo_output' / 'return')
@@ -66,17 +66,17 @@ def parse_arguments(args: list[str]) -> argparse.Namespace:
 
 
 def start(options: argparse.Namespace, film: Film, processes: Processes) -> None:
-    """Starts tracker, answering node, and the detector unless the film is generated."""
+    """Starts tracker, detector bridge, and the detector unless the film is generated."""
     values = {'recovery.mode': options.search, 'device': 'cpu'}
     command = node('tracker_node', **values)
     processes.start('tracker', (options.tracker or command[:1]) + command[1:])
-    # reach 0: the target may come back anywhere, its looks must decide
-    by_looks = {'min_similarity': options.similarity, 'reach': 0.0, 'device': 'cpu'}
+    # reach 0: the target may come back anywhere, its appearance must decide
+    by_appearance = {'min_probability': options.probability, 'reach': 0.0}
     by_place = {'reach': 4.0, 'speed': 4.0}
     if options.bridge == 'on':
         processes.start(
             'bridge',
-            node('detector_bridge', **(by_looks if options.similarity > 0.0 else by_place)),
+            node('detector_bridge', **(by_appearance if options.probability > 0.0 else by_place)),
         )
     if options.film == 'real':
         processes.start(
@@ -101,8 +101,7 @@ def play(
 
     :raises DemoError: a process failed or did not come up
     """
-    looks = options.bridge == 'on' and options.similarity > 0.0
-    viewers = 1 + looks + (options.film == 'real')
+    viewers = 1 + (options.film == 'real')  # of the images: tracker and detector
     wait_for_graph(
         processes, executor, lambda: director.graph_is_complete(viewers, options.bridge == 'on')
     )

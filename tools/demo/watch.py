@@ -100,7 +100,7 @@ class Watcher(Node):
             )
 
     def _on_request(self, request: ReinitRequest) -> None:
-        if request.attempt == 0:
+        if request.attempt == 0 and not request.closed:
             _say(f'{request.id} is lost: a new box for it is welcome on init')
 
     def _on_diagnostics(self, array: DiagnosticArray) -> None:
