@@ -56,6 +56,11 @@ def request() -> QoSProfile:
     return _profile(8, ReliabilityPolicy.RELIABLE, DurabilityPolicy.TRANSIENT_LOCAL)
 
 
+def velocity() -> QoSProfile:
+    """Velocities for a robot: only the newest one matters, as for Nav2's publishers."""
+    return _profile(1, ReliabilityPolicy.RELIABLE)
+
+
 def diagnostics() -> QoSProfile:
     """/diagnostics, as diagnostic_updater publishes it."""
     return _profile(1, ReliabilityPolicy.RELIABLE)

@@ -1,0 +1,187 @@
+"""Follows a target: from sightings and reports to velocities under limits. ROS-free.
+
+The robot moves only while it is enabled and `safety.judge` lets it. Everything that moves goes
+through an axis, so that limits hold whatever the inputs are.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+from siamla_ros.navigation.axis import STILL, Axis, approach, brake
+from siamla_ros.navigation.dead_reckoning import OwnMotion, TargetMotion
+from siamla_ros.navigation.follow_config import FollowConfig
+from siamla_ros.navigation.safety import (
+    TRACKING,
+    Action,
+    Heard,
+    Report,
+    Sighting,
+    Verdict,
+    judge,
+)
+
+MAX_CATCH_UP = 4
+"""Steps made at once when the caller was late."""
+DISABLED = Verdict(Action.RAMP, 'disabled')
+
+
+@dataclass(frozen=True)
+class Velocity:
+    """A command: ahead in m/s, pan (to the left) and tilt (upward) in rad/s, and its verdict."""
+
+    ahead: float
+    pan: float
+    tilt: float
+    verdict: Verdict
+
+    @property
+    def is_zero(self) -> bool:
+        """Whether nothing moves."""
+        return self.ahead == self.pan == self.tilt == 0.0
+
+
+class FollowController:
+    """Call `see` and `hear` as messages come, and `step` once a period."""
+
+    def __init__(self, config: FollowConfig) -> None:
+        self.config = config
+        self.enabled = False
+        self._heard = Heard()
+        self._ahead, self._pan, self._tilt = STILL, STILL, STILL
+        self._own = OwnMotion(config.period_s)
+        self._target = TargetMotion(config.feed_forward_time_s, config.timeout_s)
+        self._search_from_s: float | None = None
+        self._last_step_s: float | None = None
+        self._now_s: float | None = None
+
+    def enable(self, enabled: bool) -> None:
+        """Allow or forbid motion; forbidden, the robot ramps to zero."""
+        self.enabled = enabled
+        self._search_from_s = None
+
+    def see(self, sighting: Sighting, steady_s: float) -> None:
+        """A pose of the target; one that is not newer than the last is not looked at.
+
+        Args:
+            sighting: the target relative to the camera.
+            steady_s: when it arrived.
+
+        Raises:
+            InputError: a value is not finite, or the range is not above 0.
+        """
+        sighting.check()
+        last = self._heard.sighting
+        if last is not None and sighting.stamp_s <= last.stamp_s and not self._jumped(last.stamp_s):
+            return
+        self._target.see(sighting, self._own)
+        self._heard = replace(self._heard, sighting=sighting, sighting_at_s=steady_s)
+
+    def hear(self, report: Report, steady_s: float) -> None:
+        """A status of the target; one that is older than the last is not looked at.
+
+        Raises:
+            InputError: the confidence is not finite.
+        """
+        report.check()
+        last = self._heard.report
+        if last is not None and report.stamp_s < last.stamp_s and not self._jumped(last.stamp_s):
+            return
+        doubted_s = self._heard.doubted_s
+        if report.state != TRACKING:
+            doubted_s = report.stamp_s
+        elif report.stamp_s < doubted_s:
+            doubted_s = -math.inf
+        self._heard = replace(self._heard, report=report, report_at_s=steady_s, doubted_s=doubted_s)
+
+    def clear(self) -> None:
+        """The target was forgotten."""
+        self._heard = Heard()
+        self._target.reset()
+
+    def step(self, now_s: float, steady_s: float) -> Velocity:
+        """The velocity that holds from now on.
+
+        Args:
+            now_s: clock of the stamps.
+            steady_s: clock of the arrivals.
+        """
+        self._now_s = now_s
+        verdict = self.verdict(now_s, steady_s)
+        for _ in range(self._steps(steady_s)):
+            self._advance(verdict, now_s, steady_s)
+        self._own.add(now_s, self._ahead.velocity, self._pan.velocity, self._tilt.velocity)
+        return Velocity(self._ahead.velocity, self._pan.velocity, self._tilt.velocity, verdict)
+
+    def verdict(self, now_s: float, steady_s: float) -> Verdict:
+        """What the inputs allow."""
+        if not self.enabled:
+            return DISABLED
+        return judge(self._heard, now_s, steady_s, self.config)
+
+    def _jumped(self, stamp_s: float) -> bool:
+        """Whether the clock ran back behind that stamp: a simulation or bag began again."""
+        return self._now_s is not None and stamp_s - self._now_s > self.config.max_future_s
+
+    def _steps(self, steady_s: float) -> int:
+        last, self._last_step_s = self._last_step_s, steady_s
+        if last is None:
+            return 1
+        return min(max(round((steady_s - last) / self.config.period_s), 1), MAX_CATCH_UP)
+
+    def _advance(self, verdict: Verdict, now_s: float, steady_s: float) -> None:
+        if verdict.action is not Action.FOLLOW:
+            self._target.reset()
+        if not verdict.lost:
+            self._search_from_s = None
+        if verdict.action is Action.FOLLOW:
+            self._follow(self._own.bring_to(self._heard.sighting, now_s))
+        elif verdict.action is Action.RAMP:
+            self._ramp()
+        else:
+            self._halt(verdict, steady_s)
+
+    def _ramp(self) -> None:
+        self._ahead = brake(self._ahead, self.config.linear)
+        self._pan = brake(self._pan, self.config.angular)
+        self._tilt = brake(self._tilt, self.config.angular)
+
+    def _halt(self, verdict: Verdict, steady_s: float) -> None:
+        self._ahead, self._tilt = STILL, STILL
+        if self._search_from_s is None:
+            self._pan = STILL
+            if verdict.lost:
+                self._search_from_s = steady_s
+            return
+        config, sighting = self.config, self._heard.sighting
+        over = steady_s - self._search_from_s >= config.search_time_s
+        if config.search == 'off' or sighting is None or over:
+            self._pan = brake(self._pan, config.angular)
+        else:
+            wish = math.copysign(config.search_rate, sighting.bearing_rad)
+            self._pan = approach(self._pan, wish, config.angular)
+
+    def _follow(self, now: Sighting) -> None:
+        config, target = self.config, self._target
+        pan = config.angular_gain * now.bearing_rad + config.feed_forward * target.pan
+        self._pan = approach(self._pan, pan, config.angular)
+        if config.mode == 'pan_tilt':
+            tilt = config.angular_gain * now.elevation_rad + config.feed_forward * target.tilt
+            self._tilt = approach(self._tilt, tilt, config.angular)
+            return
+        self._ahead = self._drive(now)
+
+    def _drive(self, now: Sighting) -> Axis:
+        config = self.config
+        if now.range_m <= config.min_distance_m and self._ahead.velocity > 0.0:
+            return brake(self._ahead, config.linear)
+        error_m = now.range_m - config.distance_m
+        wish = config.linear_gain * error_m + config.feed_forward * self._target.ahead
+        wish *= max(1.0 - abs(now.bearing_rad) / config.turn_first_rad, 0.0)
+        # slow enough to stop, by the normal deceleration, before the least distance
+        room_m = max(now.range_m - config.min_distance_m, 0.0)
+        wish = min(wish, math.sqrt(2.0 * config.max_linear_acceleration * room_m))
+        if not config.reverse:
+            wish = max(wish, 0.0)
+        return approach(self._ahead, wish, config.linear)

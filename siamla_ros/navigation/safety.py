@@ -1,0 +1,142 @@
+"""Whether a robot may move: one verdict from what was heard, and when.
+
+Two clocks: stamps are compared with the clock of the messages (the ROS clock, that of a simulation
+too), arrivals with a steady clock that nobody can stop or set.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from enum import Enum
+
+from siamla_ros.navigation.follow_config import FollowConfig
+
+TRACKING, UNCERTAIN, LOST, SEARCHING = 1, 2, 3, 4
+"""States of TrackStatus; every other one is IDLE."""
+
+
+class InputError(ValueError):
+    """A pose or status that cannot be acted on; the message names the field."""
+
+
+class Action(Enum):
+    """What a verdict asks for."""
+
+    FOLLOW = 'follow'
+    RAMP = 'ramp to zero'
+    HALT = 'zero at once'
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What to do, and why in plain words. lost: the target was declared LOST, by a live tracker."""
+
+    action: Action
+    reason: str
+    lost: bool = False
+
+
+@dataclass(frozen=True)
+class Sighting:
+    """A target relative to the camera.
+
+    Attributes:
+        stamp_s: of its image.
+        bearing_rad: positive to the left.
+        elevation_rad: positive upward.
+        range_m: horizontal distance.
+    """
+
+    stamp_s: float
+    bearing_rad: float
+    elevation_rad: float
+    range_m: float
+
+    def check(self) -> None:
+        """Raise InputError unless all is finite and the range is above 0."""
+        for name, value in vars(self).items():
+            if not math.isfinite(value):
+                raise InputError(f'pose {name} is {value!r}, must be finite')
+        if not self.range_m > 0.0:
+            raise InputError(f'pose range_m is {self.range_m:g}, must be above 0')
+
+
+@dataclass(frozen=True)
+class Report:
+    """What the tracker says of its target: stamp, a state of TrackStatus, confidence in [0, 1]."""
+
+    stamp_s: float
+    state: int
+    confidence: float
+
+    def check(self) -> None:
+        """Raise InputError unless the confidence is a number."""
+        if not math.isfinite(self.confidence) or not math.isfinite(self.stamp_s):
+            raise InputError(
+                f'status confidence is {self.confidence!r} at {self.stamp_s!r} s, must be finite'
+            )
+
+
+@dataclass(frozen=True)
+class Heard:
+    """The newest pose and status, when each arrived by the steady clock, and the stamp of the last
+    status that was not TRACKING: poses up to there are not acted on.
+    """
+
+    sighting: Sighting | None = None
+    sighting_at_s: float = -math.inf
+    report: Report | None = None
+    report_at_s: float = -math.inf
+    doubted_s: float = -math.inf
+
+
+def judge(heard: Heard, now_s: float, steady_s: float, config: FollowConfig) -> Verdict:
+    """The verdict at a moment, for a robot that is enabled.
+
+    Args:
+        heard: what came so far.
+        now_s: clock of the stamps.
+        steady_s: clock of the arrivals.
+        config: limits.
+    """
+    report, sighting = heard.report, heard.sighting
+    if report is None:
+        return Verdict(Action.HALT, 'waiting for status')
+    stale = _stale('status', report.stamp_s, heard.report_at_s, now_s, steady_s, config)
+    if report.state in (LOST, SEARCHING):
+        return Verdict(Action.HALT, 'the target is LOST', lost=not stale)
+    if report.state not in (TRACKING, UNCERTAIN):
+        return Verdict(Action.HALT, 'there is no target')
+    if stale:
+        return Verdict(Action.RAMP, stale)
+    if report.state == UNCERTAIN:
+        return Verdict(Action.RAMP, 'the target is UNCERTAIN')
+    if report.confidence < config.min_confidence:
+        return Verdict(
+            Action.RAMP,
+            f'confidence is {report.confidence:.2f}, must be at least {config.min_confidence:g}',
+        )
+    if sighting is None or sighting.stamp_s <= heard.doubted_s:
+        return Verdict(Action.RAMP, 'waiting for a pose since the target is confirmed')
+    stale = _stale('pose', sighting.stamp_s, heard.sighting_at_s, now_s, steady_s, config)
+    if stale:
+        return Verdict(Action.RAMP, stale)
+    return Verdict(Action.FOLLOW, 'following')
+
+
+def _stale(
+    what: str, stamp_s: float, at_s: float, now_s: float, steady_s: float, config: FollowConfig
+) -> str:
+    """Why a message is too old or too new to act on; empty if it is neither."""
+    if steady_s - at_s > config.timeout_s:
+        return f'no {what} for {config.timeout_s:g} s'
+    age_s = now_s - stamp_s
+    if age_s > config.timeout_s:
+        return f'the stamp of {what} is {age_s:.2f} s old, must be at most {config.timeout_s:g}'
+    if age_s < -config.max_future_s:
+        return (
+            f'the stamp of {what} is {-age_s:.2f} s ahead of the clock, must be at most '
+            f'{config.max_future_s:g}'
+        )
+    return ''

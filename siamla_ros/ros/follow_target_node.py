@@ -1,0 +1,181 @@
+"""Drives a robot after the target: a differential base, or a pan-tilt head.
+
+    ros2 run siamla_ros follow_target --ros-args -p distance_m:=2.0
+    ros2 service call /follow_target/enable std_srvs/srv/SetBool '{data: true}'
+
+Nothing is published before it is enabled. Every input that dies, grows old or is in doubt ends in
+zero: within `timeout_s` + `stop_time_s` and one period, and at once when the target is LOST.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+import time
+from dataclasses import fields
+from typing import Any
+
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from geometry_msgs.msg import PoseStamped, Twist, TwistStamped
+from rclpy.clock import Clock, ClockType
+from rclpy.node import Node
+from std_msgs.msg import Header
+from std_srvs.srv import SetBool
+
+from siamla_ros.msg import TrackStatus
+from siamla_ros.navigation.follow_config import FollowConfig
+from siamla_ros.navigation.following import FollowController, Velocity
+from siamla_ros.navigation.frames import OPTICAL_TO_BODY
+from siamla_ros.navigation.safety import Action, InputError, Report, Sighting
+from siamla_ros.navigation.target_selection import TargetSelection
+from siamla_ros.ros import qos
+from siamla_ros.ros.helper_parameters import HelperParameter, declare
+from siamla_ros.ros.messages import stamp_ns_of
+from siamla_ros.ros.robot_messages import config_parameters, diagnostic_message
+from siamla_ros.ros.running import run
+
+PARAMETERS = (
+    *config_parameters(FollowConfig),
+    HelperParameter('target_id', '', 'the only target that counts; empty: the first confirmed one'),
+    HelperParameter('stamped', True, 'cmd_vel is TwistStamped; false: Twist'),
+    HelperParameter('frame_id', 'base_link', 'of the TwistStamped'),
+    HelperParameter(
+        'pose_frame',
+        'optical',
+        'axes of target_pose: those of a camera, or x ahead, y left, z up',
+        choices=('optical', 'body'),
+    ),
+)
+DIAGNOSTICS_PERIOD_S = 1.0
+STOP_MESSAGES = 3  # zeros after the end, for a base that missed one
+
+
+class FollowTargetNode(Node):
+    """Subscribes target_pose and status, publishes cmd_vel; service ~/enable."""
+
+    def __init__(self, **options: Any) -> None:
+        """Raises ValueError: a parameter is bad."""
+        super().__init__('follow_target', **options)
+        values = declare(self, PARAMETERS)
+        config = FollowConfig(**{item.name: values[item.name] for item in fields(FollowConfig)})
+        self._values = values
+        self._selection = TargetSelection(values['target_id'])
+        self._controller = FollowController(config)
+        self._velocity: Velocity | None = None
+        self._zeros_left = 0
+        kind = TwistStamped if values['stamped'] else Twist
+        self._publisher = self.create_publisher(kind, 'cmd_vel', qos.velocity())
+        self._diagnostics = self.create_publisher(
+            DiagnosticArray, '/diagnostics', qos.diagnostics()
+        )
+        self.create_subscription(PoseStamped, 'target_pose', self._on_pose, qos.result())
+        self.create_subscription(TrackStatus, 'status', self._on_status, qos.result())
+        self.create_service(SetBool, '~/enable', self._on_enable)
+        # steady: the robot must be stopped when the clock of a simulation stands still, too
+        steady = Clock(clock_type=ClockType.STEADY_TIME)
+        self.create_timer(config.period_s, self._step, clock=steady)
+        self.create_timer(DIAGNOSTICS_PERIOD_S, self._report, clock=steady)
+
+    def _on_pose(self, pose: PoseStamped) -> None:
+        position = pose.pose.position
+        xyz = (position.x, position.y, position.z)
+        if self._values['pose_frame'] == 'optical':
+            xyz = tuple(float(value) for value in OPTICAL_TO_BODY @ xyz)
+        ahead, left, up = xyz
+        range_m = math.hypot(ahead, left)
+        sighting = Sighting(
+            stamp_ns_of(pose.header.stamp) / 1e9,
+            math.atan2(left, ahead),
+            math.atan2(up, range_m),
+            range_m,
+        )
+        self._take(lambda: self._controller.see(sighting, time.monotonic()))
+
+    def _on_status(self, status: TrackStatus) -> None:
+        if status.state == TrackStatus.IDLE:
+            if self._selection.forget(status.id):
+                self._controller.clear()
+        elif self._selection.accepts(status.id, status.state == TrackStatus.TRACKING):
+            report = Report(
+                stamp_ns_of(status.header.stamp) / 1e9, status.state, float(status.confidence)
+            )
+            self._take(lambda: self._controller.hear(report, time.monotonic()))
+
+    def _take(self, take: Any) -> None:
+        try:
+            take()
+        except InputError as error:
+            self.get_logger().warning(f'ignored: {error}', throttle_duration_sec=1.0)
+
+    def _on_enable(self, request: SetBool.Request, response: SetBool.Response) -> Any:
+        self._controller.enable(request.data)
+        verdict = self._controller.verdict(self._now_s(), time.monotonic())
+        response.success, response.message = True, verdict.reason
+        self.get_logger().info(f'{"enabled" if request.data else "disabled"}: {verdict.reason}')
+        return response
+
+    def _now_s(self) -> float:
+        return self.get_clock().now().nanoseconds / 1e9
+
+    def _step(self) -> None:
+        before = self._velocity
+        velocity = self._controller.step(self._now_s(), time.monotonic())
+        self._velocity = velocity
+        if (
+            before is None
+            or before.verdict.reason.split(' is ')[0] != (velocity.verdict.reason.split(' is ')[0])
+        ):
+            self.get_logger().info(f'{velocity.verdict.action.value}: {velocity.verdict.reason}')
+        if self._controller.enabled or not velocity.is_zero:
+            self._zeros_left = STOP_MESSAGES
+        elif self._zeros_left > 0:
+            self._zeros_left -= 1
+        else:
+            return  # silent while disabled: cmd_vel may be another's
+        self._send(velocity.ahead, velocity.pan, velocity.tilt)
+
+    def _send(self, ahead: float, pan: float, tilt: float) -> None:
+        twist = Twist()
+        # REP 103: a turn to the left is positive round z; upward is negative round y
+        twist.linear.x, twist.angular.z, twist.angular.y = ahead, pan, -tilt
+        if self._values['stamped']:
+            header = Header(
+                stamp=self.get_clock().now().to_msg(), frame_id=self._values['frame_id']
+            )
+            self._publisher.publish(TwistStamped(header=header, twist=twist))
+        else:
+            self._publisher.publish(twist)
+
+    def _report(self) -> None:
+        velocity = self._velocity
+        if velocity is None or not self.context.ok():
+            return
+        follows = velocity.verdict.action is Action.FOLLOW
+        level = DiagnosticStatus.OK
+        if self._controller.enabled and not follows:
+            level = DiagnosticStatus.WARN
+        values = {
+            'enabled': self._controller.enabled,
+            'target': self._selection.target_id,
+            'action': velocity.verdict.action.value,
+            'ahead m/s': f'{velocity.ahead:.2f}',
+            'pan rad/s': f'{velocity.pan:.2f}',
+            'tilt rad/s': f'{velocity.tilt:.2f}',
+        }
+        self._diagnostics.publish(
+            diagnostic_message(self, 'follow', level, velocity.verdict.reason, values)
+        )
+
+    def close(self) -> None:
+        """Leave the robot standing."""
+        if self._zeros_left and self.context.ok():
+            self._send(0.0, 0.0, 0.0)
+
+
+def main(args: list[str] | None = None) -> int:
+    """Run until interrupted."""
+    return run(FollowTargetNode, args)
+
+
+if __name__ == '__main__':
+    sys.exit(main())
