@@ -12,9 +12,8 @@ import math
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Protocol
 
-import cv2
 import numpy as np
 
 from siamla_ros.geometry import boxes
@@ -31,10 +30,8 @@ from siamla_ros.supervision.motion import BoxMotion
 from siamla_ros.supervision.supervisor import Observation, State, Supervisor
 from siamla_ros.tracker.results import TargetState, TrackResult
 
-# What a tracker may raise: bad values, a device out of memory or lost, OpenCV.
-TRACKER_ERRORS = (ValueError, TypeError, RuntimeError, MemoryError, ArithmeticError, cv2.error)
-
 logger = logging.getLogger(__name__)
+MAX_ERROR_LENGTH = 500
 
 
 class TrackerLike(Prober, Protocol):
@@ -143,8 +140,29 @@ class Engine:
         fresh = [target for target in self.targets.values() if target.seq < frame.seq]
         if fresh:
             self._advance(fresh, frame.to_bgr(), frame)
-        outputs = [target.output for target in self.targets.values()]
-        return [output for output in outputs if output is not None]
+        return self._outputs_of(frame)
+
+    def fail(self, frame: Frame, where: str, error: Exception) -> list[TargetOutput]:
+        """An error ended the work on an image: counted, named, and nothing is confirmed on it."""
+        self.report(where, error)
+        for target in self.targets.values():
+            if target.seq <= frame.seq:
+                target.seq = frame.seq
+                target.apply(
+                    self.supervisor.fail(target.memory, frame.stamp_s), None, frame.stamp_ns
+                )
+        return self._outputs_of(frame)
+
+    def suspend(self) -> None:
+        """The node was paused: no target is confirmed until an image has shown it again."""
+        self.settle()
+        for target in self.targets.values():
+            target.apply(self.supervisor.suspend(target.memory), None, target.stamp_ns)
+
+    def _outputs_of(self, frame: Frame) -> list[TargetOutput]:
+        """Outputs that were made from this very image, in order of the targets."""
+        targets = [target for target in self.targets.values() if target.seq == frame.seq]
+        return [target.output for target in targets if target.output is not None]
 
     def catch_up(self, buffer: FrameBuffer) -> None:
         """Take each target that is behind one image nearer to the present.
@@ -186,9 +204,9 @@ class Engine:
             state = self.tracker.init(image, box)
         except BoxError as error:
             raise InitError.of_box(error) from error
-        except TRACKER_ERRORS as error:
-            self._report('init', error)
-            raise InitError(InitCode.INTERNAL, f'the tracker failed: {error}') from error
+        except Exception as error:  # whatever a runtime raises
+            self.report('init', error)
+            raise InitError(InitCode.INTERNAL, f'the tracker failed: {named(error)}') from error
         decision = self.supervisor.start(frame.stamp_s, box, size, again)
         target = Target(
             id=target_id,
@@ -219,9 +237,8 @@ class Engine:
         for target in targets:
             result = results.get(target.id)
             if result is None:
-                target.apply(
-                    self.supervisor.tick(target.memory, frame.stamp_s), None, frame.stamp_ns
-                )
+                pass_by = self.supervisor.fail if target.followed else self.supervisor.tick
+                target.apply(pass_by(target.memory, frame.stamp_s), None, frame.stamp_ns)
             else:
                 self._judge(target, result, image, frame)
             self._search(target, image, frame)
@@ -260,8 +277,8 @@ class Engine:
                 doubtful=result.confidence < config.high_threshold,
                 uncertain=target.memory.state is State.UNCERTAIN,
             )
-        except TRACKER_ERRORS as error:
-            self._report('look', error)
+        except Exception as error:  # noqa: BLE001 - whatever a runtime raises
+            self.report('verification', error)
             return Glance()
 
     def _search(self, target: Target, image: np.ndarray, frame: Frame) -> None:
@@ -271,8 +288,8 @@ class Engine:
             return
         try:
             result = self.searcher.look(target, image, frame.stamp_s)
-        except TRACKER_ERRORS as error:
-            self._report('search', error)
+        except Exception as error:  # noqa: BLE001 - whatever a runtime raises
+            self.report('search', error)
             return
         if result is not None:
             size = (image.shape[1], image.shape[0])
@@ -288,16 +305,17 @@ class Engine:
             return []
         try:
             return list(self.tracker.update(image, [target.state for target in targets]))
-        except TRACKER_ERRORS as error:
-            self._report('update', error)
+        except Exception as error:  # noqa: BLE001 - whatever a runtime raises
+            self.report('update', error)
         if len(targets) == 1:
             return [None]
         # one bad target, or too large a batch: each for itself
         return [result for target in targets for result in self._update(image, [target])]
 
-    def _report(self, where: str, error: Exception) -> None:
+    def report(self, where: str, error: Exception) -> None:
+        """Count an error and name it for diagnostics and the log."""
         self.errors += 1
-        self.last_error = f'{where}: {type(error).__name__}: {error}'
+        self.last_error = f'{where}: {named(error)}'
         logger.error('tracker failed in %s', self.last_error)
 
 
@@ -308,9 +326,7 @@ def _holds_center(box_xywh: Box, other_xywh: Box) -> bool:
     return left <= x <= left + width and top <= y <= top + height
 
 
-def summary(outputs: Sequence[TargetOutput]) -> dict[str, Any]:
-    """How many targets are in which state, for diagnostics."""
-    counts = {state.name: 0 for state in State if state is not State.IDLE}
-    for output in outputs:
-        counts[output.state.name] += 1
-    return {name: count for name, count in counts.items() if count}
+def named(error: Exception) -> str:
+    """Type and message of an error, bounded: a runtime may put a whole graph into its message."""
+    text = f'{type(error).__name__}: {error}'
+    return text if len(text) <= MAX_ERROR_LENGTH else f'{text[:MAX_ERROR_LENGTH]}...'

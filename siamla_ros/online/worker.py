@@ -7,13 +7,14 @@ network.
 from __future__ import annotations
 
 import logging
+import math
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from siamla_ros.online.engine import Engine
+from siamla_ros.online.engine import Engine, named
 from siamla_ros.online.frame import Frame
 from siamla_ros.online.frame_buffer import FrameBuffer, LatestSlot
 from siamla_ros.online.image_formats import ImageError
@@ -31,6 +32,8 @@ from siamla_ros.online.targets import TargetOutput
 logger = logging.getLogger(__name__)
 
 IDLE_WAIT_S = 0.1  # how often the thread looks at clocks while no image comes
+CALLS_PER_TURN = 4  # a flood of init boxes must not keep images waiting
+STOP_WAIT_S = 5.0  # for the image in hand; a forward pass that takes longer hangs
 WAITABLE = (InitCode.STAMP_IN_FUTURE, InitCode.NO_IMAGE)
 
 
@@ -59,9 +62,11 @@ class Worker:
         self._slot = LatestSlot(self._wake)
         node = engine.settings.node
         self.buffer = FrameBuffer(node.buffer_frames, int(node.buffer_megabytes * 1e6))
-        self._calls: deque[Callable[[], None]] = deque()
+        self._calls: deque[tuple[Callable[[], None], Callable[[], None]]] = deque()
         self._waiting: list[_Waiting] = []
         self._stopping = False
+        self._abandoned = False
+        self._busy_since_s = math.inf
         self._due_s = 0.0
         self._thread = threading.Thread(target=self._run, name='siamla-worker', daemon=True)
 
@@ -69,21 +74,38 @@ class Worker:
         """Begin to work."""
         self._thread.start()
 
-    def stop(self) -> None:
-        """Finish the image in hand, refuse what waits, and end the thread."""
+    def stop(self, timeout_s: float = STOP_WAIT_S) -> bool:
+        """Finish the image in hand, refuse what waits, release the images, and end the thread.
+
+        Returns:
+            False if the tracker has not returned in time: the thread is abandoned, publishes
+            nothing any more, and its engine must not be used again.
+        """
         with self._wake:
             self._stopping = True
             self._wake.notify_all()
         if self._thread.is_alive():
-            self._thread.join()
+            self._thread.join(timeout_s)
+        self._abandoned = self._thread.is_alive()
         while self._calls:  # somebody waits for each of them
-            self._calls.popleft()()
+            call, refuse = self._calls.popleft()
+            refuse() if self._abandoned else call()
         for waiting in self._waiting:
             _refuse(waiting.request, InitCode.NOT_ACTIVE, 'the node was deactivated')
         self._waiting.clear()
+        self._slot.take()
+        self.buffer.clear()
+        return not self._abandoned
+
+    @property
+    def busy_s(self) -> float:
+        """Seconds that the work in hand has taken so far; 0 while there is none."""
+        return max(time.monotonic() - self._busy_since_s, 0.0)
 
     def offer(self, frame: Frame) -> None:
-        """A received image; returns at once."""
+        """A received image; returns at once. One that comes after `stop` is ignored."""
+        if self._stopping:
+            return
         self.stats.count('received')
         try:
             frame.check()
@@ -102,13 +124,29 @@ class Worker:
 
     def submit(self, request: InitRequest) -> None:
         """An init box; its `answer` is called later."""
-        self.call(lambda: self._admit(request))
 
-    def call(self, function: Callable[[], None]) -> None:
-        """Run a function on the worker's thread, where the engine may be touched."""
+        def refuse() -> None:
+            _refuse(request, InitCode.NOT_ACTIVE, 'the node was deactivated')
+
+        if not self.call(lambda: self._admit(request), refuse):
+            refuse()
+
+    def call(self, function: Callable[[], None], refuse: Callable[[], None] = lambda: None) -> bool:
+        """Run a function on the worker's thread, where the engine may be touched.
+
+        Args:
+            function: runs soon, on the worker's thread or in `stop`.
+            refuse: called in its place if `stop` had to abandon a tracker that hangs.
+
+        Returns:
+            False if the worker has been stopped: neither of them is called.
+        """
         with self._wake:
-            self._calls.append(function)
+            if self._stopping:
+                return False
+            self._calls.append((function, refuse))
             self._wake.notify_all()
+        return True
 
     def drop_waiting(self, target_id: str | None = None) -> list[str]:
         """Refuse the boxes that wait for their image, of one id or all; the ids. Only on the
@@ -130,14 +168,18 @@ class Worker:
         while not self._stopping:
             try:
                 self._turn()
-            except Exception:
-                self.stats.count('error')
+            except Exception as error:
+                self.engine.report('worker', error)
                 logger.exception('unexpected error in the worker')
+            finally:
+                self._busy_since_s = math.inf
 
     def _turn(self) -> None:
         self._wait()
-        while self._calls and not self._stopping:
-            self._calls.popleft()()
+        self._busy_since_s = time.monotonic()
+        for _ in range(min(len(self._calls), CALLS_PER_TURN)):
+            if not self._stopping:
+                self._calls.popleft()[0]()
         self._retry_waiting()
         if time.monotonic() >= self._due_s:
             frame = self._slot.take()
@@ -166,7 +208,11 @@ class Worker:
             self.stats.count('bad_image')
             logger.error('image refused: %s', error)
             return
-        self._publish(frame, outputs)
+        except Exception as error:
+            logger.exception('unexpected error on an image')
+            outputs = self.engine.fail(frame, 'image', error)
+        if not self._abandoned:
+            self._publish(frame, outputs)
 
     def _start_on(self, frame: Frame) -> None:
         """Start the targets whose boxes wait for the next image.
@@ -236,9 +282,9 @@ class Worker:
         except ImageError as error:
             _refuse(request, InitCode.NO_IMAGE, f'the image of the box cannot be used: {error}')
         except Exception as error:  # whatever it is, somebody waits for the answer
-            self.stats.count('error')
+            self.engine.report('init', error)
             logger.exception('unexpected error in the start of %r', request.id)
-            _refuse(request, InitCode.INTERNAL, f'{type(error).__name__}: {error}')
+            _refuse(request, InitCode.INTERNAL, named(error))
         else:
             text = 'following' if live else 'following, catching up from the image of the box'
             request.answer(InitOutcome(InitCode.ACCEPTED, text, request.id))

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable
 from typing import Protocol
 
-from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
+from rclpy.callback_groups import MutuallyExclusiveCallbackGroup, ReentrantCallbackGroup
 from rclpy.node import Node
 from std_srvs.srv import Trigger
 from vision_msgs.msg import Detection2D
@@ -27,6 +27,9 @@ from siamla_ros.ros.qos_events import subscription_events
 from siamla_ros.srv import ClearTarget, InitTarget
 
 ANSWER_MARGIN_S = 30.0  # for the first forward pass on a slow device, on top of init_wait_s
+MAX_LOGGED = 128  # characters of an id
+LOG_PERIOD_S = 0.2  # between two refusals in the log
+MAX_WAITING_CALLERS = 10  # of ~/init_target; each takes a thread while it waits
 
 
 class Tracking(Protocol):
@@ -49,13 +52,16 @@ class Commands:
     def __init__(self, node: Node, tracking: Tracking, report: Callable[[str], None]) -> None:
         """report: told about QoS problems in plain words."""
         self._node, self._tracking = node, tracking
-        init_group, clear_group = (MutuallyExclusiveCallbackGroup() for _ in range(2))
+        self._callers = threading.BoundedSemaphore(MAX_WAITING_CALLERS)
+        # Callers wait side by side, each for its own answer; a clear keeps no init waiting.
+        topic_group, clear_group = (MutuallyExclusiveCallbackGroup() for _ in range(2))
+        init_group = ReentrantCallbackGroup()
         node.create_subscription(
             Detection2D,
             'init',
             self._on_init,
             qos.command(),
-            callback_group=clear_group,
+            callback_group=topic_group,
             event_callbacks=subscription_events(node.resolve_topic_name('init'), report),
             qos_overriding_options=qos.overridable(),
         )
@@ -91,29 +97,19 @@ class Commands:
 
     def _log_outcome(self, outcome: InitOutcome) -> None:
         logger = self._node.get_logger()
+        name = repr(outcome.id[:MAX_LOGGED]) + ('...' if len(outcome.id) > MAX_LOGGED else '')
         if outcome.accepted:
-            logger.info(f'init of {outcome.id!r} accepted: {outcome.message}')
-        else:
-            logger.error(f'init of {outcome.id!r} refused, {outcome.code.name}: {outcome.message}')
+            logger.info(f'init of {name} accepted: {outcome.message}')
+        else:  # a flood of bad boxes must not fill the disk
+            logger.error(
+                f'init of {name} refused, {outcome.code.name}: {outcome.message}',
+                throttle_duration_sec=LOG_PERIOD_S,
+            )
 
     def _on_init_target(
         self, request: InitTarget.Request, response: InitTarget.Response
     ) -> InitTarget.Response:
-        done, answers = threading.Event(), []
-
-        def answer(outcome: InitOutcome) -> None:
-            answers.append(outcome)
-            done.set()
-
-        self._submit(request.detection, answer, patient=False)
-        done.wait(self._tracking.init_wait_s + ANSWER_MARGIN_S)
-        outcome = (
-            answers[0]
-            if answers
-            else InitOutcome(
-                InitCode.INTERNAL, 'the tracker did not answer in time', request.detection.id
-            )
-        )
+        outcome = self._wait_for_outcome(request.detection)
         self._log_outcome(outcome)
         response.accepted = outcome.accepted
         response.code = int(outcome.code)
@@ -121,19 +117,52 @@ class Commands:
         response.id = outcome.id if outcome.accepted else ''
         return response
 
+    def _wait_for_outcome(self, detection: Detection2D) -> InitOutcome:
+        """Submit a box and wait for its answer; refused at once where too many callers wait."""
+        if not self._callers.acquire(blocking=False):
+            return InitOutcome(
+                InitCode.INTERNAL,
+                f'{MAX_WAITING_CALLERS} callers wait already, no more can',
+                detection.id,
+            )
+        try:
+            return self._submit_and_wait(detection)
+        finally:
+            self._callers.release()
+
+    def _submit_and_wait(self, detection: Detection2D) -> InitOutcome:
+        done, answers = threading.Event(), []
+
+        def answer(outcome: InitOutcome) -> None:
+            answers.append(outcome)
+            done.set()
+
+        self._submit(detection, answer, patient=False)
+        limit_s = self._tracking.init_wait_s + ANSWER_MARGIN_S
+        if done.wait(limit_s):
+            return answers[0]
+        return InitOutcome(
+            InitCode.INTERNAL, f'the tracker did not answer within {limit_s:g} s', detection.id
+        )
+
     def _on_clear(self, _request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
-        gone = self._tracking.clear(None)
-        response.success = gone is not None
-        response.message = _cleared_text(gone, None)
+        response.success, response.message = self._forget(None)
         return response
 
     def _on_clear_target(
         self, request: ClearTarget.Request, response: ClearTarget.Response
     ) -> ClearTarget.Response:
-        gone = self._tracking.clear(request.id or None)
-        response.success = bool(gone) or (gone is not None and not request.id)
-        response.message = _cleared_text(gone, request.id or None)
+        response.success, response.message = self._forget(request.id or None)
         return response
+
+    def _forget(self, target_id: str | None) -> tuple[bool, str]:
+        """Whether what was asked for has been forgotten, and a sentence."""
+        try:
+            gone = self._tracking.clear(target_id)
+        except TimeoutError as error:
+            return False, str(error)
+        success = bool(gone) or (gone is not None and target_id is None)
+        return success, _cleared_text(gone, target_id)
 
 
 def _cleared_text(gone: list[str] | None, target_id: str | None) -> str:

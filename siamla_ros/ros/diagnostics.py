@@ -13,6 +13,7 @@ from siamla_ros.online.stats import Latency, Snapshot
 
 OK, WARN, ERROR = DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.ERROR
 ODD_LATENCY_MS = 60_000.0
+HUNG_S = 5.0  # of work on one image: no network of ours takes as long
 MISSED_SHARE = 0.1  # of the images received, from which misses are worth a warning
 
 
@@ -23,6 +24,7 @@ class Health:
     :param failure: why the node could not be configured; empty if it could
     :param silent_s: seconds since the last image, infinite before the first
     :param received_hz: over the last period
+    :param busy_s: seconds that the work on the image in hand has taken so far
     :param missed: images that were published but did not get to the callback
     """
 
@@ -48,6 +50,7 @@ class Health:
     lost_in_transport: int = 0
     new_missed: int = 0
     period_s: float = 1.0
+    busy_s: float = 0.0
 
 
 def diagnostic_array(stamp: Time, health: Health) -> DiagnosticArray:
@@ -127,6 +130,11 @@ def _tracker_verdict(health: Health) -> tuple[bytes, str]:
         return ERROR, f'not configured: {health.failure}'
     if health.lifecycle != 'active':
         return WARN, f'lifecycle state {health.lifecycle}: nothing is tracked'
+    if health.busy_s > HUNG_S:
+        return ERROR, (
+            f'the tracker has been at work on one image for {health.busy_s:.0f} s: it hangs; '
+            'deactivate or restart the node'
+        )
     if health.new_errors:
         return ERROR, f'{health.new_errors} errors, last: {health.last_error}'
     if abs(health.snapshot.stamp.p50_ms) > ODD_LATENCY_MS:

@@ -90,5 +90,6 @@ class HealthMonitor:
             period_s=period_s,
             new_bad_images=new('bad_image'),
             qos_problems=tuple(self._qos_problems),
+            busy_s=worker.busy_s if worker else 0.0,
             buffer=f'{len(worker.buffer)} ({worker.buffer.nbytes / 1e6:.0f} MB)' if worker else '0',
         )

@@ -88,10 +88,13 @@ class ImageSource:
         sink: Callable[[Frame], None],
         report: Callable[[str], None],
         profile: Any = None,
+        numbers: Iterator[int] | None = None,
     ) -> None:
-        """report: told about QoS problems in plain words. profile: `qos.image_in()` by default."""
+        """report: told about QoS problems in plain words. profile: `qos.image_in()` by default.
+        numbers: of the frames, by default from 1 on.
+        """
         self._node, self._sink = node, sink
-        self._numbers = itertools.count(1)
+        self._numbers = itertools.count(1) if numbers is None else numbers
         self._raw_works = True
         self._gaps = Gaps()
         self._publishers, self._counted_s = 0, float('-inf')

@@ -50,7 +50,8 @@ class ScoreBoxesService:
             answers.append(_score(worker, request.id, stamp_ns_of(request.stamp), boxes))
             done.set()
 
-        worker.call(work)
+        if not worker.call(work):
+            return _fill(response, Answer.NOT_ACTIVE, 'the node was deactivated')
         if not done.wait(WAIT_S):
             return _fill(response, Answer.INTERNAL, f'no answer within {WAIT_S:g} s')
         code, message, probabilities = answers[0]

@@ -7,6 +7,7 @@ responsive.
 
 from __future__ import annotations
 
+import itertools
 import sys
 import threading
 from collections.abc import Callable, Sequence
@@ -25,7 +26,7 @@ from siamla_ros.online.stats import Stats
 from siamla_ros.online.targets import TargetOutput
 from siamla_ros.online.worker import Worker
 from siamla_ros.ros import log_bridge
-from siamla_ros.ros.commands import Commands
+from siamla_ros.ros.commands import MAX_WAITING_CALLERS, Commands
 from siamla_ros.ros.health import HealthMonitor
 from siamla_ros.ros.image_source import ImageSource
 from siamla_ros.ros.outputs import Outputs
@@ -34,8 +35,9 @@ from siamla_ros.ros.running import run
 from siamla_ros.ros.score_boxes import ScoreBoxesService
 
 SUCCESS, FAILURE = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FAILURE
-THREADS = 6  # images, init service, clear, scores, lifecycle and parameters, diagnostics
-CLEAR_WAIT_S = 30.0
+# Images, init topic, clear, scores, lifecycle and parameters, diagnostics, and callers that wait.
+THREADS = 6 + MAX_WAITING_CALLERS
+CLEAR_WAIT_S = 5.0
 MAX_PENDING = 64  # init boxes that wait for an image or for their turn
 
 TrackerFactory = Callable[[NodeSettings], TrackerLike]
@@ -74,6 +76,9 @@ class TrackerNode(LifecycleNode):
         self.stats = Stats()
         self.failure = ''
         self._pending = Pending(MAX_PENDING)
+        # Images are numbered over all activations: a target that is kept over a pause must not
+        # take a new image for one that it has seen.
+        self._numbers = itertools.count(1)
         self.parameters = ParameterServer(self, lambda: self.engine is not None, self._apply)
         self.health = HealthMonitor(self)
         self.commands = Commands(self, self, self.health.report_qos)
@@ -124,6 +129,7 @@ class TrackerNode(LifecycleNode):
         result = super().on_activate(state)
         if result is not SUCCESS:
             return result
+        self.engine.suspend()
         self.worker = Worker(self.engine, self.stats, self._publish, self._idle)
         self.worker.start()
         self.source = ImageSource(
@@ -131,13 +137,15 @@ class TrackerNode(LifecycleNode):
             self.settings.node.image_transport,
             self.worker.offer,
             self.health.report_qos,
+            numbers=self._numbers,
         )
         self.get_logger().info(f'active: waiting for images on {self.source.topic}')
         return result
 
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Pause: targets are kept, images are not received."""
-        self._stop()
+        if not self._stop():
+            return TransitionCallbackReturn.ERROR
         return super().on_deactivate(state)
 
     def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
@@ -176,6 +184,9 @@ class TrackerNode(LifecycleNode):
     def clear(self, target_id: str | None) -> list[str] | None:
         """Forget targets, and boxes that wait for their image; None if the node is not
         configured.
+
+        Raises:
+            TimeoutError: the tracker is at work on an image and does not return.
         """
         engine, worker, outputs = self.engine, self.worker, self.outputs
         if engine is None:
@@ -193,8 +204,13 @@ class TrackerNode(LifecycleNode):
             gone.extend(name for name in worker.drop_waiting(target_id) if name not in gone)
             done.set()
 
-        worker.call(forget)
-        done.wait(CLEAR_WAIT_S)
+        if not worker.call(forget):  # it has just been stopped
+            return engine.clear(target_id)
+        if not done.wait(CLEAR_WAIT_S):
+            raise TimeoutError(
+                f'the tracker has been at work on one image for {worker.busy_s:.1f} s, more than '
+                f'{CLEAR_WAIT_S:g} s: nothing was forgotten yet'
+            )
         return gone
 
     def _autostart(self) -> None:
@@ -223,13 +239,18 @@ class TrackerNode(LifecycleNode):
         if self.context.ok():
             self.outputs.repeat_requests()
 
-    def _stop(self) -> None:
+    def _stop(self) -> bool:
+        """Whether the work has ended; an engine whose tracker hangs is given up."""
         if self.source is not None:
             self.source.destroy()
             self.source = None
-        if self.worker is not None:
-            self.worker.stop()
-            self.worker = None
+        worker, self.worker = self.worker, None
+        if worker is None or worker.stop():
+            return True
+        self.failure = f'the tracker did not return within {worker.busy_s:.1f} s and was given up'
+        self.get_logger().error(self.failure)
+        self.engine = None
+        return False
 
     def _release(self) -> None:
         self._stop()

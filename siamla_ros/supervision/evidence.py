@@ -41,6 +41,7 @@ class Reason(IntEnum):
     REINITIALIZED = 10
     CLEARED = 11
     STALE = 12
+    TRACKER_FAILED = 13
 
 
 @dataclass(frozen=True)

@@ -123,6 +123,20 @@ class Supervisor:
         memory = _enter(memory, state, reason)
         return Decision(state, reason, False, False, memory)
 
+    def suspend(self, memory: Memory) -> Decision:
+        """The node was paused: what was confirmed before must be confirmed again."""
+        if memory.state in (State.TRACKING, State.UNCERTAIN):
+            memory = _enter(_forget_motion(memory), State.UNCERTAIN, Reason.STALE)
+        return Decision(memory.state, memory.reason, False, False, memory)
+
+    def fail(self, memory: Memory, stamp_s: float) -> Decision:
+        """One image on which the tracker failed: time goes on, nothing is confirmed."""
+        decision = self.tick(memory, stamp_s)
+        if decision.state is not State.TRACKING:
+            return decision
+        memory = _enter(decision.memory, State.UNCERTAIN, Reason.TRACKER_FAILED)
+        return Decision(memory.state, memory.reason, False, False, memory)
+
     def _trust(
         self, stamp_s: float, box_xywh: Box, image_size: tuple[int, int], reason: Reason
     ) -> Decision:
@@ -172,9 +186,7 @@ class Supervisor:
 def _age(memory: Memory, stamp_s: float, interval_s: float, broken: bool) -> Memory:
     """Let time go on by one image; after a break the old box says nothing about the new one."""
     if broken:
-        memory = replace(
-            memory, box_age_s=math.inf, full_wh=(0.0, 0.0), good=NO_FRAMES, settled=NO_FRAMES
-        )
+        memory = _forget_motion(memory)
     lost = memory.state in (State.LOST, State.SEARCHING)
     return replace(
         memory,
@@ -183,6 +195,13 @@ def _age(memory: Memory, stamp_s: float, interval_s: float, broken: bool) -> Mem
         seconds_in_state=memory.seconds_in_state + interval_s,
         box_age_s=memory.box_age_s + interval_s,
         lost_s=memory.lost_s + interval_s if lost else 0.0,
+    )
+
+
+def _forget_motion(memory: Memory) -> Memory:
+    """After a break the last box says nothing about where the next one may be."""
+    return replace(
+        memory, box_age_s=math.inf, full_wh=(0.0, 0.0), good=NO_FRAMES, settled=NO_FRAMES
     )
 
 

@@ -183,3 +183,21 @@ def test_identical_stamps_do_not_stop_the_tracker():
     for seq, x in enumerate(range(102, 130, 2), start=2):
         (output,) = engine.process(frame(picture(x), 0, seq))
     assert output.believed and output.box_xywh[0] == 128
+
+
+def test_a_target_kept_over_a_pause_must_be_confirmed_again():
+    engine, film = started()
+    for _ in range(5):
+        (output,) = engine.process(film.shoot(100))
+    assert output.believed
+    engine.suspend()
+    (output,) = engine.process(film.shoot(None))
+    assert (output.state, output.believed) == (State.UNCERTAIN, False)
+    assert all(not engine.process(film.shoot(None))[0].believed for _ in range(300))
+
+
+def test_an_output_is_given_for_its_own_image_only():
+    engine, film = started()
+    first, second = film.shoot(100), film.shoot(100)
+    assert len(engine.process(second)) == 1
+    assert engine.process(first) == [], 'the box belongs to a later image'

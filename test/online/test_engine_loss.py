@@ -106,7 +106,7 @@ def test_looks_that_fail_are_survived_and_reported():
 
     engine, film = started(Blind())
     believed = [engine.process(film.shoot(100))[0].believed for _ in range(40)]
-    assert all(believed) and engine.errors > 0 and 'look' in engine.last_error
+    assert all(believed) and engine.errors > 0 and 'verification' in engine.last_error
 
 
 def test_without_recovery_only_a_new_box_brings_it_back():

@@ -15,7 +15,8 @@ from siamla_ros.online.engine import Engine
 from siamla_ros.online.init_requests import InitCode, InitRequest
 from siamla_ros.online.parameters import build, defaults
 from siamla_ros.online.stats import Stats
-from siamla_ros.online.worker import Worker
+from siamla_ros.online.worker import CALLS_PER_TURN, Worker
+from siamla_ros.supervision.supervisor import Reason, State
 
 TIMEOUT_S = 10.0
 
@@ -82,9 +83,10 @@ def test_thousands_of_images_do_not_grow_the_process():
     before = memory()
     run(3000)
     grown = memory() - before
-    bench.worker.stop()
     assert grown < 8e6, f'{grown / 1e6:.1f} MB in 3000 images'
     assert len(bench.worker.buffer) == 20
+    bench.worker.stop()
+    assert (len(bench.worker.buffer), bench.worker.buffer.nbytes) == (0, 0)
 
 
 def test_an_unexpected_error_does_not_end_the_thread():
@@ -92,7 +94,8 @@ def test_an_unexpected_error_does_not_end_the_thread():
     bench.worker.call(lambda: 1 / 0)
     bench.show(film.shoot(100))
     bench.worker.stop()
-    assert bench.stats.snapshot().counts['error'] == 1
+    assert bench.worker.engine.errors == 1
+    assert bench.worker.engine.last_error == 'worker: ZeroDivisionError: division by zero'
 
 
 def test_a_box_waits_for_an_image_that_can_be_used():
@@ -154,13 +157,13 @@ def test_an_unexpected_error_in_a_start_is_answered_and_the_next_box_is_followed
         bench.show(film.shoot(100))
         assert done.wait(TIMEOUT_S) and answers[0].code is expected
         if expected is InitCode.INTERNAL:
-            assert answers[0].message == 'LookupError: no such layer'
+            assert answers[0].message == 'the tracker failed: LookupError: no such layer'
     while bench.worker.engine.catching:
         time.sleep(0.01)
     bench.show(film.shoot(100))
     bench.worker.stop()
     assert bench.published[-1][1][0].believed
-    assert bench.stats.snapshot().counts['error'] == 1
+    assert bench.worker.engine.errors == 1
 
 
 def test_nonsense_is_refused_before_any_image():
@@ -168,3 +171,91 @@ def test_nonsense_is_refused_before_any_image():
     answers, done = bench.ask((float('nan'), 0, 5, 5))
     assert done.wait(TIMEOUT_S) and answers[0].code is InitCode.BOX_NOT_FINITE
     bench.worker.stop()
+
+
+def test_calls_and_boxes_after_stop_are_answered_at_once():
+    bench, film = Bench(), Film()
+    bench.show(film.shoot(100))
+    bench.worker.stop()
+    called = []
+    assert not bench.worker.call(lambda: called.append(True))
+    answers, done = bench.ask((100, 100, SIDE, SIDE))
+    assert done.is_set() and answers[0].code is InitCode.NOT_ACTIVE
+    bench.worker.offer(film.shoot(100))
+    assert called == [] and len(bench.worker.buffer) == 0
+
+
+def test_a_flood_of_calls_does_not_keep_an_image_waiting():
+    bench, film, order = Bench(), Film(), []
+    gate = threading.Event()
+    bench.worker.call(gate.wait)
+    for number in range(100):
+        bench.worker.call(lambda number=number: order.append(number))
+    bench.worker._publish = lambda frame, outputs: (order.append('image'), bench.said.release())
+    bench.worker.offer(film.shoot(100))
+    gate.set()
+    assert bench.said.acquire(timeout=TIMEOUT_S)
+    bench.worker.stop()
+    assert order.index('image') <= 2 * CALLS_PER_TURN
+    assert [item for item in order if item != 'image'] == list(range(100))
+
+
+class RuntimeFault(Exception):
+    """As ONNX Runtime's own errors: derived from Exception alone."""
+
+
+@pytest.mark.parametrize('error', [RuntimeFault('node 7'), KeyError('x'), MemoryError()])
+def test_whatever_the_tracker_raises_costs_the_image_and_is_named(error):
+    tracker = ColorTracker()
+    bench, film = Bench(tracker), Film()
+    bench.ask((100, 100, SIDE, SIDE))
+    bench.show(film.shoot(100))
+    bench.show(film.shoot(100))
+    update = tracker.update
+    tracker.update = lambda image, states: (_ for _ in ()).throw(error)
+    bench.show(film.shoot(100))
+    (failed,) = bench.published[-1][1]
+    assert (failed.state, failed.reason) == (State.UNCERTAIN, Reason.TRACKER_FAILED)
+    assert not failed.believed
+    assert bench.worker.engine.last_error.startswith(f'update: {type(error).__name__}')
+    tracker.update = update
+    for _ in range(3):
+        bench.show(film.shoot(100))
+    bench.worker.stop()
+    assert bench.published[-1][1][0].state is State.TRACKING
+    assert len(bench.published) == 6, 'one publication for each image'
+
+
+def test_an_error_beside_the_tracker_costs_the_image_too(monkeypatch):
+    bench, film = Bench(), Film()
+    bench.ask((100, 100, SIDE, SIDE))
+    bench.show(film.shoot(100))
+    bench.show(film.shoot(100))
+    engine = bench.worker.engine
+    monkeypatch.setattr(engine, '_judge', lambda *arguments: 1 / 0)
+    bench.show(film.shoot(100))
+    bench.worker.stop()
+    (failed,) = bench.published[-1][1]
+    assert (failed.state, failed.believed) == (State.UNCERTAIN, False)
+    assert engine.last_error == 'image: ZeroDivisionError: division by zero'
+
+
+def test_a_tracker_that_hangs_is_given_up_and_publishes_nothing_later():
+    release = threading.Event()
+    tracker = ColorTracker()
+    bench, film = Bench(tracker), Film()
+    bench.ask((100, 100, SIDE, SIDE))
+    bench.show(film.shoot(100))
+    tracker.update = lambda image, states: release.wait() and []
+    bench.worker.offer(film.shoot(100))
+    while bench.worker.busy_s < 0.05:
+        time.sleep(0.01)
+    refused = []
+    bench.worker.call(lambda: None, lambda: refused.append(True))
+    answers, done = bench.ask((100, 100, SIDE, SIDE))
+    assert not bench.worker.stop(timeout_s=0.2)
+    assert refused == [True] and answers[0].code is InitCode.NOT_ACTIVE
+    count = len(bench.published)
+    release.set()
+    bench.worker._thread.join(TIMEOUT_S)
+    assert not bench.worker._thread.is_alive() and len(bench.published) == count

@@ -3,6 +3,7 @@
 import gc
 import resource
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -39,11 +40,51 @@ def test_deactivate_pauses_and_keeps_targets_cleanup_forgets_them(graph):
     graph.show(100)
     assert graph.transition(ACTIVATE)
     wait_until(graph.image_out.get_subscription_count, 'not matched')
-    wait_until(lambda: graph._matched() and graph.see(100)[0].detections, 'target not kept')
+
+    def confirmed():
+        graph.show(100)
+        time.sleep(0.05)
+        return any(array.detections for array in list(graph.mail['detections']))
+
+    wait_until(confirmed, 'target not kept')
     assert graph.transition(DEACTIVATE) and graph.transition(CLEANUP)
     assert graph.transition(CONFIGURE) and graph.transition(ACTIVATE)
     graph.wait_ready()
     assert graph.see(100)[0].detections == []
+
+
+def test_nothing_is_confirmed_after_a_pause_in_which_the_target_left(graph):
+    """Images were numbered anew after a pause: 300 of them carried the old box."""
+    graph.start()
+    for _ in range(10):
+        graph.see(100)
+    assert graph.transition(DEACTIVATE) and graph.transition(ACTIVATE)
+    wait_until(graph.image_out.get_subscription_count, 'not matched')
+    graph.mail['detections'].clear()
+    for _ in range(30):
+        graph.show(None)
+        time.sleep(0.02)
+    wait_until(lambda: len(graph.mail['detections']) >= 10, 'no images processed')
+    assert [array.detections for array in graph.mail['detections'] if array.detections] == []
+    assert all(not status.believed for status in graph.mail['status'][-10:])
+
+
+def test_calls_during_and_after_deactivation_are_answered(graph):
+    graph.start()
+    assert graph.transition(DEACTIVATE)
+    assert graph.init((100, 100, SIDE, SIDE)).code == InitTarget.Response.NOT_ACTIVE
+    answer = graph.clear()
+    assert (answer.success, answer.message) == (True, 'forgotten: red')
+    assert graph.transition(ACTIVATE)
+    graph.wait_ready()
+
+
+def test_callers_without_a_camera_wait_side_by_side(graph):
+    futures = [graph.init_later((100, 100, SIDE, SIDE), f'box{number}') for number in range(8)]
+    wait_until(lambda: len(graph.tracker.worker._waiting) == 8, 'they wait one after another')
+    for future in futures:
+        wait_until(future.done, 'no answer')
+        assert future.result().code == InitTarget.Response.NO_IMAGE
 
 
 def test_a_box_that_waits_is_refused_on_deactivation(graph):

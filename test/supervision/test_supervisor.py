@@ -64,7 +64,7 @@ def test_values_are_those_of_the_message():
         'LOST',
         'SEARCHING',
     ]
-    assert [reason.value for reason in Reason] == list(range(13))
+    assert [reason.value for reason in Reason] == list(range(14))
     assert Reason.STALE == 12 and Reason.LEFT_IMAGE == 7 and Reason.REINITIALIZED == 10
 
 

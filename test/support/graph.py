@@ -25,7 +25,7 @@ from siamla_ros.ros import messages, qos
 from siamla_ros.ros.executor import ThreadedExecutor
 from siamla_ros.ros.outputs import image_message
 from siamla_ros.ros.running import spin_once
-from siamla_ros.ros.tracker_node import TrackerNode, default_factory
+from siamla_ros.ros.tracker_node import THREADS, TrackerNode, default_factory
 from siamla_ros.srv import ClearTarget, InitTarget, ScoreBoxes
 
 TIMEOUT_S = 15.0
@@ -84,7 +84,7 @@ class Graph:
             for name in ('detection', 'detections', 'status', 'reinit_request', 'diagnostics')
         }
         self._connect()
-        self._executor = ThreadedExecutor(6)
+        self._executor = ThreadedExecutor(THREADS + 2)
         self._executor.add_node(self.tracker)
         self._executor.add_node(self.node)
         self._closing = False
