@@ -7,10 +7,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 __version__ = '0.1.0'
-__all__ = ['BoxError', 'TargetState', 'TrackResult', 'Tracker', 'load_tracker']
+__all__ = ['BoxError', 'TargetState', 'TrackResult', 'Tracker', 'TrackingSession', 'load_tracker']
 
 if TYPE_CHECKING:
     from siamla_ros.geometry.boxes import BoxError
+    from siamla_ros.online.session import TrackingSession
     from siamla_ros.tracker.results import TargetState, TrackResult
     from siamla_ros.tracker.tracker import Tracker, load_tracker
 
@@ -19,6 +20,7 @@ _HOMES = {
     'TargetState': 'tracker.results',
     'TrackResult': 'tracker.results',
     'Tracker': 'tracker.tracker',
+    'TrackingSession': 'online.session',
     'load_tracker': 'tracker.tracker',
 }
 
