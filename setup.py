@@ -1,6 +1,7 @@
 """The ROS-free core as a pip package: `pip install .` gives `import siamla_ros` and `siamla`.
 
-The ROS package (messages, nodes, launch files) is built by colcon from CMakeLists.txt instead.
+The plain package tracks on a CPU; torch and whatever else only some commands need are extras. The
+ROS package (messages, nodes, launch files) is built by colcon from CMakeLists.txt instead.
 """
 
 import re
@@ -9,6 +10,19 @@ from pathlib import Path
 from setuptools import find_packages, setup
 
 HERE = Path(__file__).resolve().parent
+URL = 'https://github.com/siamla-ros/siamla_ros'
+TORCH = ['torch>=2.2']
+ONNX = ['onnx>=1.15']
+YAML = ['PyYAML>=6']
+EVAL = ['scipy>=1.10', 'matplotlib>=3.6', *YAML]
+EXTRAS = {
+    'torch': TORCH,
+    'train': [*TORCH, *ONNX, *YAML, 'scipy>=1.10'],
+    'eval': EVAL,
+    'export': [*TORCH, *ONNX],
+    'bags': ['rosbags>=0.10'],
+}
+TOOLS = ['pytest>=7', 'pytest-cov>=4', 'hypothesis>=6', 'ruff>=0.5', 'mypy>=1.8']
 
 
 def version_of_package_xml() -> str:
@@ -22,39 +36,44 @@ def version_of_package_xml() -> str:
 setup(
     name='siamla-ros',
     version=version_of_package_xml(),
-    description='Localization-aware Siamese visual tracking (SiamLA) for Python and ROS 2',
+    description='Visual object tracker with calibrated confidence, LOST detection and re-detection',
     long_description=(HERE / 'README.md').read_text('utf-8'),
     long_description_content_type='text/markdown',
+    author='siamla_ros maintainers',
+    author_email='siamla-ros@users.noreply.github.com',
     license='Apache-2.0',
+    license_files=['LICENSE', 'THIRD_PARTY.md', 'licenses/*'],
+    url=URL,
+    project_urls={'Source': URL, 'Issues': f'{URL}/issues', 'Changelog': f'{URL}/releases'},
+    keywords=['visual tracking', 'siamese network', 'single object tracking', 'ROS 2', 'robotics'],
     packages=find_packages(include=['siamla_ros', 'siamla_ros.*']),
-    package_data={'siamla_ros': ['data/*']},
+    package_data={'siamla_ros': ['data/*', 'py.typed']},
     include_package_data=False,
     python_requires='>=3.10',
     install_requires=[
         'numpy>=1.23',
-        'opencv-python>=4.6',
+        'opencv-python-headless>=4.6',
         'onnxruntime>=1.16',
         'safetensors>=0.4',
-        'torch>=2.2',
         'tqdm>=4.60',
     ],
-    extras_require={
-        'train': ['onnx>=1.15', 'PyYAML>=6'],
-        'eval': ['scipy>=1.10', 'matplotlib>=3.6', 'PyYAML>=6'],
-        'test': [
-            'pytest>=7',
-            'hypothesis>=6',
-            'ruff>=0.5',
-            'scipy>=1.10',
-            'onnx>=1.15',
-            'PyYAML>=6',
-        ],
-    },
+    extras_require={**EXTRAS, 'test': sorted({*TOOLS, *(p for e in EXTRAS.values() for p in e)})},
     entry_points={'console_scripts': ['siamla = siamla_ros.cli.main:main']},
     classifiers=[
-        'Programming Language :: Python :: 3',
+        'Development Status :: 4 - Beta',
+        'Environment :: Console',
+        'Intended Audience :: Developers',
+        'Intended Audience :: Science/Research',
         'License :: OSI Approved :: Apache Software License',
+        'Operating System :: POSIX :: Linux',
+        'Programming Language :: Python :: 3',
+        'Programming Language :: Python :: 3.10',
+        'Programming Language :: Python :: 3.11',
+        'Programming Language :: Python :: 3.12',
+        'Programming Language :: Python :: 3.13',
+        'Topic :: Scientific/Engineering :: Artificial Intelligence',
         'Topic :: Scientific/Engineering :: Image Recognition',
+        'Typing :: Typed',
     ],
     zip_safe=False,
 )

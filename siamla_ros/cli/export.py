@@ -1,22 +1,33 @@
-"""``siamla export``: write the ONNX graphs of a checkpoint beside it."""
+"""`siamla export`: write the ONNX graphs of a checkpoint into a folder."""
 
 from __future__ import annotations
 
 import argparse
+import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
-from siamla_ros.model.checkpoint import Checkpoint, int8_path, read_checkpoint, tensor_path
+import siamla_ros
+from siamla_ros.model.checkpoint import Checkpoint, file_digest, read_checkpoint, tensor_path
 from siamla_ros.runtime.export import export_onnx
 from siamla_ros.runtime.quantize import CropPair, export_int8
 
 CALIBRATION_SEED = 7
+PACKAGE = Path(siamla_ros.__file__).resolve().parent
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Arguments of the subcommand."""
+    """Declare the options of `siamla export`."""
     parser.add_argument(
         'model', nargs='?', default='default', help='shipped model or path of a checkpoint'
+    )
+    parser.add_argument(
+        '--output',
+        type=Path,
+        default=Path(),
+        metavar='DIR',
+        help='folder that gets the graphs and, beside them, the weights (default: this one)',
     )
     parser.add_argument(
         '--int8',
@@ -34,13 +45,33 @@ def run(args: argparse.Namespace) -> int:
     if args.pairs < 1:
         raise ValueError(f'--pairs {args.pairs}: must be at least 1')
     checkpoint = read_checkpoint(args.model)
-    int8_path(checkpoint.path).unlink(missing_ok=True)  # it may be of the weights before
-    written = [*export_onnx(checkpoint), tensor_path(checkpoint.path)]
+    placed = place(checkpoint, args.output)
+    written = [placed.path, *export_onnx(placed), tensor_path(placed.path)]
     if args.int8 is not None:
-        written.append(export_int8(checkpoint, training_crops(checkpoint, args.int8, args.pairs)))
+        written.append(export_int8(placed, training_crops(placed, args.int8, args.pairs)))
     for path in written:
         print(f'{path}  {path.stat().st_size / 1e6:.1f} MB')
     return 0
+
+
+def place(checkpoint: Checkpoint, folder: Path) -> Checkpoint:
+    """The checkpoint in `folder`, copied there with its checksum: graphs lie beside their weights.
+
+    Raises:
+        ValueError: The folder belongs to the installed package, or holds other weights of the name.
+    """
+    whole = folder.resolve()
+    if whole == PACKAGE or PACKAGE in whole.parents:
+        raise ValueError(f'--output {folder}: lies in the package, must be a folder outside of it')
+    target = whole / checkpoint.path.name
+    if target.exists() and file_digest(target) != checkpoint.sha256:
+        raise ValueError(f'--output {folder}: holds other weights named {target.name} already')
+    whole.mkdir(parents=True, exist_ok=True)
+    if not target.exists():
+        shutil.copyfile(checkpoint.path, target)
+        digest = f'{checkpoint.sha256}  {target.name}\n'
+        target.with_suffix('.sha256').write_text(digest, encoding='utf-8')
+    return replace(checkpoint, path=target)
 
 
 def training_crops(checkpoint: Checkpoint, pack: Path, count: int) -> Iterator[CropPair]:

@@ -4,20 +4,35 @@ Each subcommand is a module with `add_arguments(parser)` and `run(args) -> int`,
 it is asked for, so that `siamla track` needs nothing of what training needs.
 """
 
+from __future__ import annotations
+
 import argparse
 import importlib
+import re
 import sys
 from types import ModuleType
 
+import siamla_ros
+
 # Subcommand: its module, what it does, the extra of the pip package it may need.
 COMMANDS = {
-    'track': ('siamla_ros.cli.track', 'follow a target in a video file or a camera', ''),
+    'track': ('siamla_ros.cli.track', 'follow targets in a video, a folder or a camera', ''),
     'eval': ('siamla_ros.cli.eval', 'measure trackers on annotated sequences', 'eval'),
+    'bench': ('siamla_ros.cli.bench', 'measure speed on this machine', 'eval'),
     'train': ('siamla_ros.cli.train', 'train a model, or go on training it', 'train'),
     'ablate': ('siamla_ros.cli.ablate', 'measure what each part of the method gives', 'train'),
-    'bench': ('siamla_ros.cli.bench', 'measure speed on this machine', 'eval'),
-    'export': ('siamla_ros.cli.export', 'write a model as ONNX', 'train'),
+    'export': ('siamla_ros.cli.export', 'write a model as ONNX', 'export'),
 }
+# Modules of extras, for commands that need one of them only with some options.
+EXTRA_OF = {
+    'torch': 'torch',
+    'onnx': 'export',
+    'yaml': 'train',
+    'scipy': 'eval',
+    'matplotlib': 'eval',
+    'rosbags': 'bags',
+}
+NEGATIVE = re.compile(r'-[.\d]')
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -30,6 +45,7 @@ def main(argv: list[str] | None = None) -> int:
         epilog='commands:\n'
         + '\n'.join(f'  {name:8}{words}' for name, (_, words, _) in COMMANDS.items()),
     )
+    overview.add_argument('--version', action='version', version=f'siamla {siamla_ros.__version__}')
     overview.add_argument(
         'command',
         choices=list(COMMANDS),
@@ -37,12 +53,24 @@ def main(argv: list[str] | None = None) -> int:
         help='one of those below; `siamla <command> --help` tells its options',
     )
     command = overview.parse_args(arguments[:1]).command
-    module_name, words, extra = COMMANDS[command]
+    module_name, words, _ = COMMANDS[command]
     try:
         module = importlib.import_module(module_name)
+        return _run(module, f'siamla {command}', words, joined(arguments[1:]))
     except ModuleNotFoundError as error:
-        return _explain_missing(command, error, extra)
-    return _run(module, f'siamla {command}', words, arguments[1:])
+        return _explain_missing(command, error)
+
+
+def joined(arguments: list[str]) -> list[str]:
+    """With `--option=-5,1` for `--option -5,1`, which argparse would take for an option."""
+    result: list[str] = []
+    for argument in arguments:
+        before = result[-1] if result else ''
+        if NEGATIVE.match(argument) and before.startswith('--') and '=' not in before:
+            result[-1] = f'{before}={argument}'
+        else:
+            result.append(argument)
+    return result
 
 
 def _run(module: ModuleType, prog: str, words: str, arguments: list[str]) -> int:
@@ -62,13 +90,15 @@ def _run(module: ModuleType, prog: str, words: str, arguments: list[str]) -> int
         return 130
 
 
-def _explain_missing(command: str, error: ModuleNotFoundError, extra: str) -> int:
-    missing = error.name or str(error)
-    if missing.split('.')[0] == 'siamla_ros':
+def _explain_missing(command: str, error: ModuleNotFoundError) -> int:
+    missing = (error.name or str(error)).split('.')[0]
+    if missing == 'siamla_ros':
         print(
-            f'siamla: this installation has no `{command}` ({missing} is missing)', file=sys.stderr
+            f'siamla: this installation has no `{command}` ({error.name} is missing)',
+            file=sys.stderr,
         )
         return 1
+    extra = COMMANDS[command][2] or EXTRA_OF.get(missing, '')
     package = f'"siamla-ros[{extra}]"' if extra else 'siamla-ros'
     print(
         f'siamla {command} needs the Python module {missing}, which is not installed.\n'

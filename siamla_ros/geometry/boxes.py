@@ -31,19 +31,19 @@ class BoxError(ValueError):
         self.reason = reason
 
 
+def as_box(values: Sequence[float] | NDArray) -> Box:
+    """Four numbers of any kind as a box of Python floats; ValueError unless there are four."""
+    x, y, w, h = (float(value) for value in values)
+    return x, y, w, h
+
+
 def xywh_to_xyxy(boxes_xywh: ArrayLike) -> FloatArray:
     """Left, top, width, height to left, top, right, bottom; shape (..., 4) kept."""
     boxes = np.asarray(boxes_xywh, dtype=np.float64)
     return np.concatenate([boxes[..., :2], boxes[..., :2] + boxes[..., 2:]], axis=-1)
 
 
-def xyxy_to_xywh(boxes_xyxy: ArrayLike) -> FloatArray:
-    """Left, top, right, bottom to left, top, width, height; shape (..., 4) kept."""
-    boxes = np.asarray(boxes_xyxy, dtype=np.float64)
-    return np.concatenate([boxes[..., :2], boxes[..., 2:] - boxes[..., :2]], axis=-1)
-
-
-def center(box_xywh: Sequence[float]) -> tuple[float, float]:
+def center(box_xywh: Sequence[float] | NDArray) -> tuple[float, float]:
     """Center (x, y) of one box in pixels."""
     x, y, w, h = box_xywh
     return x + w / 2.0, y + h / 2.0

@@ -89,7 +89,7 @@ def resample(
     inverse = np.array(
         [[step_x, 0.0, left + 0.5 * step_x - 0.5], [0.0, step_y, top + 0.5 * step_y - 0.5]]
     )
-    return cv2.warpAffine(
+    warped = cv2.warpAffine(
         image_bgr,
         inverse,
         (size_px, size_px),
@@ -97,6 +97,7 @@ def resample(
         borderMode=cv2.BORDER_CONSTANT,
         borderValue=tuple(float(v) for v in border_bgr),
     )
+    return np.asarray(warped, np.uint8)
 
 
 def _shrink(
@@ -112,7 +113,8 @@ def _shrink(
     if part.size == 0:
         return part, 0.0, 0.0
     size = ((right - left) // shrink_x, (bottom - top) // shrink_y)
-    return cv2.resize(part, size, interpolation=cv2.INTER_AREA), float(left), float(top)
+    small = np.asarray(cv2.resize(part, size, interpolation=cv2.INTER_AREA), np.uint8)
+    return small, float(left), float(top)
 
 
 def _blocks(center: float, extent: float, limit: int, shrink: int) -> tuple[int, int]:
@@ -123,4 +125,5 @@ def _blocks(center: float, extent: float, limit: int, shrink: int) -> tuple[int,
 
 def border_color(image_bgr: ImageArray) -> tuple[float, float, float]:
     """Mean color of an image from one pixel in 64: what fills crops beyond the border."""
-    return tuple(float(v) for v in cv2.mean(np.ascontiguousarray(image_bgr[::8, ::8]))[:3])
+    blue, green, red, _ = cv2.mean(np.ascontiguousarray(image_bgr[::8, ::8]))
+    return float(blue), float(green), float(red)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 from siamla_ros.geometry.boxes import Box
 
@@ -52,7 +51,8 @@ class MatchingRules:
     margin: float = 0.05
 
 
-class Match(NamedTuple):
+@dataclass(frozen=True)
+class Match:
     """index: of the chosen candidate, None if there is none; why: in words."""
 
     index: int | None
@@ -73,7 +73,7 @@ class ConsecutiveMatches:
         """
         if box_xywh is None:
             self._count = 0
-        elif self._count and _apart(self._box, box_xywh) <= 1.0:
+        elif self._count and self._box is not None and _apart(self._box, box_xywh) <= 1.0:
             self._count += 1
         else:
             self._count = 1

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, NamedTuple, Protocol
 
+from siamla_ros.geometry.boxes import as_box
 from siamla_ros.online.init_requests import check_id
 from siamla_ros.online.operator_html import PAGE
 
@@ -58,7 +59,7 @@ def parse_click(body: bytes) -> Click:
     """
     try:
         content = json.loads(body)
-        box = tuple(float(value) for value in content['box'])
+        box = as_box(content['box'])
         target_id, label = (
             check_id(str(content[name])) if content[name] else '' for name in ('id', 'label')
         )

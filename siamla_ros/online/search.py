@@ -63,7 +63,7 @@ class Searcher:
             lambda answers: self.recognizer.probabilities(known, image, target.state, answers),
         )
         target.search = verdict.memory
-        if verdict.outcome is not Outcome.ACCEPTED:
+        if verdict.outcome is not Outcome.ACCEPTED or verdict.index is None:
             return None
         return found[verdict.index]
 

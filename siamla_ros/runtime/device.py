@@ -66,7 +66,7 @@ def _cuda_devices() -> tuple[int, str]:
 def _certainly_absent() -> str:
     """Why there can be no CUDA, where that is known without the long import of torch."""
     if importlib.util.find_spec('torch') is None:
-        return 'torch is not installed'
+        return 'torch is not installed (pip install "siamla-ros[torch]")'
     try:
         version = importlib.metadata.version('torch')
     except importlib.metadata.PackageNotFoundError:  # not installed by pip: torch itself must tell

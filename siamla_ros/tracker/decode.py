@@ -163,4 +163,4 @@ def _smooth_size(
     step = rate if rate >= 1.0 else rate * min(1.0, 0.4 + confidence)
     w = last[2] + step * (box[2] - last[2])
     h = last[3] + step * (box[3] - last[3])
-    return tuple(float(v) for v in boxes.from_center(cx, cy, w, h))
+    return boxes.as_box(boxes.from_center(cx, cy, w, h))

@@ -130,7 +130,7 @@ class Tracker:
     def _result(
         self, image: ImageArray, state: TargetState, place: Box, choice: Choice
     ) -> TrackResult:
-        box = tuple(float(v) for v in boxes.clip(choice.box_xywh, _size(image)))
+        box = boxes.as_box(boxes.clip(choice.box_xywh, _size(image)))
         seen = choice.confidence >= self.decode.hold_below
         return TrackResult(
             box,

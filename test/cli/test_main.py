@@ -139,17 +139,57 @@ def test_overview_names_every_command(capsys: pytest.CaptureFixture) -> None:
     assert all(f'\n  {name} ' in text for name in cli.COMMANDS)
 
 
+@pytest.mark.parametrize(
+    ('command', 'module', 'extra'),
+    [
+        ('export', 'onnx', 'siamla-ros[export]'),
+        ('train', 'torch._C', 'siamla-ros[train]'),
+        ('eval', 'scipy.stats', 'siamla-ros[eval]'),
+        ('track', 'torch', 'siamla-ros[torch]'),
+        ('track', 'cv2', 'siamla-ros\n'),
+    ],
+)
+@pytest.mark.parametrize('late', [False, True])
 def test_missing_extra_says_what_to_install(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+    command: str,
+    module: str,
+    extra: str,
+    late: bool,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture,
 ) -> None:
-    def without_onnx(name: str) -> ModuleType:
-        raise ModuleNotFoundError("No module named 'onnx'", name='onnx')
+    def missing(*_: object) -> ModuleType:
+        raise ModuleNotFoundError(f'No module named {module!r}', name=module)
 
-    monkeypatch.setattr(cli.importlib, 'import_module', without_onnx)
-    assert cli.main(['export', 'model.onnx']) == 1
+    fake = SimpleNamespace(add_arguments=lambda parser: None, run=missing)
+    found = (lambda name: fake) if late else missing
+    monkeypatch.setattr(cli.importlib, 'import_module', found)
+    assert cli.main([command]) == 1
     message = capsys.readouterr().err
-    assert 'module onnx' in message
-    assert 'siamla-ros[train]' in message
+    assert f'module {module.split(".")[0]},' in message
+    assert f'pip install "{extra}"' in message or f'pip install {extra}' in message
+
+
+def test_version_is_printed(capsys: pytest.CaptureFixture) -> None:
+    with pytest.raises(SystemExit) as stop:
+        cli.main(['--version'])
+    assert stop.value.code == 0
+    assert capsys.readouterr().out == f'siamla {siamla_ros.__version__}\n'
+
+
+@pytest.mark.parametrize(
+    ('given', 'expected'),
+    [
+        (['--init', '-5,150,17,50'], ['--init=-5,150,17,50']),
+        (['--init', '-.5,1,2,3', 'x'], ['--init=-.5,1,2,3', 'x']),
+        (['--init=1,2,3,4', '-5'], ['--init=1,2,3,4', '-5']),
+        (['clip.mp4', '--quiet', '--frames', '3'], ['clip.mp4', '--quiet', '--frames', '3']),
+    ],
+)
+def test_values_that_begin_with_a_minus_belong_to_their_option(
+    given: list[str], expected: list[str]
+) -> None:
+    assert cli.joined(given) == expected
 
 
 def test_unusable_weights_are_one_line_and_our_own_faults_are_not(

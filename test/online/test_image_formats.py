@@ -4,7 +4,15 @@ import cv2
 import numpy as np
 import pytest
 
-from siamla_ros.online.image_formats import ENCODINGS, ImageError, decode_compressed, to_bgr
+from siamla_ros.geometry.pixels import stretch_16_bit
+from siamla_ros.online import image_formats
+from siamla_ros.online.image_formats import (
+    ENCODINGS,
+    STRETCHED,
+    ImageError,
+    decode_compressed,
+    to_bgr,
+)
 
 RNG = np.random.default_rng(7)
 BGR = RNG.integers(0, 256, (6, 8, 3), dtype=np.uint8)
@@ -52,12 +60,35 @@ def test_mono8(encoding, padding):
 
 @pytest.mark.parametrize('order', ['<u2', '>u2'])
 @pytest.mark.parametrize('padding', [0, 2, 3])
-def test_mono16_is_scaled_and_knows_both_byte_orders(order, padding):
-    values = np.array([[0, 257, 65535], [32768, 1000, 128]], dtype=np.uint16)
-    image = convert(values.astype(order), 3, 2, 'mono16', padding, is_bigendian=order == '>u2')
-    expected = np.rint(values * (255.0 / 65535.0)).astype(np.uint8)
-    assert np.array_equal(image[..., 0], expected)
+@pytest.mark.parametrize('encoding', ['mono16', '16UC1'])
+def test_gray16_is_stretched_and_knows_both_byte_orders(order, padding, encoding):
+    values = (np.arange(48 * 64, dtype=np.uint16) % 1024 + 7000).reshape(48, 64)  # 14-bit thermal
+    image = convert(values.astype(order), 64, 48, encoding, padding, is_bigendian=order == '>u2')
+    assert np.array_equal(image[..., 0], stretch_16_bit(values))
     assert np.array_equal(image[..., 0], image[..., 2])
+    assert (image.min(), image.max()) == (0, 255), 'the whole range of gray levels is used'
+
+
+@pytest.mark.parametrize('encoding, order', [('nv12', (0, 1)), ('nv21', (1, 0))])
+@pytest.mark.parametrize('padding', [0, 4])
+def test_nv12_and_nv21_have_half_as_many_rows_of_color(encoding, order, padding):
+    luma, chroma = np.full((4, 6), 120, np.uint8), np.empty((2, 6), np.uint8)
+    chroma[:, order[0] :: 2], chroma[:, order[1] :: 2] = 90, 200  # U, V
+    rows = np.pad(np.vstack([luma, chroma]), ((0, 0), (0, padding)))
+    image = to_bgr(rows.reshape(-1), width=6, height=4, encoding=encoding, step=6 + padding)
+    # BT.601, studio range
+    red = 1.164 * (120 - 16) + 1.596 * (200 - 128)
+    blue = 1.164 * (120 - 16) + 2.018 * (90 - 128)
+    assert image.shape == (4, 6, 3)
+    assert np.abs(image[..., 2] - red).max() <= 2 and np.abs(image[..., 0] - blue).max() <= 2
+
+
+@pytest.mark.parametrize(
+    'height, size, words', [(5, 300, 'image.height is 5, must be even'), (4, 24, 'truncated')]
+)
+def test_nv12_that_cannot_be_used_is_refused(height, size, words):
+    with pytest.raises(ImageError, match=words):
+        to_bgr(np.zeros(size, np.uint8), width=6, height=height, encoding='nv12', step=6)
 
 
 @pytest.mark.parametrize('order', ['<u2', '>u2'])
@@ -147,15 +178,46 @@ def test_damaged_compressed_data_is_refused(data):
         decode_compressed(np.frombuffer(data, dtype=np.uint8))
 
 
+def test_16_bit_png_is_stretched():
+    values = (np.arange(48 * 64, dtype=np.uint16) % 4096).reshape(48, 64)
+    image = decode_compressed(cv2.imencode('.png', values)[1].reshape(-1))
+    assert np.abs(image.astype(int) - stretch_16_bit(values)[..., None]).max() <= 1
+
+
+class Bridge:
+    """Stands for cv_bridge: paints what it converts, knows no yuyv, and notes what it was asked."""
+
+    def __init__(self):
+        self.asked = []
+
+    def imgmsg_to_cv2(self, message, desired):
+        self.asked.append((message.encoding, message.step, message.is_bigendian, desired))
+        if message.encoding == 'yuyv':
+            raise TypeError('Unrecognized image encoding [yuyv]')
+        return np.full((message.height, message.width, 3), 77, np.uint8)
+
+
+def test_cv_bridge_converts_what_is_not_a_view_where_it_can(monkeypatch):
+    found = Bridge()
+    monkeypatch.setattr(image_formats, 'bridge', lambda: found)
+    assert (convert(packed('rgb8'), 8, 6, 'rgb8') == 77).all()
+    assert found.asked == [('rgb8', 24, 0, 'bgr8')]
+    assert np.array_equal(convert(BGR, 8, 6, 'bgr8'), BGR), 'a view needs no conversion'
+    gray = convert(np.full((4, 6, 2), 128, np.uint8), 6, 4, 'yuyv')
+    assert gray.shape == (4, 6, 3) and not (gray == 77).any(), 'own conversion as the fallback'
+    convert(np.arange(48, dtype='<u2').reshape(6, 8), 8, 6, 'mono16')
+    assert [encoding for encoding, *_ in found.asked] == ['rgb8', 'yuyv']
+
+
 def test_same_pixels_as_cv_bridge():
     cv_bridge = pytest.importorskip('cv_bridge', reason='cv_bridge is not installed')
     from sensor_msgs.msg import Image
 
-    from siamla_ros.online.image_formats import _LAYOUT
-
     compared = 0
     for encoding in (name for name in ENCODINGS if name[-2:] not in ('C1', 'C3', 'C4')):
-        channels, depth, _ = _LAYOUT[encoding]
+        if encoding in STRETCHED or encoding in ('nv12', 'nv21'):
+            continue
+        channels, depth, _ = image_formats._LAYOUT[encoding]
         data = RNG.integers(0, 256, 16 * 16 * channels * depth, dtype=np.uint8)
         step = 16 * channels * depth
         message = Image(height=16, width=16, encoding=encoding, step=step, data=data.tobytes())
@@ -163,7 +225,7 @@ def test_same_pixels_as_cv_bridge():
             expected = cv_bridge.CvBridge().imgmsg_to_cv2(message, 'bgr8')
         except (cv_bridge.CvBridgeError, RuntimeError):
             continue  # this cv_bridge does not know the encoding
-        ours = to_bgr(data, width=16, height=16, encoding=encoding, step=step)
+        ours = image_formats.convert(data, 16, 16, encoding, step, False)
         assert np.array_equal(ours, expected), encoding
         compared += 1
     assert compared >= 10

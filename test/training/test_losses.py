@@ -52,7 +52,8 @@ def test_overlap_is_that_of_the_boxes():
         left, top, right, bottom = maps.ltrb[b, :, row_, column].tolist()
         x, y = column * 16, row_ * 16
         box = (x - left, y - top, left + right, top + bottom)
-        expected = boxes.iou(box, boxes.xyxy_to_xywh(truth[b].numpy()))
+        corners = truth[b].numpy()
+        expected = boxes.iou(box, (*corners[:2], *(corners[2:] - corners[:2])))
         assert iou[b, row_, column].item() == pytest.approx(float(expected), abs=1e-6)
     assert (giou <= iou + 1e-6).all()
     assert (giou >= -1.0).all()
