@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import stats
 
 from siamla_ros.geometry import boxes
 
@@ -51,14 +52,7 @@ def spearman(a: np.ndarray, b: np.ndarray) -> float:
     valid = ~(np.isnan(a) | np.isnan(b))
     if valid.sum() < 3:
         return float('nan')
-    a, b = mean_ranks(a[valid]), mean_ranks(b[valid])
-    a, b = a - a.mean(), b - b.mean()
-    scale = np.sqrt((a @ a) * (b @ b))
-    return float(a @ b / scale) if scale > 0 else float('nan')
-
-
-def mean_ranks(values: np.ndarray) -> np.ndarray:
-    """Ranks from 1; equal values share the mean of theirs."""
-    _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
-    last = np.cumsum(counts)
-    return (last - (counts - 1) / 2.0)[inverse.ravel()]
+    a, b = a[valid], b[valid]
+    if np.ptp(a) == 0 or np.ptp(b) == 0:
+        return float('nan')
+    return float(stats.spearmanr(a, b).statistic)

@@ -7,8 +7,9 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 
 import numpy as np
+from scipy import stats
 
-from siamla_ros.evaluation.cells import mean_ranks, spearman
+from siamla_ros.evaluation.cells import spearman
 from siamla_ros.evaluation.runner import Run
 
 ECE_BINS = 15
@@ -73,8 +74,8 @@ def auroc(positive: np.ndarray, negative: np.ndarray) -> float:
     positive, negative = np.asarray(positive, np.float64), np.asarray(negative, np.float64)
     if not len(positive) or not len(negative):
         return math.nan
-    ranks = mean_ranks(np.concatenate([positive, negative]))[: len(positive)].sum()
-    return float((ranks / len(positive) - (len(positive) + 1) / 2) / len(negative))
+    wins = stats.mannwhitneyu(positive, negative, method='asymptotic').statistic
+    return float(wins / (len(positive) * len(negative)))
 
 
 def pooled(runs: Iterable[Run]) -> tuple[np.ndarray, np.ndarray]:

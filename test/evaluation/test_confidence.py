@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from siamla_ros.evaluation.cells import Cells, alignment, mean_ranks, spearman
+from siamla_ros.evaluation.cells import Cells, alignment, spearman
 from siamla_ros.evaluation.confidence import (
     absence,
     agreement,
@@ -40,10 +40,6 @@ def test_spearman(a, b, expected):
 @pytest.mark.parametrize(('a', 'b'), [([1, 2], [1, 2]), ([1, 1, 1], [1, 2, 3])])
 def test_spearman_of_too_little_is_not_a_number(a, b):
     assert math.isnan(spearman(np.array(a, float), np.array(b, float)))
-
-
-def test_ties_share_their_rank():
-    assert mean_ranks(np.array([5, 1, 5, 9])).tolist() == [2.5, 1.0, 2.5, 4.0]
 
 
 @pytest.mark.parametrize(
