@@ -1,14 +1,15 @@
-"""Looks at a target through the tracker's eyes: what `identity` needs of an image.
+"""Appearance samples of a target, taken by the tracker: what `identity.model` needs of an image.
 
-A look costs one template crop of the network and a small histogram. On frames that are trusted one
-is taken every `learn_frames` or `learn_s`, whichever is over first; on doubtful ones three times as
+A sample costs one template crop of the network and a small histogram. On trusted frames one is
+taken every `sample_frames` or `sample_s`, whichever is over first; on doubtful ones three times as
 often, and on every image while the target is UNCERTAIN or searched for.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 import numpy as np
 
@@ -16,17 +17,17 @@ from siamla_ros.geometry import boxes
 from siamla_ros.geometry.boxes import Box
 from siamla_ros.identity import model as identity
 from siamla_ros.identity.colors import colored_place, colors
-from siamla_ros.identity.model import Identity, IdentityConfig, Look
+from siamla_ros.identity.model import AppearanceSample, IdentityConfig, IdentityState
+from siamla_ros.supervision.presence import EvidenceModel, frame_log_odds
 from siamla_ros.tracker.results import BoxAnswer, TargetState
 
-HASTE = 3  # a doubtful frame is looked at so many times sooner than a good one
+HASTE = 3  # a doubtful frame is sampled so many times sooner than a good one
 ENLARGED = 1.25  # the window laid over a colored place: its center is known roughly only
-LEARN_FROM = 0.5  # probability of being the target below which a look teaches nothing
 TOLERANCE_S = 0.01  # of a stamp: at 30 Hz nine frames and 0.3 s are the same
 SMALLEST_PX = 2.0  # side of a box that shows nothing
 
 
-class Seer(Protocol):
+class SimilarityProvider(Protocol):
     """What is needed of the tracker."""
 
     def similarity(
@@ -34,67 +35,66 @@ class Seer(Protocol):
     ) -> list[float]: ...
 
 
-class Glance(NamedTuple):
-    """A look, and the probability that it shows the target: 1 where nobody looked."""
+class Verifier:
+    """Compares boxes with a target; holds the tracker and configurations and nothing else."""
 
-    probability: float = 1.0
-    look: Look | None = None
-
-
-class Recognizer:
-    """Compares boxes with a target; holds the tracker and a configuration and nothing else."""
-
-    def __init__(self, tracker: Seer, config: IdentityConfig | None = None) -> None:
+    def __init__(
+        self,
+        tracker: SimilarityProvider,
+        config: IdentityConfig | None = None,
+        model: EvidenceModel | None = None,
+    ) -> None:
         self._tracker = tracker
         self.config = config or IdentityConfig()
+        self.model = model or EvidenceModel()
 
-    def begin(self, image_bgr: np.ndarray, state: TargetState) -> Identity:
+    def begin(self, image_bgr: np.ndarray, state: TargetState) -> IdentityState:
         """The identity of a target that was just initialized."""
         known = self.config.enabled and min(state.box_xywh[2:]) >= SMALLEST_PX
-        return identity.begun(colors(image_bgr, state.box_xywh) if known else None)
+        return identity.from_first_frame(colors(image_bgr, state.box_xywh) if known else None)
 
-    def glance(
+    def sample(
         self,
-        known: Identity,
+        known: IdentityState,
         image_bgr: np.ndarray,
         state: TargetState,
         answer: BoxAnswer,
         interval_s: float = 0.0,
         doubtful: bool = False,
         uncertain: bool = False,
-    ) -> Glance:
-        """Look at the box of a tracked target, if it is time to.
+    ) -> AppearanceSample | None:
+        """Sample the box of a tracked target, if it is time to; None otherwise.
 
-        interval_s: since the image before. doubtful: the network is not sure of this frame.
-        uncertain: the target is not believed.
+        Args:
+            known: What the target has looked like.
+            image_bgr: H x W x 3 uint8.
+            state: Holds the target's template.
+            answer: The box.
+            interval_s: Since the image before.
+            doubtful: The network is not sure of this frame.
+            uncertain: The target is not confirmed.
         """
         small = min(answer.box_xywh[2:]) < SMALLEST_PX
         due = uncertain or self._due(known, interval_s, HASTE if doubtful else 1)
         if not (self.config.enabled and due) or small:
-            return Glance()
-        look = self._look(image_bgr, state, answer)
-        return Glance(identity.probability(self.config, known, look), look)
+            return None
+        return self._sample(image_bgr, state, answer)
 
     def remember(
         self,
-        known: Identity,
-        glance: Glance,
-        confidence: float,
+        known: IdentityState,
+        sample: AppearanceSample | None,
         trusted: bool,
         interval_s: float = 0.0,
-    ) -> Identity:
-        """The identity after a frame on which the target was tracked, `interval_s` after the
-        last.
-        """
-        if not trusted or glance.probability < LEARN_FROM:
-            return identity.waited(known, glance.look is not None, interval_s)
-        if glance.look is None:
-            return identity.passed(known, confidence, interval_s)
-        return identity.learn(self.config, known, glance.look)
+    ) -> IdentityState:
+        """The identity after a frame on which the target was followed."""
+        if sample is None:
+            return identity.skip(known, interval_s)
+        return identity.update(self.config, known, sample, trusted)
 
     def probabilities(
         self,
-        known: Identity,
+        known: IdentityState,
         image_bgr: np.ndarray,
         state: TargetState,
         answers: Sequence[BoxAnswer],
@@ -103,15 +103,15 @@ class Recognizer:
         if not self.config.enabled:
             return [answer.confidence for answer in answers]
         return [
-            identity.return_probability(self.config, known, self._look(image_bgr, state, answer))
+            self._probability(known, image_bgr, state, answer)
             if min(answer.box_xywh[2:]) >= SMALLEST_PX
             else 0.0
             for answer in answers
         ]
 
-    def sights(
+    def color_proposals(
         self,
-        known: Identity,
+        known: IdentityState,
         image_bgr: np.ndarray,
         lost_box_xywh: Box,
         but: Sequence[Box] = (),
@@ -124,13 +124,24 @@ class Recognizer:
         place = colored_place(image_bgr, target, (w, h), but)
         return [] if place is None else [boxes.from_center(*place, w * ENLARGED, h * ENLARGED)]
 
-    def _due(self, known: Identity, interval_s: float, haste: int) -> bool:
-        """Whether the last look was frames enough ago, or seconds."""
+    def _due(self, known: IdentityState, interval_s: float, haste: int) -> bool:
+        """Whether the last sample was frames enough ago, or seconds."""
         return (
-            known.frames + 1 >= self.config.learn_frames // haste
-            or known.seconds + interval_s >= self.config.learn_s / haste - TOLERANCE_S
+            known.frames + 1 >= self.config.sample_frames // haste
+            or known.seconds + interval_s >= self.config.sample_s / haste - TOLERANCE_S
         )
 
-    def _look(self, image_bgr: np.ndarray, state: TargetState, answer: BoxAnswer) -> Look:
-        likeness = self._tracker.similarity(image_bgr, state, [answer.box_xywh])[0]
-        return Look(answer.confidence, likeness, colors(image_bgr, answer.box_xywh))
+    def _sample(
+        self, image_bgr: np.ndarray, state: TargetState, answer: BoxAnswer
+    ) -> AppearanceSample:
+        similarity = self._tracker.similarity(image_bgr, state, [answer.box_xywh])[0]
+        return AppearanceSample(similarity, colors(image_bgr, answer.box_xywh))
+
+    def _probability(
+        self, known: IdentityState, image: np.ndarray, state: TargetState, answer: BoxAnswer
+    ) -> float:
+        seen = identity.measure(known, self._sample(image, state, answer))
+        odds = frame_log_odds(
+            self.model, answer.confidence, answer.second_peak, seen.similarity, seen.color
+        )
+        return 1.0 / (1.0 + math.exp(-min(max(odds, -30.0), 30.0)))

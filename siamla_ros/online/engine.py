@@ -18,7 +18,9 @@ import numpy as np
 
 from siamla_ros.geometry import boxes
 from siamla_ros.geometry.boxes import Box, BoxError, check_init_box
-from siamla_ros.identity.verifier import Glance, Recognizer
+from siamla_ros.identity import model as identity
+from siamla_ros.identity.model import AppearanceSample
+from siamla_ros.identity.verifier import Verifier
 from siamla_ros.online.frame import Frame
 from siamla_ros.online.frame_buffer import FrameBuffer
 from siamla_ros.online.init_requests import InitCode, InitError
@@ -27,6 +29,7 @@ from siamla_ros.online.search import Prober, Searcher
 from siamla_ros.online.targets import Target, TargetOutput
 from siamla_ros.redetection.redetector import Recovery
 from siamla_ros.supervision.motion import BoxMotion
+from siamla_ros.supervision.presence import EvidenceModel
 from siamla_ros.supervision.supervisor import Observation, State, Supervisor
 from siamla_ros.tracker.results import TargetState, TrackResult
 
@@ -70,9 +73,10 @@ class Engine:
     def configure(self, settings: Settings) -> None:
         """Take over changed parameters; targets stay."""
         self.settings = settings
-        self.supervisor = Supervisor(settings.supervisor, settings.recovery.mode != 'off')
-        self.recognizer = Recognizer(self.tracker, settings.identity)
-        self.searcher = Searcher(self.tracker, Recovery(settings.recovery), self.recognizer)
+        model = evidence_model(self.tracker)
+        self.supervisor = Supervisor(settings.supervisor, settings.recovery.mode != 'off', model)
+        self.verifier = Verifier(self.tracker, settings.identity, model)
+        self.searcher = Searcher(self.tracker, Recovery(settings.recovery), self.verifier)
 
     def known(self, target_id: str) -> bool:
         """Whether there is such a target, be it still catching up."""
@@ -110,7 +114,7 @@ class Engine:
     def score_boxes(
         self, target_id: str, image_bgr: np.ndarray, boxes_xywh: Sequence[Box]
     ) -> list[float]:
-        """Probabilities in [0, 1] that boxes of an image show a target, by the identity model.
+        """Probabilities in [0, 1] that boxes of an image show a target, by the evidence model.
 
         A box in which the network does not find the target counts as confidence 0. Whatever the
         tracker raises is passed on.
@@ -129,8 +133,7 @@ class Engine:
             else replace(result, box_xywh=box, confidence=0.0)
             for box, result in zip(boxes_xywh, found, strict=True)
         ]
-        known = replace(target.identity, lost_s=target.memory.lost_s)
-        return self.recognizer.probabilities(known, image_bgr, target.state, answers)
+        return self.verifier.probabilities(target.identity, image_bgr, target.state, answers)
 
     def process(self, frame: Frame) -> list[TargetOutput]:
         """One image for all targets that are not catching up.
@@ -219,7 +222,7 @@ class Engine:
             motion=BoxMotion.start(box),
             motion_s=frame.stamp_s,
             trusted_ns=frame.stamp_ns,
-            identity=self.recognizer.begin(image, state),
+            identity=self.verifier.begin(image, state),
         )
         given = TrackResult(state.box_xywh, 1.0, 1.0, 1.0, 0.0, state)
         target.apply(decision, given, frame.stamp_ns)
@@ -245,41 +248,42 @@ class Engine:
 
     def _judge(self, target: Target, result: TrackResult, image: np.ndarray, frame: Frame) -> None:
         interval_s = max(frame.stamp_s - target.memory.stamp_s, 0.0)  # a clock may run back
-        glance = self._glance(target, result, image, interval_s)
+        sample = self._sample(target, result, image, interval_s)
+        latest = identity.measure(target.identity, sample) if sample else target.identity.latest
         seen = Observation(
             stamp_s=frame.stamp_s,
             confidence=result.confidence,
             second_peak=result.second_peak,
             box_xywh=result.box_xywh,
             image_size=(image.shape[1], image.shape[0]),
-            identity=glance.probability,
+            similarity=latest.similarity,
+            color=latest.color,
         )
         decision = self.supervisor.step(target.memory, seen)
-        target.identity = self.recognizer.remember(
-            target.identity, glance, result.confidence, decision.template_ok, interval_s
+        target.identity = self.verifier.remember(
+            target.identity, sample, decision.template_ok, interval_s
         )
         target.apply(decision, result, frame.stamp_ns)
 
-    def _glance(
+    def _sample(
         self, target: Target, result: TrackResult, image: np.ndarray, interval_s: float
-    ) -> Glance:
-        """Whether the box shows this target, where the confidence does not settle it anyway."""
+    ) -> AppearanceSample | None:
+        """The appearance of the box, if it is time to sample it; always where the frame is bad."""
         config = self.supervisor.config
-        if result.confidence < config.low_threshold:
-            return Glance()
         try:
-            return self.recognizer.glance(
+            return self.verifier.sample(
                 target.identity,
                 image,
                 target.state,
                 result,
                 interval_s=interval_s,
                 doubtful=result.confidence < config.high_threshold,
-                uncertain=target.memory.state is State.UNCERTAIN,
+                uncertain=target.memory.state is State.UNCERTAIN
+                or result.confidence < config.low_threshold,
             )
         except Exception as error:  # noqa: BLE001 - whatever a runtime raises
             self.report('verification', error)
-            return Glance()
+            return None
 
     def _search(self, target: Target, image: np.ndarray, frame: Frame) -> None:
         """Self-recovery, if it is the target's turn to be searched for."""
@@ -330,3 +334,12 @@ def named(error: Exception) -> str:
     """Type and message of an error, bounded: a runtime may put a whole graph into its message."""
     text = f'{type(error).__name__}: {error}'
     return text if len(text) <= MAX_ERROR_LENGTH else f'{text[:MAX_ERROR_LENGTH]}...'
+
+
+def evidence_model(tracker: object) -> EvidenceModel:
+    """The evidence model that was fitted to a tracker's weights; the shipped one for a tracker
+    without.
+
+    Raises ValueError naming the value that cannot be.
+    """
+    return EvidenceModel(**getattr(tracker, 'calibration', {}).get('evidence', {}))

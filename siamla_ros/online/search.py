@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Protocol
 
 import numpy as np
 
 from siamla_ros.geometry.boxes import Box
-from siamla_ros.identity.verifier import Recognizer
+from siamla_ros.identity.verifier import Verifier
 from siamla_ros.online.targets import Target
 from siamla_ros.redetection.redetector import Outcome, Recovery
 from siamla_ros.tracker.results import TargetState, TrackResult
@@ -31,9 +30,9 @@ class Prober(Protocol):
 class Searcher:
     """Runs searches and remembers what a window costs, to keep to the time budget."""
 
-    def __init__(self, tracker: Prober, recovery: Recovery, recognizer: Recognizer) -> None:
+    def __init__(self, tracker: Prober, recovery: Recovery, verifier: Verifier) -> None:
         self._tracker = tracker
-        self.recovery, self.recognizer = recovery, recognizer
+        self.recovery, self.verifier = recovery, verifier
         self.ms_per_crop = 0.0
 
     def look(self, target: Target, image: np.ndarray, stamp_s: float) -> TrackResult | None:
@@ -56,11 +55,12 @@ class Searcher:
         began_s = time.monotonic()
         found = self._tracker.probe(image, target.state, plan.boxes_xywh)
         self._note_cost((time.monotonic() - began_s) * 1e3 / len(found))
-        known = replace(target.identity, lost_s=memory.lost_s)
         verdict = self.recovery.judge(
             plan.memory,
             found,
-            lambda answers: self.recognizer.probabilities(known, image, target.state, answers),
+            lambda answers: self.verifier.probabilities(
+                target.identity, image, target.state, answers
+            ),
         )
         target.search = verdict.memory
         if verdict.outcome is not Outcome.ACCEPTED or verdict.index is None:
@@ -73,7 +73,7 @@ class Searcher:
             return []
         taken = [candidate.box_xywh for candidate in target.search.candidates]
         box = target.memory.search_box_xywh
-        return self.recognizer.sights(target.identity, image, box, taken)
+        return self.verifier.color_proposals(target.identity, image, box, taken)
 
     def _note_cost(self, ms: float) -> None:
         self.ms_per_crop = ms if not self.ms_per_crop else 0.8 * self.ms_per_crop + 0.2 * ms

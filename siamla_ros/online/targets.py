@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from siamla_ros.geometry.boxes import Box
-from siamla_ros.identity.model import Identity
+from siamla_ros.identity.model import IdentityState
 from siamla_ros.supervision.motion import BoxMotion
 from siamla_ros.supervision.supervisor import Decision, Memory, Reason, State
 from siamla_ros.tracker.results import TargetState, TrackResult
@@ -62,7 +62,7 @@ class Target:
     motion: BoxMotion
     motion_s: float
     trusted_ns: int
-    identity: Identity = Identity()
+    identity: IdentityState = IdentityState()
     result: TrackResult | None = None
     search: Any = None
     output: TargetOutput | None = None
@@ -95,7 +95,7 @@ class Target:
         self.memory, self.result = decision.memory, result
         if result is not None and decision.accept_state:
             self.state = result.state
-        if result is not None and decision.believed:
+        if result is not None and decision.confirmed:
             self.trusted_ns = stamp_ns
             self._learn_motion(result.box_xywh, stamp_ns / 1e9)
         newly_lost = self.missing and before in FOLLOWED
@@ -121,13 +121,13 @@ class Target:
 
     def _describe(self, decision: Decision, newly_lost: bool) -> TargetOutput:
         result, memory = self.result, decision.memory
-        predicted = None if decision.believed else self.predicted(self.stamp_ns / 1e9)
+        predicted = None if decision.confirmed else self.predicted(self.stamp_ns / 1e9)
         return TargetOutput(
             id=self.id,
             label=self.label,
             state=decision.state,
             reason=decision.reason,
-            believed=decision.believed,
+            believed=decision.confirmed,
             confidence=result.confidence if result else 0.0,
             classification=result.classification if result else 0.0,
             localization=result.localization if result else 0.0,

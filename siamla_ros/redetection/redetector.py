@@ -71,7 +71,7 @@ class RecoveryConfig:
     confirm_frames: int = bounded(4, 1, 1000, 'images in a row that prove a candidate')
     confirm_s: float = bounded(0.1, 0.0, 60.0, 'and the seconds they must span')
     place_doubt: float = bounded(
-        0.5,
+        1.0,
         0.0,
         10.0,
         'log odds more that acceptance asks, times ln(1 + box sides from the last place)',

@@ -1,12 +1,14 @@
 """What one frame says about the target: good, fair or bad, and why.
 
-Pure functions over plain numbers: no torch, no ROS. The state machine in `supervisor` counts these
-verdicts.
+Pure functions over plain numbers: no torch, no ROS.
 
-* GOOD: confidence at or above `high_threshold`, box plausible, no rival.
-* FAIR: confidence between the thresholds, or high with a rival nearly as strong elsewhere.
-* BAD: confidence below `low_threshold`, a look that is another's, or a box that cannot be the
-  target's: it jumped, changed its size or left the image.
+* GOOD: confidence at or above `high_threshold`, box plausible, no distractor.
+* FAIR: confidence between the thresholds, or high with a distractor nearly as strong elsewhere.
+* BAD: confidence below `low_threshold`, or a box that cannot be the target's: it jumped, changed
+  its size or left the image.
+
+A bad frame is neither confirmed nor followed. When a target is lost is decided by the evidence of
+many frames (`presence`).
 """
 
 from __future__ import annotations
@@ -21,7 +23,9 @@ from siamla_ros.geometry.boxes import Box
 
 BORDER_PX = 1.0  # a box this near to the border counts as cut by it
 TINY_PX2 = 1e-6  # a box of less area is none
-RIVAL_CAUTION = 0.5  # of the motion limits is left while a rival is in sight: a jump may be to it
+DISTRACTOR_CAUTION = (
+    0.5  # of the motion limits is left while a distractor is in sight: a jump may be to it
+)
 FARTHEST_PX = 1e7  # a coordinate beyond is a defect of the sender
 
 
@@ -49,40 +53,29 @@ class SupervisorConfig:
     """Thresholds and hysteresis; every field is also a ROS parameter (docs/tuning.md)."""
 
     high_threshold: float = bounded(
-        0.93, 0.0, 1.0, 'confidence from which a doubtful target is believed again'
+        0.93, 0.0, 1.0, 'confidence from which a frame is good: the appearance is learned from it'
     )
     low_threshold: float = bounded(
-        0.45, 0.0, 1.0, 'confidence below which a frame speaks against the target'
+        0.45, 0.0, 1.0, 'confidence below which a frame is neither confirmed nor followed'
     )
-    confirm_frames: int = bounded(
-        2, 1, 1000, 'good frames in a row that turn UNCERTAIN into TRACKING'
-    )
-    confirm_s: float = bounded(0.03, 0.0, 60.0, 'and the seconds they must span')
-    settle_frames: int = bounded(
-        10, 1, 1000, 'frames in a row, none bad, that turn UNCERTAIN into TRACKING'
-    )
-    settle_s: float = bounded(0.3, 0.0, 60.0, 'and the seconds they must span')
-    lost_frames: int = bounded(
-        6, 1, 1000, 'surplus of bad over fair frames that turns UNCERTAIN into LOST'
-    )
-    lost_s: float = bounded(0.15, 0.0, 60.0, 'and the seconds they must span')
+    lost_s: float = bounded(0.15, 0.0, 60.0, 'shortest stay in UNCERTAIN before LOST')
     uncertain_timeout_s: float = bounded(
         3.0, 0.0, 3600.0, 'longest stay in UNCERTAIN before LOST; 0: unlimited'
     )
     search_timeout_s: float = bounded(
-        30.0, 0.0, 86400.0, 'longest self-recovery before LOST without a search; 0: unlimited'
+        30.0, 0.0, 86400.0, 'longest search before LOST without one; 0: unlimited'
     )
-    believe_uncertain: bool = switch(
+    publish_uncertain: bool = switch(
         False, 'publish detections in UNCERTAIN too, except on bad frames'
     )
     max_speed: float = bounded(
-        15.0, 0.0, 1000.0, 'fastest believable motion, box sizes a second; 0: no check'
+        15.0, 0.0, 1000.0, 'fastest plausible motion, box sizes a second; 0: no check'
     )
     motion_slack: float = bounded(
         0.75, 0.0, 100.0, 'motion allowed at any frame rate, in box sizes'
     )
     max_scale_rate: float = bounded(
-        2.0, 0.0, 100.0, 'fastest believable change of size, natural log a second; 0: no check'
+        2.0, 0.0, 100.0, 'fastest plausible change of size, natural log a second; 0: no check'
     )
     scale_slack: float = bounded(
         0.5, 0.0, 10.0, 'change of size allowed at any frame rate, natural log'
@@ -90,11 +83,8 @@ class SupervisorConfig:
     min_visible: float = bounded(
         0.1, 0.0, 1.0, 'share of the box within the image below which the target has left'
     )
-    identity_threshold: float = bounded(
-        0.26, 0.0, 1.0, 'probability, by its look, of being the target below which a frame is bad'
-    )
-    rival_ratio: float = bounded(
-        0.7, 0.0, 10.0, 'second peak / confidence from which a rival is suspected'
+    distractor_ratio: float = bounded(
+        0.7, 0.0, 10.0, 'second peak / confidence from which a distractor is suspected'
     )
     stale_after_s: float = bounded(
         1.0, 0.001, 3600.0, 'gap between stamps that suspends belief; must exceed the interval'
@@ -118,8 +108,8 @@ class Observation:
 
     stamp_s: image stamp in seconds. confidence, second_peak: [0, 1]. box_xywh: half-open pixels; a
     size of zero means that nothing of the box lies within the image. image_size: (width, height) in
-    pixels. identity: probability that the box shows this very target (`identity`); 1 where it was
-    not looked at. Raises ValueError naming the field, its value and the limit.
+    pixels. similarity, color: of the box to the target so far (`identity`), [0, 1]; None where they
+    were never measured. Raises ValueError naming the field, its value and the limit.
     """
 
     stamp_s: float
@@ -127,12 +117,15 @@ class Observation:
     second_peak: float
     box_xywh: Box
     image_size: tuple[int, int]
-    identity: float = 1.0
+    similarity: float | None = None
+    color: float | None = None
 
     def __post_init__(self) -> None:
         check_stamp(self.stamp_s)
-        for name in ('confidence', 'second_peak', 'identity'):
+        for name in ('confidence', 'second_peak', 'similarity', 'color'):
             value = getattr(self, name)
+            if value is None and name in ('similarity', 'color'):
+                continue
             if not 0.0 <= value <= 1.0:  # false for NaN, too
                 raise ValueError(f'{name} is {value!r}, must lie in [0, 1]')
         check_box(self.box_xywh)
@@ -195,14 +188,16 @@ def assess(config: SupervisorConfig, reference: Reference, seen: Observation) ->
     if seen.confidence < config.low_threshold:
         leaving = _half_out(reference, seen.image_size)
         return Evidence(Quality.BAD, Reason.LEFT_IMAGE if leaving else Reason.LOW_CONFIDENCE)
-    if seen.identity < config.identity_threshold:
-        return Evidence(Quality.BAD, Reason.DISTRACTOR)
-    rival = seen.second_peak > 0.0 and seen.second_peak >= config.rival_ratio * seen.confidence
-    if not _plausible_motion(config, reference, seen.box_xywh, RIVAL_CAUTION if rival else 1.0):
-        return Evidence(Quality.BAD, Reason.DISTRACTOR if rival else Reason.IMPLAUSIBLE_MOTION)
+    distractor = (
+        seen.second_peak > 0.0 and seen.second_peak >= config.distractor_ratio * seen.confidence
+    )
+    if not _plausible_motion(
+        config, reference, seen.box_xywh, DISTRACTOR_CAUTION if distractor else 1.0
+    ):
+        return Evidence(Quality.BAD, Reason.DISTRACTOR if distractor else Reason.IMPLAUSIBLE_MOTION)
     if not _plausible_scale(config, reference, seen):
         return Evidence(Quality.BAD, Reason.IMPLAUSIBLE_SCALE)
-    if rival:
+    if distractor:
         return Evidence(Quality.FAIR, Reason.DISTRACTOR)
     if seen.confidence < config.high_threshold:
         return Evidence(Quality.FAIR, Reason.LOW_CONFIDENCE)

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from siamla_ros.geometry.boxes import Box
 from siamla_ros.supervision.evidence import Reason, touches_border
+from siamla_ros.supervision.presence import TRUSTED_LOG_ODDS
 
 
 class State(IntEnum):
@@ -21,36 +22,14 @@ class State(IntEnum):
     SEARCHING = 4
 
 
-class Count(NamedTuple):
-    """A run of frames and the seconds from its first frame to its last."""
-
-    frames: int = 0
-    seconds: float = 0.0
-
-    def more(self, interval_s: float) -> Count:
-        """One frame more."""
-        return Count(self.frames + 1, self.seconds + interval_s if self.frames else 0.0)
-
-    def less(self, interval_s: float) -> Count:
-        """One frame less, though time went on; nothing is left of a run of one."""
-        return Count(self.frames - 1, self.seconds + interval_s) if self.frames > 1 else NO_FRAMES
-
-    def reached(self, frames: int, seconds: float) -> bool:
-        """Whether it is as long as both limits ask."""
-        return self.frames >= frames and self.seconds >= seconds - 1e-9
-
-
-NO_FRAMES = Count()
-
-
 @dataclass(frozen=True)
 class Memory:
     """What the supervisor knows of one target; immutable, made by `Supervisor`.
 
     reason: why the state was entered. box_xywh: the last box that was followed, box_age_s seconds
     ago. full_wh: the target's width and height when last clear of the image border.
-    trusted_box_xywh, trusted_stamp_s: the last box that was believed in TRACKING, and its image.
-    lost_s: seconds since LOST was declared.
+    trusted_box_xywh, trusted_stamp_s: the last box that was confirmed in TRACKING, and its image.
+    presence: log odds that the box is on the target. lost_s: seconds since LOST was declared.
     """
 
     state: State = State.IDLE
@@ -64,9 +43,7 @@ class Memory:
     full_wh: tuple[float, float] = (0.0, 0.0)
     trusted_box_xywh: Box = (0.0, 0.0, 0.0, 0.0)
     trusted_stamp_s: float = 0.0
-    good: Count = NO_FRAMES
-    settled: Count = NO_FRAMES
-    bad: Count = NO_FRAMES
+    presence: float = TRUSTED_LOG_ODDS
     lost_s: float = 0.0
     search_over: bool = False
 
@@ -88,14 +65,14 @@ class Memory:
 class Decision(NamedTuple):
     """What to do with the tracker's answer.
 
-    reason: why `state` was entered (it stays while the state does). believed: publish the box as a
+    reason: why `state` was entered (it stays while the state does). confirmed: publish the box as a
     detection. accept_state: replace the old TargetState by the new one. template_ok: the frame is
-    good enough to learn the target's look from.
+    good enough to learn the target's appearance from.
     """
 
     state: State
     reason: Reason
-    believed: bool
+    confirmed: bool
     accept_state: bool
     memory: Memory
     template_ok: bool = False

@@ -1,25 +1,25 @@
-"""Is the target still there? A pure state machine over the fused confidence: no torch, no ROS.
+"""Is the target still there? A pure state machine over the tracker's answers: no torch, no ROS.
 
-    IDLE       --start-->                                         TRACKING
-    TRACKING   --a bad frame, or a break in the stamps-->         UNCERTAIN
-    UNCERTAIN  --good for confirm, or none bad for settle-->      TRACKING
-    UNCERTAIN  --bad for lost, or uncertain_timeout_s-->          LOST
-    LOST       --next image, if a search is wanted-->             SEARCHING
-    SEARCHING  --reacquire-->                                     TRACKING
-    SEARCHING  --search_timeout_s-->                              LOST
+    IDLE       --start-->                                                TRACKING
+    TRACKING   --a bad frame, presence low, or a break in the stamps-->  UNCERTAIN
+    UNCERTAIN  --a frame that is not bad, presence high-->               TRACKING
+    UNCERTAIN  --presence very low, or uncertain_timeout_s-->            LOST
+    LOST       --next image, if a search is wanted-->                    SEARCHING
+    SEARCHING  --reacquire-->                                            TRACKING
+    SEARCHING  --search_timeout_s-->                                     LOST
     any state  --start--> TRACKING, --clear--> IDLE
 
-* TRACKING: the box is believed. Entering takes `high_threshold`, staying only `low_threshold`.
-* UNCERTAIN: the box is followed while frames are not bad, but it is not believed and the template
-  stays as it is.
-* LOST: declared lost; the last trusted box is kept and help is requested. No search runs: it is
-  off, has not begun or has timed out.
-* SEARCHING: lost just the same, help still wanted, and self-recovery (`recovery`) is looking.
+* TRACKING: the box is confirmed.
+* UNCERTAIN: the box is followed while frames are not bad, but it is not confirmed and the
+  appearance is not learned.
+* LOST: the last confirmed box is kept and help is requested. No search runs: it is off, has not
+  begun or has timed out.
+* SEARCHING: lost just the same, help still requested, and re-detection is searching.
 
-Every duration is counted in frames *and* in seconds, and both must be reached: the frames protect a
-slow camera, the seconds a fast one. Seconds are summed from differences of image stamps, so a clock
-that jumps (a bag that loops) cannot end or prolong a count; it only suspends belief until the
-target is confirmed again.
+Presence is the evidence of all frames so far (`presence`), in log odds: no single kind of evidence,
+and no short fall of one, ends a track that everything else speaks for. Seconds are summed from
+differences of image stamps, so a clock that jumps (a bag that loops) cannot end or prolong a
+state; it only makes the target UNCERTAIN.
 """
 
 from __future__ import annotations
@@ -41,10 +41,17 @@ from siamla_ros.supervision.evidence import (
     check_stamp,
     touches_border,
 )
-from siamla_ros.supervision.states import NO_FRAMES, Decision, Memory, State
+from siamla_ros.supervision.presence import (
+    MOST_FRAME_LOG_ODDS,
+    EvidenceModel,
+    frame_log_odds,
+    update_presence,
+)
+from siamla_ros.supervision.states import Decision, Memory, State
 
 __all__ = [
     'Decision',
+    'EvidenceModel',
     'Memory',
     'Observation',
     'Reason',
@@ -55,12 +62,22 @@ __all__ = [
 
 
 class Supervisor:
-    """Decides, frame by frame, whether a target is believed; holds nothing but a configuration."""
+    """Decides, frame by frame, whether a target is there; holds nothing but configurations."""
 
-    def __init__(self, config: SupervisorConfig | None = None, search: bool = False) -> None:
-        """search: whether the caller runs a self-recovery while the target is lost."""
+    def __init__(
+        self,
+        config: SupervisorConfig | None = None,
+        search: bool = False,
+        model: EvidenceModel | None = None,
+    ) -> None:
+        """Args:
+        config: What a user may turn.
+        search: Whether the caller searches for the target while it is lost.
+        model: Weights of the evidence, from the checkpoint.
+        """
         self.config = config or SupervisorConfig()
         self.search = search
+        self.model = model or EvidenceModel()
 
     def start(
         self, stamp_s: float, box_xywh: Box, image_size: tuple[int, int], again: bool = False
@@ -75,7 +92,7 @@ class Supervisor:
     def reacquire(
         self, memory: Memory, stamp_s: float, box_xywh: Box, image_size: tuple[int, int]
     ) -> Decision:
-        """Trust a box that self-recovery has confirmed.
+        """Trust a box that re-detection has confirmed.
 
         Raises ValueError unless the target is being searched for, and as `start` does.
         """
@@ -97,12 +114,14 @@ class Supervisor:
         memory = replace(_age(memory, seen.stamp_s, interval_s, broken), image_size=seen.image_size)
         reference = Reference(memory.box_xywh, memory.box_age_s, memory.full_size)
         evidence = assess(self.config, reference, seen)
-        memory = _count(memory, evidence, interval_s)
+        frame = self._log_odds(evidence, seen)
+        presence = update_presence(self.model, memory.presence, frame, interval_s)
+        memory = replace(memory, presence=presence)
         state, reason = self._judge(memory, evidence, broken)
         return _decide(_enter(memory, state, reason), evidence, seen, self.config)
 
     def tick(self, memory: Memory, stamp_s: float) -> Decision:
-        """One image on which the tracker was not asked: time goes on, nothing is believed."""
+        """One image on which the tracker was not asked: time goes on, nothing is confirmed."""
         check_stamp(stamp_s)
         if memory.state is State.IDLE:
             return Decision(memory.state, memory.reason, False, False, memory)
@@ -165,19 +184,32 @@ class Supervisor:
     def _timed_out(self, memory: Memory) -> bool:
         return 0.0 < self.config.uncertain_timeout_s <= memory.seconds_in_state
 
+    def _log_odds(self, evidence: Evidence, seen: Observation) -> float:
+        """What this frame alone says, in log odds that the box is on the target."""
+        if evidence.reason is Reason.LEFT_IMAGE:
+            return -MOST_FRAME_LOG_ODDS
+        odds = frame_log_odds(
+            self.model, seen.confidence, seen.second_peak, seen.similarity, seen.color
+        )
+        if evidence.quality is not Quality.BAD:
+            return odds
+        low = evidence.reason is Reason.LOW_CONFIDENCE
+        return min(odds, 0.0 if low else self.model.implausible)  # a bad frame never speaks for it
+
     def _judge(self, memory: Memory, evidence: Evidence, broken: bool) -> tuple[State, Reason]:
         """The next state of a target that is TRACKING or UNCERTAIN, and why."""
-        config, bad = self.config, evidence.quality is Quality.BAD
+        bad = evidence.quality is Quality.BAD
+        why = evidence.reason if bad else Reason.DISTRACTOR
         if memory.state is State.TRACKING:
             if broken:
                 return State.UNCERTAIN, Reason.STALE
-            return (State.UNCERTAIN, evidence.reason) if bad else (memory.state, memory.reason)
-        if memory.good.reached(config.confirm_frames, config.confirm_s) or (
-            memory.settled.reached(config.settle_frames, config.settle_s)
-        ):
+            doubtful = bad or memory.presence < self.model.uncertain_below
+            return (State.UNCERTAIN, why) if doubtful else (memory.state, memory.reason)
+        if not bad and not broken and memory.presence >= self.model.confirmed_above:
             return State.TRACKING, Reason.CONFIDENT
-        if bad and memory.bad.reached(config.lost_frames, config.lost_s):
-            return State.LOST, evidence.reason
+        patient = memory.seconds_in_state >= self.config.lost_s - 1e-9
+        if patient and memory.presence < self.model.lost_below:
+            return State.LOST, why
         if self._timed_out(memory):
             return State.LOST, Reason.TIMEOUT
         return memory.state, memory.reason
@@ -200,34 +232,21 @@ def _age(memory: Memory, stamp_s: float, interval_s: float, broken: bool) -> Mem
 
 def _forget_motion(memory: Memory) -> Memory:
     """After a break the last box says nothing about where the next one may be."""
-    return replace(
-        memory, box_age_s=math.inf, full_wh=(0.0, 0.0), good=NO_FRAMES, settled=NO_FRAMES
-    )
-
-
-def _count(memory: Memory, evidence: Evidence, interval_s: float) -> Memory:
-    """Add one frame: bad ones weigh against fair ones, a good one forgives them all."""
-    if evidence.quality is Quality.BAD:
-        return replace(memory, good=NO_FRAMES, settled=NO_FRAMES, bad=memory.bad.more(interval_s))
-    settled = memory.settled.more(interval_s)
-    if evidence.quality is Quality.GOOD:
-        return replace(memory, good=memory.good.more(interval_s), settled=settled, bad=NO_FRAMES)
-    return replace(memory, good=NO_FRAMES, settled=settled, bad=memory.bad.less(interval_s))
+    presence = min(memory.presence, 0.0)
+    return replace(memory, box_age_s=math.inf, full_wh=(0.0, 0.0), presence=presence)
 
 
 def _enter(memory: Memory, state: State, reason: Reason) -> Memory:
     """The memory in its next state; the same one if nothing changes."""
     if state is memory.state:
         return memory
-    if state is State.TRACKING:
-        memory = replace(memory, bad=NO_FRAMES)
     return replace(memory, state=state, reason=reason, frames_in_state=1, seconds_in_state=0.0)
 
 
 def _decide(
     memory: Memory, evidence: Evidence, seen: Observation, config: SupervisorConfig
 ) -> Decision:
-    """Belief and acceptance that go with a state and the frame's own evidence."""
+    """Confirmation and acceptance that go with a state and the frame's own evidence."""
     usable = evidence.quality is not Quality.BAD and memory.state is not State.LOST
     tracking = memory.state is State.TRACKING
     if usable:
@@ -241,6 +260,6 @@ def _decide(
         )
     if usable and tracking:
         memory = replace(memory, trusted_box_xywh=seen.box_xywh, trusted_stamp_s=seen.stamp_s)
-    believed = usable and (tracking or config.believe_uncertain)
+    confirmed = usable and (tracking or config.publish_uncertain)
     learn = tracking and evidence.quality is Quality.GOOD
-    return Decision(memory.state, memory.reason, believed, usable, memory, template_ok=learn)
+    return Decision(memory.state, memory.reason, confirmed, usable, memory, template_ok=learn)

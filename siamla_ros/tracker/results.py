@@ -64,3 +64,6 @@ class BoxAnswer(Protocol):
 
     @property
     def confidence(self) -> float: ...
+
+    @property
+    def second_peak(self) -> float: ...

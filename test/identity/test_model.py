@@ -1,8 +1,7 @@
-"""The memory of a look, as a table: no network, no image."""
+"""What is remembered of a target's appearance: no network, no image."""
 
 from __future__ import annotations
 
-import math
 from dataclasses import fields, replace
 
 import numpy as np
@@ -11,22 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from siamla_ros.identity import model as identity
-from siamla_ros.identity.model import Identity, IdentityConfig, Look, Spread
+from siamla_ros.identity.model import Appearance, AppearanceSample, IdentityConfig
 
-CONFIG = IdentityConfig(  # whatever is shipped: the table below is about these numbers
-    prior_looks=5.0,
-    usual_confidence=3.0,
-    confidence_spread=0.5,
-    usual_likeness=0.8,
-    likeness_spread=0.04,
-    usual_color=0.95,
-    color_spread=0.03,
-    confidence_weight=0.5,
-    likeness_weight=0.8,
-    color_weight=0.8,
-    bias=4.0,
-    views=8,
-)
+CONFIG = IdentityConfig(views=8)
 
 
 def tint(*bins: int) -> np.ndarray:
@@ -37,134 +23,54 @@ def tint(*bins: int) -> np.ndarray:
     return found
 
 
-MINE = tint(*range(20))
-NEARLY = tint(*range(2, 22))
-OTHER = tint(*range(12, 32))
+MINE, OTHER = tint(*range(20)), tint(*range(12, 32))
 
 
-def tracked(likeness=0.8, confidence=0.95, looks=12, wobble=0.02) -> Identity:
-    """A target that was tracked for a while."""
-    known = identity.begun(MINE)
-    for number in range(looks):
-        shift = wobble * (-1) ** number
-        known = identity.learn(CONFIG, known, Look(confidence, likeness + shift, MINE))
-    return known
+def test_a_sample_is_compared_with_the_likest_view():
+    known = identity.from_first_frame(MINE)
+    known = identity.update(CONFIG, known, AppearanceSample(0.8, OTHER), trusted=True)
+    assert identity.measure(known, AppearanceSample(0.7, OTHER)) == Appearance(0.7, 1.0)
+    assert identity.measure(known, AppearanceSample(0.6, MINE)) == Appearance(0.6, 1.0)
+    assert identity.measure(known, AppearanceSample(0.6, tint(99))).color == 0.0
 
 
-def chance(known: Identity, confidence=0.95, likeness=0.8, colors=MINE) -> float:
-    return identity.probability(CONFIG, known, Look(confidence, likeness, colors))
+@pytest.mark.parametrize('known', [identity.from_first_frame(None), identity.IdentityState()])
+def test_nothing_to_compare_is_no_measurement(known):
+    assert identity.measure(known, AppearanceSample(0.5, MINE)) == Appearance(0.5, None)
+    seen = identity.measure(identity.from_first_frame(MINE), AppearanceSample(0.5, None))
+    assert seen == Appearance(0.5, None)
 
 
-@pytest.mark.parametrize(
-    ('known', 'look', 'low', 'high'),
-    [
-        (tracked(), {}, 0.9, 1.0),  # as ever
-        (tracked(), {'likeness': 0.5}, 0.0, 0.35),  # same colors, another shape
-        (tracked(), {'likeness': 0.7, 'colors': OTHER}, 0.0, 0.1),  # same kind, other colors
-        (tracked(), {'colors': None}, 0.9, 1.0),  # nothing to compare is no evidence
-        (tracked(0.6), {'likeness': 0.6}, 0.9, 1.0),  # a target that turns a lot
-        (tracked(0.95, wobble=0.005), {'likeness': 0.6}, 0.0, 0.35),  # the same value, a still one
-        (tracked(), {'confidence': 0.999, 'likeness': 0.45, 'colors': OTHER}, 0.0, 0.03),
-        (identity.begun(MINE), {'likeness': CONFIG.usual_likeness}, 0.5, 1.0),  # nothing learnt
-    ],
-)
-def test_who_is_it(known, look, low, high):
-    assert low <= chance(known, **look) <= high
+def test_what_is_not_trusted_is_measured_but_not_learned():
+    known = identity.from_first_frame(MINE)
+    after = identity.update(CONFIG, known, AppearanceSample(0.5, OTHER), trusted=False)
+    assert after.views == (MINE,)
+    assert after.latest.similarity == 0.5
+    assert after.latest.color == pytest.approx(0.4)
 
 
-@settings(deadline=None)
-@given(st.floats(0, 1), st.floats(0, 1), st.floats(0, 1), st.integers(0, 60))
-def test_more_alike_is_never_less_likely(first, second, confidence, looks):
-    known = tracked(looks=looks)
-    low, high = sorted((first, second))
-    worse, better = (chance(known, confidence, value) for value in (low, high))
-    assert 0.0 <= worse <= better <= 1.0
-
-
-def test_memory_is_bounded_and_keeps_the_first_view():
-    known = identity.begun(MINE)
-    for number in range(100):
-        known = identity.learn(CONFIG, known, Look(0.9, 0.8, tint(number, number + 1)))
-    assert len(known.views) == CONFIG.views
+@settings(deadline=None, max_examples=30)
+@given(st.integers(1, 8), st.integers(0, 60))
+def test_memory_is_bounded_and_keeps_the_first_view(views, samples):
+    known = identity.from_first_frame(MINE)
+    config = replace(CONFIG, views=views)
+    for number in range(samples):
+        known = identity.update(
+            config, known, AppearanceSample(0.8, tint(number, number + 1)), trusted=True
+        )
+    assert len(known.views) == min(views, samples + 1)
     assert known.views[0] is MINE
 
 
-def test_one_view_alone_stays():
-    config = replace(CONFIG, views=1)
-    known = identity.learn(config, identity.begun(MINE), Look(0.9, 0.8, OTHER))
-    assert known.views == (MINE,)
+def test_frames_and_seconds_count_from_the_last_sample():
+    known = identity.skip(identity.skip(identity.from_first_frame(MINE), 0.1), 0.2)
+    assert (known.frames, known.seconds) == (2, pytest.approx(0.3))
+    after = identity.update(CONFIG, known, AppearanceSample(0.8, MINE), trusted=False)
+    assert (after.frames, after.seconds) == (0, 0.0)
+    assert identity.skip(after).latest == after.latest, 'it stands until the next sample'
 
 
-def test_a_slow_change_is_followed():
-    known = tracked(0.9)
-    for step in range(60):
-        known = identity.learn(CONFIG, known, Look(0.95, 0.9 - 0.005 * step, NEARLY))
-    assert chance(known, likeness=0.6) > 0.5 > chance(tracked(0.9, wobble=0.005), likeness=0.6)
-
-
-def test_a_spread_forgets_what_is_long_ago():
-    spread = Spread()
-    for value in [0.0] * 500 + [1.0] * 200:
-        spread = spread.more(value)
-    assert spread.mean == pytest.approx(1.0, abs=0.01)
-    assert spread.variance == pytest.approx(0.0, abs=0.01)
-
-
-def test_deviations_count_in_the_targets_own_spread():
-    calm, restless = tracked(wobble=0.005, looks=40), tracked(wobble=0.15, looks=40)
-    look = Look(0.95, 0.7, MINE)
-    first, second = (
-        identity.deviations(CONFIG, known, identity.measured(known, look)).likeness
-        for known in (calm, restless)
-    )
-    assert identity.LEAST_Z <= first < second < 0.0
-
-
-def test_what_was_lost_for_long_may_look_different_but_not_anyhow():
-    known = tracked()
-    look = {'likeness': 0.66}
-
-    def after(seconds):
-        return chance(replace(known, lost_s=seconds), **look)
-
-    assert after(0.0) < after(1.0) < after(CONFIG.ageing_s)
-    assert after(CONFIG.ageing_s) == after(100 * CONFIG.ageing_s) < chance(known)
-    stranger = replace(known, lost_s=1e6)
-    assert chance(stranger, likeness=0.3, colors=OTHER) < 0.2
-
-
-def test_growth_is_of_the_variance():
-    known = tracked(wobble=0.1, looks=40)
-    seen = identity.measured(known, Look(0.95, 0.7, MINE))
-    fresh = identity.deviations(CONFIG, known, seen).likeness
-    old = identity.deviations(CONFIG, replace(known, lost_s=CONFIG.ageing_s), seen).likeness
-    assert old == pytest.approx(fresh / math.sqrt(2.0))
-
-
-def test_better_than_usual_does_not_make_up_for_other_colors():
-    assert chance(tracked(0.6), likeness=1.0, colors=tint(*range(100, 120))) < 0.75
-
-
-@pytest.mark.parametrize('lost_s', [0.0, 1e3])
-@pytest.mark.parametrize(('veto', 'taken'), [(5.9, False), (100.0, True)])
-def test_a_search_takes_nobody_back_in_colors_never_seen(veto, taken, lost_s):
-    config = IdentityConfig(color_veto=veto, color_weight=0.1)
-    known, other = tracked(0.6), Look(0.99, 0.9, tint(*range(100, 120)))
-    assert identity.probability(config, known, other) > 0.9  # tracked, it passes: light changes
-    known = replace(known, lost_s=lost_s)
-    assert (identity.return_probability(config, known, other) > 0.9) is taken
-
-
-def test_frames_are_counted_between_looks():
-    known = identity.passed(identity.waited(tracked(), looked=False), 0.9)
-    assert known.frames == 2
-    assert identity.waited(known, looked=True).frames == 0
-    assert identity.learn(CONFIG, known, Look(0.9, 0.8, MINE)).frames == 0
-
-
-@pytest.mark.parametrize(
-    ('field', 'value'), [('views', 0), ('color_spread', 0.0), ('bias', math.nan)]
-)
+@pytest.mark.parametrize(('field', 'value'), [('views', 0), ('sample_s', -1.0)])
 def test_config_names_field_and_value(field, value):
     with pytest.raises(ValueError, match=f'{field} is {value!r}'):
         IdentityConfig(**{field: value})

@@ -53,8 +53,8 @@ def test_what_is_not_live_cannot_change_while_configured():
     with pytest.raises(ValueError, match="device is 'auto' and cannot become 'cpu' now"):
         check_change(defaults(), {'device': 'cpu'}, configured=True)
     check_change(defaults(), {'device': 'auto'}, configured=True)
-    changed = check_change(defaults(), {'supervisor.lost_frames': 9}, configured=True)
-    assert changed.supervisor.lost_frames == 9
+    changed = check_change(defaults(), {'supervisor.lost_s': 0.9}, configured=True)
+    assert changed.supervisor.lost_s == 0.9
 
 
 def test_yaml_holds_every_parameter_with_its_default():

@@ -207,7 +207,7 @@ def test_the_loop_with_the_supervisor_from_loss_to_reacquisition():
                 box = answer.box_xywh
         memory = decision.memory
         states.append(decision.state)
-        assert not (decision.believed and not scene), 'belief in nothing'
+        assert not (decision.confirmed and not scene), 'belief in nothing'
     assert states[9] is State.UNCERTAIN and states[-1] is State.TRACKING
     assert State.SEARCHING in states and box == (60.0, 300.0, 44.0, 44.0)
 

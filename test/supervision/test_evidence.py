@@ -6,45 +6,45 @@ import math
 from dataclasses import fields, replace
 
 import pytest
-from support.state_scenes import BOX, CONFIG, IMAGE
+from support.state_scenes import BOX, CONFIG, IMAGE, MODEL
 
 from siamla_ros.supervision.supervisor import Observation, Reason, Supervisor, SupervisorConfig
 
 
 def test_plausible_motion_is_per_second():
-    supervisor = Supervisor(CONFIG)
+    supervisor = Supervisor(CONFIG, model=MODEL)
     memory = supervisor.start(0.0, BOX, IMAGE).memory
     moved = (BOX[0] + 120.0, BOX[1], 40.0, 40.0)  # three box sizes
     fast = supervisor.step(memory, Observation(1 / 30, 0.9, 0.0, moved, IMAGE))
     slow = supervisor.step(memory, Observation(1 / 5, 0.9, 0.0, moved, IMAGE))
-    assert fast.reason is Reason.IMPLAUSIBLE_MOTION and slow.believed
-    unchecked = Supervisor(replace(CONFIG, max_speed=0.0))
-    assert unchecked.step(memory, Observation(1 / 30, 0.9, 0.0, moved, IMAGE)).believed
+    assert fast.reason is Reason.IMPLAUSIBLE_MOTION and slow.confirmed
+    unchecked = Supervisor(replace(CONFIG, max_speed=0.0), model=MODEL)
+    assert unchecked.step(memory, Observation(1 / 30, 0.9, 0.0, moved, IMAGE)).confirmed
 
 
 def test_plausible_motion_is_relative_to_the_box():
-    supervisor = Supervisor(CONFIG)
+    supervisor = Supervisor(CONFIG, model=MODEL)
     big = (100.0, 100.0, 200.0, 200.0)
     memory = supervisor.start(0.0, big, IMAGE).memory
     moved = (220.0, 100.0, 200.0, 200.0)
-    assert supervisor.step(memory, Observation(1 / 30, 0.9, 0.0, moved, IMAGE)).believed
+    assert supervisor.step(memory, Observation(1 / 30, 0.9, 0.0, moved, IMAGE)).confirmed
 
 
 def test_a_box_cut_by_the_border_may_change_its_size():
-    supervisor = Supervisor(CONFIG)
+    supervisor = Supervisor(CONFIG, model=MODEL)
     memory = supervisor.start(0.0, (560.0, 200.0, 60.0, 60.0), IMAGE).memory
     for frame, width in enumerate((60.0, 40.0, 20.0, 10.0), start=1):
         box = (640.0 - width, 200.0, width, 60.0)
         decision = supervisor.step(memory, Observation(frame / 30, 0.9, 0.0, box, IMAGE))
         memory = decision.memory
-        assert decision.believed
+        assert decision.confirmed
     box = (637.0, 200.0, 3.0, 60.0)
     decision = supervisor.step(memory, Observation(5 / 30, 0.9, 0.0, box, IMAGE))
     assert decision.reason is Reason.LEFT_IMAGE, '5 % of the size it had inside'
 
 
 def test_low_confidence_half_out_of_the_image_has_left():
-    supervisor = Supervisor(CONFIG)
+    supervisor = Supervisor(CONFIG, model=MODEL)
     memory = supervisor.start(0.0, (570.0, 200.0, 60.0, 60.0), IMAGE).memory
     memory = supervisor.step(
         memory, Observation(0.03, 0.9, 0.0, (615.0, 200.0, 25.0, 60.0), IMAGE)
@@ -66,13 +66,10 @@ def test_an_empty_box_has_left_whatever_the_limits():
         ('high_threshold', 1.5),
         ('low_threshold', -0.1),
         ('high_threshold', math.nan),
-        ('confirm_frames', 0),
-        ('lost_frames', 2.5),
         ('lost_s', -1.0),
         ('max_speed', math.inf),
-        ('believe_uncertain', 1),
+        ('publish_uncertain', 1),
         ('stale_after_s', 0.0),
-        ('settle_frames', True),
     ],
 )
 def test_config_names_field_and_value(field, value):

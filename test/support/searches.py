@@ -30,6 +30,7 @@ RATE_HZ = 30.0
 class Answer:
     box_xywh: tuple[float, float, float, float]
     confidence: float
+    second_peak: float = 0.0
 
 
 @dataclass(frozen=True)

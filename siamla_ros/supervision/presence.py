@@ -1,0 +1,130 @@
+"""Is the box still on the target? The evidence of each frame, accumulated over frames.
+
+One frame says little: a confidence falls for a moment, a similarity because the target turns.
+So each frame gives log odds (:func:`frame_log_odds`, a logistic model over the confidence, the
+second peak and the target's appearance), and a forward filter of a two-state hidden Markov model
+(:func:`update_presence`) sums them: the target may be lost, or come back, between two frames, and
+evidence of consecutive frames counts less than that of independent ones.
+
+Weights and thresholds belong to the weights of a network: `siamla calibrate` fits them on annotated
+video and on episodes in which the target vanishes, and writes them into the checkpoint.
+
+Pure functions over plain numbers: no torch, no ROS.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from siamla_ros.configuration import bounded, check_fields
+
+LEAST_CONFIDENCE = 1e-3  # confidences are cut here, and as far below 1, before their logit is taken
+MOST_FRAME_LOG_ODDS = 6.0  # of one frame
+MOST_LOG_ODDS = 12.0  # of the accumulated evidence
+LONGEST_INTERVAL_S = 1.0  # a longer pause says nothing more
+TRUSTED_LOG_ODDS = 4.0  # of a box from outside, or of one that a search has confirmed
+
+
+@dataclass(frozen=True)
+class EvidenceModel:
+    """Weights of the logistic model, time constants of the filter, thresholds on its log odds.
+
+    The defaults were fitted to the shipped weights (docs/tuning.md).
+    """
+
+    confidence_weight: float = bounded(0.63, 0.0, 20.0, 'log odds a logit of the confidence')
+    second_peak_weight: float = bounded(
+        -4.56, -50.0, 0.0, 'log odds times the square root of second peak / confidence'
+    )
+    similarity_weight: float = bounded(
+        7.2, 0.0, 100.0, 'log odds times the similarity to the template'
+    )
+    color_weight: float = bounded(2.84, 0.0, 100.0, 'log odds times the similarity of the colors')
+    bias: float = bounded(-5.19, -100.0, 100.0, 'log odds where everything else is 0')
+    usual_similarity: float = bounded(
+        0.46, 0.0, 1.0, 'similarity to the template where it was not measured, at confidence 0.5'
+    )
+    usual_similarity_slope: float = bounded(
+        0.054, 0.0, 1.0, 'how much more it is a logit of the confidence'
+    )
+    usual_color: float = bounded(
+        0.95, 0.0, 1.0, 'similarity of the colors where it was not measured'
+    )
+    correlation_s: float = bounded(
+        0.056, 1e-3, 10.0, 'time after which a frame counts for 63 % of an independent one'
+    )
+    loss_rate: float = bounded(1.0, 0.0, 100.0, 'losses expected a second')
+    return_rate: float = bounded(0.3, 0.0, 100.0, 'returns expected a second')
+    confirmed_above: float = bounded(
+        1.0, -MOST_LOG_ODDS, MOST_LOG_ODDS, 'log odds that turn UNCERTAIN into TRACKING'
+    )
+    uncertain_below: float = bounded(
+        0.0, -MOST_LOG_ODDS, MOST_LOG_ODDS, 'log odds that turn TRACKING into UNCERTAIN'
+    )
+    lost_below: float = bounded(
+        -1.0, -MOST_LOG_ODDS, MOST_LOG_ODDS, 'log odds that turn UNCERTAIN into LOST'
+    )
+    implausible: float = bounded(
+        -3.0, -MOST_FRAME_LOG_ODDS, 0.0, 'most log odds of a frame whose box cannot be the target'
+    )
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+        if not self.lost_below <= self.uncertain_below <= self.confirmed_above:
+            raise ValueError(
+                f'lost_below, uncertain_below, confirmed_above are {self.lost_below}, '
+                f'{self.uncertain_below}, {self.confirmed_above}, must not decrease'
+            )
+
+
+def frame_log_odds(
+    model: EvidenceModel,
+    confidence: float,
+    second_peak: float,
+    similarity: float | None = None,
+    color: float | None = None,
+) -> float:
+    """Log odds that a box is on the target, by one frame alone; 0 is undecided.
+
+    Args:
+        model: Weights.
+        confidence: Calibrated confidence, [0, 1].
+        second_peak: Confidence of the best answer elsewhere in the window, [0, 1].
+        similarity: To the first template, [0, 1]; None where it was not measured.
+        color: Of the colors to the likest view of the target, [0, 1]; None as above.
+    """
+    confidence = min(max(confidence, LEAST_CONFIDENCE), 1.0 - LEAST_CONFIDENCE)
+    logit = math.log(confidence / (1.0 - confidence))
+    ratio = min(max(second_peak, 0.0) / confidence, 1.0)
+    if similarity is None:
+        similarity = model.usual_similarity + model.usual_similarity_slope * logit
+    return (
+        model.bias
+        + model.confidence_weight * logit
+        + model.second_peak_weight * math.sqrt(ratio)
+        + model.similarity_weight * similarity
+        + model.color_weight * (model.usual_color if color is None else color)
+    )
+
+
+def update_presence(
+    model: EvidenceModel, log_odds: float, frame: float, interval_s: float
+) -> float:
+    """Accumulated log odds after one more frame.
+
+    Args:
+        model: Rates and correlation time.
+        log_odds: Accumulated before.
+        frame: Log odds of this frame alone.
+        interval_s: Seconds since the frame before, not negative.
+    """
+    step_s = min(max(interval_s, 0.0), LONGEST_INTERVAL_S)
+    before = 1.0 / (1.0 + math.exp(-log_odds))
+    stays, returns = math.exp(-model.loss_rate * step_s), math.exp(-model.return_rate * step_s)
+    prior = before * stays + (1.0 - before) * (1.0 - returns)
+    prior = min(max(prior, 1e-6), 1.0 - 1e-6)
+    share = 1.0 - math.exp(-step_s / model.correlation_s)
+    evidence = share * min(max(frame, -MOST_FRAME_LOG_ODDS), MOST_FRAME_LOG_ODDS)
+    posterior = math.log(prior / (1.0 - prior)) + evidence
+    return min(max(posterior, -MOST_LOG_ODDS), MOST_LOG_ODDS)
