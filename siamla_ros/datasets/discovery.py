@@ -76,7 +76,8 @@ def load_dataset(
 ) -> list[Sequence]:
     """Every sequence under root, or those whose name matches one of the patterns in `names`.
 
-    :raises DatasetError: a file is missing or damaged, or a pattern matches nothing
+    Raises:
+        DatasetError: A file is missing or damaged, or a pattern matches nothing.
     """
     root, patterns = Path(root), list(names)
     if layout not in FORMATS:

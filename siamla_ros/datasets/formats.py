@@ -14,20 +14,20 @@ from siamla_ros.datasets.annotations import (
     read_mask_boxes,
     read_regions,
 )
+from siamla_ros.datasets.image_files import image_files
 from siamla_ros.datasets.sequence import DatasetError, ImageFrames, Sequence, VideoFrames
 
-IMAGE_SUFFIXES = {'.jpg', '.jpeg', '.png', '.bmp'}
 VIDEO_NAMES = ('video.mp4', 'video.avi', 'video.mkv', 'video.webm')
 # OTB sequences whose annotation does not begin with the first image of the folder.
 OTB_FIRST_IMAGE = {'David': 300, 'BlurCar1': 247, 'BlurCar3': 3, 'BlurCar4': 18}
 
 
 def list_images(folder: Path) -> list[Path]:
-    """The image files of a folder by their number (2 before 10)."""
-    if not folder.is_dir():
-        raise DatasetError(f'{folder}: no such folder of images')
-    found = [path for path in folder.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES]
-    return sorted(found, key=lambda path: (image_number(path), path.name))
+    """The image files of a folder, see `image_files`; DatasetError without the folder."""
+    try:
+        return image_files(folder)
+    except ValueError as error:
+        raise DatasetError(str(error)) from error
 
 
 def image_number(path: Path) -> int:

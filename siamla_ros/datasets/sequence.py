@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-import cv2
 import numpy as np
 
+from siamla_ros.datasets.image_files import read_image
 from siamla_ros.datasets.video import FrameSource
 
 
@@ -44,9 +44,10 @@ class ImageFrames:
 
     def __iter__(self) -> Iterator[np.ndarray]:
         for path in self.paths:
-            image = cv2.imread(str(path), cv2.IMREAD_COLOR)
-            if image is None:
-                raise DatasetError(f'{path}: not an image that OpenCV can read')
+            try:
+                image = read_image(path)
+            except ValueError as error:
+                raise DatasetError(str(error)) from error
             yield image
 
 

@@ -57,7 +57,9 @@ class TrackingSession:
                 a target of that id goes on as it was.
         """
         self.engine.start(target_id, label, box_xywh, self._frame(image_bgr, stamp_s), live=True)
-        return self.engine.targets[target_id].output
+        output = self.engine.targets[target_id].output
+        assert output is not None, 'a new target has one'
+        return output
 
     def step(self, image_bgr: np.ndarray, stamp_s: float) -> list[TargetOutput]:
         """What is known of every target on the next image, in the order in which they started.

@@ -166,7 +166,7 @@ def test_unreadable_image(tmp_path, write_images):
     images = write_images(tmp_path / 'S' / 'img', 3)
     (tmp_path / 'S' / 'groundtruth_rect.txt').write_text(ROWS)
     images[1].write_bytes(b'not an image')
-    with pytest.raises(DatasetError, match=r'0002\.png: not an image'):
+    with pytest.raises(DatasetError, match=r'0002\.png is not a readable image'):
         list(load_dataset(tmp_path)[0].frames())
 
 
