@@ -35,8 +35,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="instead: time to LOST, false alarms, recovery and wrong re-acquisition",
     )  # fmt: skip
     parser.add_argument(
+        "--session", action="store_true",
+        help="instead: the boxes that the node confirms: precision, recall, F, frames spent LOST",
+    )  # fmt: skip
+    parser.add_argument(
         "--search", nargs="+", choices=("off", "local", "global"), metavar="MODE",
-        default=["off", "local", "global"], help="self-recovery of siamla with --lost",
+        default=["off", "local", "global"], help="search of siamla with --lost and --session",
     )  # fmt: skip
     parser.add_argument('--seed', type=int, default=0, help='of the spliced sequences')
     parser.add_argument('--quiet', action='store_true', help='no progress bar')
@@ -53,6 +57,11 @@ def run(args: argparse.Namespace) -> int:
 
         text, content = lost_bench.evaluate(trackers, sequences, args.search, args.seed, args.quiet)
         return _finish(args, trackers, sequences, text, {'lost': content})
+    if args.session:
+        from siamla_ros.evaluation import session_bench
+
+        text, content = session_bench.evaluate(trackers, sequences, args.search, args.quiet)
+        return _finish(args, trackers, sequences, text, {'session': content})
     return _one_pass(args, trackers, sequences)
 
 

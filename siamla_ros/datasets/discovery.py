@@ -6,11 +6,12 @@ import fnmatch
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-from siamla_ros.datasets import formats
+from siamla_ros.datasets import formats, scenes
 from siamla_ros.datasets.sequence import DatasetError, Sequence
 
 FOLDER_READERS: dict[str, Callable[[Path], Iterator[Sequence]]] = {
     'video': formats.video_folder,
+    'targets': scenes.target_sequences,
     'otb': formats.otb_folder,
     'got10k': formats.got10k_folder,
     'lasot': formats.lasot_folder,
@@ -39,6 +40,8 @@ def detect_format(root: Path) -> str:
 
 
 def _folder_format(folder: Path) -> str:
+    if _targets(folder):
+        return 'targets'
     if list(folder.glob('groundtruth_rect*.txt')):
         return 'video' if formats.find_video(folder) else 'otb'
     if (folder / 'img').is_dir():
@@ -53,22 +56,30 @@ def _polygons(folder: Path) -> bool:
         return len(file.readline().replace(',', ' ').split()) > 4
 
 
+def _targets(folder: Path) -> bool:
+    return (folder / 'targets.csv').is_file()
+
+
+def _annotated(folder: Path) -> bool:
+    return _targets(folder) or bool(list(folder.glob('groundtruth*.txt')))
+
+
 def sequence_folders(root: Path) -> list[Path]:
     """Folders at or below root that hold ground truth, by name; not within one another."""
     if not root.is_dir():
         raise DatasetError(f'{root}: no such folder')
-    if list(root.glob('groundtruth*.txt')):
+    if _annotated(root):
         return [root]
     found: list[Path] = []
     for child in sorted(path for path in root.iterdir() if path.is_dir()):
-        found += [child] if list(child.glob('groundtruth*.txt')) else _below(child)
+        found += [child] if _annotated(child) else _below(child)
     return found
 
 
 def _below(folder: Path) -> list[Path]:
     """LaSOT keeps its sequences one folder deeper, by class."""
     children = sorted(path for path in folder.iterdir() if path.is_dir())
-    return [child for child in children if list(child.glob('groundtruth*.txt'))]
+    return [child for child in children if _annotated(child)]
 
 
 def load_dataset(
@@ -88,7 +99,11 @@ def load_dataset(
         sequences = list(ROOT_READERS[layout](root))
     else:
         read = FOLDER_READERS[layout]
-        sequences = [item for folder in sequence_folders(root) for item in read(folder)]
+        sequences = [
+            item
+            for folder in sequence_folders(root)
+            for item in (scenes.target_sequences if _targets(folder) else read)(folder)
+        ]
     for pattern in patterns:
         if not any(fnmatch.fnmatchcase(item.name, pattern) for item in sequences):
             known = ', '.join(item.name for item in sequences)

@@ -1,4 +1,5 @@
-"""Scenes of annotated video with one or several targets each, for training.
+"""Scenes of annotated video with one or several targets each, for training and
+evaluation.
 
 A scene is a folder with a video and its boxes: ``groundtruth_rect.txt`` (one target, a row a frame)
 or ``targets.csv`` (``frame,target_id,x,y,w,h,visibility``, as in MOT challenges).
@@ -7,7 +8,7 @@ or ``targets.csv`` (``frame,target_id,x,y,w,h,visibility``, as in MOT challenges
 from __future__ import annotations
 
 import csv
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +18,12 @@ from numpy.typing import NDArray
 from siamla_ros.datasets.annotations import read_boxes
 from siamla_ros.datasets.formats import find_video
 from siamla_ros.datasets.sequence import DatasetError, VideoFrames, normalize_boxes
+from siamla_ros.datasets.sequence import Sequence as TargetSequence
+from siamla_ros.datasets.video import FrameSource
 
+WELL_VISIBLE = 0.8  # share of a target from which a sequence may begin with it
+HIDDEN = 0.25  # share below which its box is not judged
+LEAST_FRAMES, LEAST_AREA_PX2 = 20, 300.0  # of a target that makes a sequence
 TARGET_COLUMNS = ('frame', 'target_id', 'x', 'y', 'w', 'h', 'visibility')
 
 
@@ -97,6 +103,8 @@ def read_split(path: Path) -> tuple[str, ...]:
 def read_targets(path: Path, frames: int) -> tuple[SceneTarget, ...]:
     """The targets of a ``targets.csv``, in the order in which they appear.
 
+    An empty visibility counts as 1.
+
     Args:
         path: The file.
         frames: Number of frames of the video.
@@ -114,7 +122,9 @@ def read_targets(path: Path, frames: int) -> tuple[SceneTarget, ...]:
             raise DatasetError(f'{path}: columns missing: {", ".join(missing)}')
         for line, row in enumerate(reader, start=2):
             try:
-                frame, values = int(row['frame']), [float(row[k]) for k in TARGET_COLUMNS[2:]]
+                frame, values = int(row['frame']), [float(row[k]) for k in TARGET_COLUMNS[2:6]]
+                # not every benchmark states it
+                values.append(1.0 if row['visibility'] == '' else float(row['visibility']))
             except (TypeError, ValueError) as error:  # TypeError: the row is shorter than the head
                 raise DatasetError(f'{path}:{line}: {error}') from None
             if not 0 <= frame < frames:
@@ -127,6 +137,37 @@ def read_targets(path: Path, frames: int) -> tuple[SceneTarget, ...]:
     return tuple(
         SceneTarget(n, normalize_boxes(b, str(path)), visible[n]) for n, b in boxes.items()
     )
+
+
+def target_sequences(folder: Path) -> Iterator[TargetSequence]:
+    """One sequence for each target of a ``targets.csv`` that is once well visible, from there on.
+
+    Frames on which less than a quarter of the target is visible are not judged.
+    """
+    video = find_video(folder)
+    if video is None:
+        raise DatasetError(f'{folder}: no video file')
+    with FrameSource(video) as source:
+        sizes = [image.shape[:2] for image in source]
+    for target in read_targets(folder / 'targets.csv', len(sizes)):
+        boxes = np.where(target.visibility[:, None] >= HIDDEN, target.boxes_xywh, np.nan)
+        good = (target.visibility >= WELL_VISIBLE) & _inside(boxes, sizes[0])
+        good &= np.nan_to_num(boxes[:, 2] * boxes[:, 3]) >= LEAST_AREA_PX2
+        if not good.any():
+            continue
+        start = int(np.argmax(good))
+        stop = int(np.flatnonzero(np.isfinite(target.boxes_xywh[:, 0]))[-1]) + 1
+        if stop - start >= LEAST_FRAMES:
+            frames = VideoFrames(video, start, stop - start)
+            yield TargetSequence(f'{folder.name}-{target.name}', frames, boxes[start:stop])
+
+
+def _inside(boxes_xywh: NDArray[np.float64], size_hw: tuple[int, ...]) -> NDArray[np.bool_]:
+    """(N,) whether at least nine tenths of a box lie within the image."""
+    low = np.maximum(boxes_xywh[:, :2], 0.0)
+    high = np.minimum(boxes_xywh[:, :2] + boxes_xywh[:, 2:], (size_hw[1], size_hw[0]))
+    visible = np.prod(np.maximum(high - low, 0.0), axis=1)
+    return np.nan_to_num(visible / np.prod(boxes_xywh[:, 2:], axis=1)) >= 0.9
 
 
 def _scene(folder: Path, cache: Path) -> Scene:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,13 +28,16 @@ class Frames(Protocol):
 
 @dataclass(frozen=True)
 class VideoFrames:
-    """The frames of a video file."""
+    """The frames of a video file, from number `start` on, at most `count` of them."""
 
     path: Path
+    start: int = 0
+    count: int | None = None
 
     def __iter__(self) -> Iterator[np.ndarray]:
+        stop = None if self.count is None else self.start + self.count
         with FrameSource(self.path) as source:
-            yield from source
+            yield from itertools.islice(source, self.start, stop)
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ class Trace:
     """N frames of one follower: its box, whether it vouches for it, whether it is declared LOST."""
 
     boxes_xywh: np.ndarray
-    believed: np.ndarray
+    confirmed: np.ndarray
     lost: np.ndarray
 
 
@@ -42,7 +42,7 @@ class SupervisedFollower:
     def follow(self, sequence: Frames) -> Trace:
         """Start on the first box and see all frames. Raises RuntimeError if the tracker fails."""
         boxes = np.full((len(sequence), 4), np.nan)
-        believed, lost = np.zeros(len(sequence), bool), np.zeros(len(sequence), bool)
+        confirmed, lost = np.zeros(len(sequence), bool), np.zeros(len(sequence), bool)
         engine = Engine(self._tracker, self._settings)
         for index, image in enumerate(sequence.frames()):
             frame = frame_of(image, index, self._interval_s)
@@ -50,11 +50,11 @@ class SupervisedFollower:
                 box = tuple(float(value) for value in sequence.init_box_xywh)
                 engine.start('target', '', box, frame, live=True)
             said = engine.process(frame)[0]
-            boxes[index], believed[index] = said.box_xywh, said.believed
+            boxes[index], confirmed[index] = said.box_xywh, said.believed
             lost[index] = said.state in (State.LOST, State.SEARCHING)
         if engine.errors:
             raise RuntimeError(f'{sequence.name}: {engine.last_error}')
-        return Trace(boxes, believed, lost)
+        return Trace(boxes, confirmed, lost)
 
 
 def frame_of(image: np.ndarray, index: int, interval_s: float = FRAME_S) -> Frame:
@@ -84,7 +84,7 @@ def supervised(tracker: TrackerLike, mode: str) -> SupervisedFollower:
 
 
 def by_threshold(run: Run, threshold: float, frames: int) -> Trace:
-    """A peer's own score as judge, its box believed at the threshold or above.
+    """A peer's own score as judge, its box confirmed at the threshold or above.
 
     LOST after `frames` frames in a row below it, found again with the first frame that is not.
     """

@@ -12,7 +12,13 @@ from tqdm import tqdm
 from siamla_ros.datasets.sequence import Sequence
 from siamla_ros.evaluation import splice, suites
 from siamla_ros.evaluation.followers import Trace, by_threshold, supervised
-from siamla_ros.evaluation.lost_metrics import Figures, Story, favor, figures, judge
+from siamla_ros.evaluation.lost_metrics import (
+    EpisodeTally,
+    Figures,
+    figures,
+    judge,
+    tuning_objective,
+)
 from siamla_ros.evaluation.peers.base import EvalTracker
 from siamla_ros.evaluation.peers.siamla import SiamlaTracker
 from siamla_ros.evaluation.report import markdown_table
@@ -29,7 +35,8 @@ COLUMNS = {
     'lost_worst': 'worst',
     'lost_in_time': 'LOST in 10',
     'false_lost_per_1000': 'false LOST /1000',
-    'believed_away': 'believed while away',
+    'visible_lost': 'visible, LOST',
+    'confirmed_away': 'confirmed while away',
     'found_in_time': 'found in 30',
     'found_median': 'frames to find',
     'found_ever': 'found ever',
@@ -39,11 +46,11 @@ COLUMNS = {
 
 
 @dataclass(frozen=True)
-class Told:
+class EpisodeResult:
     """One follower in one episode, without the frames."""
 
     episode: Episode
-    story: Story
+    tally: EpisodeTally
 
 
 def evaluate(
@@ -67,15 +74,17 @@ def evaluate(
     }
     peers = [tracker for tracker in trackers if not isinstance(tracker, SiamlaTracker)]
     with suites.progress('scenes', len(scenes), quiet) as bar:
-        told, recorded = play(_spliced(suites.counted(scenes, bar), scenes, seed), own, peers, bar)
+        results, recorded = play(
+            _spliced(suites.counted(scenes, bar), scenes, seed), own, peers, bar
+        )
     notes = [f'not spliced: {reason}' for reason in refused]
     for name, runs in recorded.items():
         if not all(np.isfinite(run.confidence).all() for _, run in runs):
             notes.append(f'{name}: no score, so it cannot say that the target is lost')
             continue
         label, rows = _tuned(name, runs)
-        told[label] = rows
-    text, content = tables(told)
+        results[label] = rows
+    text, content = tables(results)
     return '\n'.join([text, '', *notes]).rstrip(), {**content, 'notes': notes}
 
 
@@ -89,21 +98,21 @@ def _spliced(
 
 def play(
     of: Iterable[Episode], own: dict[str, Follow], peers: list[EvalTracker], bar: tqdm
-) -> tuple[dict[str, list[Told]], dict[str, list[tuple[Episode, Run]]]]:
+) -> tuple[dict[str, list[EpisodeResult]], dict[str, list[tuple[Episode, Run]]]]:
     """Every follower through every episode; the frames are made once and then dropped.
 
-    :returns: what each of ``own`` told, and what each peer's boxes and scores were
+    :returns: what each of ``own`` results, and what each peer's boxes and scores were
     """
-    told: dict[str, list[Told]] = {name: [] for name in own}
+    results: dict[str, list[EpisodeResult]] = {name: [] for name in own}
     recorded: dict[str, list[tuple[Episode, Run]]] = {peer.name: [] for peer in peers}
     for episode in of:
         bar.set_description(episode.sequence.name)
         light = _without_frames(episode)
         for name, follow in own.items():
-            told[name].append(Told(light, judge(episode, follow(episode.sequence))))
+            results[name].append(EpisodeResult(light, judge(episode, follow(episode.sequence))))
         for peer in peers:
             recorded[peer.name].append((light, run_sequence(peer, episode.sequence)))
-    return told, recorded
+    return results, recorded
 
 
 def _without_frames(episode: Episode) -> Episode:
@@ -112,40 +121,42 @@ def _without_frames(episode: Episode) -> Episode:
     return Episode(episode.scenario, bare, episode.gone, episode.back, episode.rival_xywh)
 
 
-def _tuned(name: str, runs: list[tuple[Episode, Run]]) -> tuple[str, list[Told]]:
+def _tuned(name: str, runs: list[tuple[Episode, Run]]) -> tuple[str, list[EpisodeResult]]:
     """The threshold and patience under which the peer does best on these episodes."""
-    best: tuple[float, str, list[Told]] | None = None
+    best: tuple[float, str, list[EpisodeResult]] | None = None
     scores = np.concatenate([run.confidence[1:] for _, run in runs])
     for threshold in np.unique(np.quantile(scores, np.linspace(0.01, 0.9, THRESHOLDS))):
         for patience in PATIENCE:
             rows = [
-                Told(episode, judge(episode, by_threshold(run, threshold, patience)))
+                EpisodeResult(episode, judge(episode, by_threshold(run, threshold, patience)))
                 for episode, run in runs
             ]
-            value = favor(_figures(rows))
+            value = tuning_objective(_figures(rows))
             if best is None or value > best[0]:
                 best = value, f'{name}, score < {threshold:.4g} for {patience}', rows
     return best[1], best[2]
 
 
-def _figures(rows: list[Told]) -> Figures:
+def _figures(rows: list[EpisodeResult]) -> Figures:
     walks = [bool(np.isfinite(row.episode.rival_xywh[-1]).all()) for row in rows]
-    return figures([row.story for row in rows], sum(walks))
+    return figures([row.tally for row in rows], sum(walks))
 
 
-def tables(told: dict[str, list[Told]]) -> tuple[str, dict[str, Any]]:
+def tables(results: dict[str, list[EpisodeResult]]) -> tuple[str, dict[str, Any]]:
     """All scenarios together, then each: as text, and the figures by follower and scenario."""
     parts, content = [], {}
-    scenarios = list(dict.fromkeys(row.episode.scenario for rows in told.values() for row in rows))
+    scenarios = list(
+        dict.fromkeys(row.episode.scenario for rows in results.values() for row in rows)
+    )
     for scenario in ('all', *scenarios):
         table = []
-        for name, rows in told.items():
+        for name, rows in results.items():
             chosen = [row for row in rows if scenario in ('all', row.episode.scenario)]
             result = _figures(chosen)
             content.setdefault(name, {})[scenario] = asdict(result)
             cells = [_cell(key, getattr(result, key)) for key in COLUMNS]
             table.append([name, *cells])
-        count = len(chosen) if told else 0
+        count = len(chosen) if results else 0
         header = ['follower', *COLUMNS.values()]
         parts.append(f'{scenario} ({count} episodes)\n\n{markdown_table(header, table)}')
     return '\n\n'.join(parts), content

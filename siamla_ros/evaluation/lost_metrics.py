@@ -19,35 +19,37 @@ SETTLED = 10  # frames at the end that tell whether the likeness took over
 
 
 @dataclass(frozen=True)
-class Story:
+class EpisodeTally:
     """One episode. Frames are counted from 1: 1 is the first frame that could tell.
 
     lost_after: frames to LOST after the target went; infinite for never, NaN if it was LOST before
-    or its absence is short. found_after: frames after its return to a believed box on it;
-    infinite for never, NaN without a return. visible, false_lost: frames on which it was followed
-    in sight, and LOST declared on them. away, believed_away: frames from LOST_WITHIN on of a long
-    absence, and those with a believed box. found, found_wrong: times LOST ended, and those with
-    the box not on the target. switched: the likeness has taken its place at the end.
+    or its absence is short. found_after: frames after its return to a confirmed box on it;
+    infinite for never, NaN without a return. visible: frames on which it was followed in sight;
+    false_lost: LOST declared on them; visible_lost: those of them spent LOST. away,
+    confirmed_away: frames from LOST_WITHIN on of a long absence, and those with a confirmed box.
+    found, found_wrong: times LOST ended, and those with the box not on the target. switched: the
+    likeness has taken its place at the end.
     """
 
     lost_after: float
     found_after: float
     visible: int
     false_lost: int
+    visible_lost: int
     away: int
-    believed_away: int
+    confirmed_away: int
     found: int
     found_wrong: int
     switched: bool
 
 
-def judge(episode: Episode, trace: Trace) -> Story:
+def judge(episode: Episode, trace: Trace) -> EpisodeTally:
     """Compare what was said with what was so."""
     truth, absent = episode.sequence.boxes_xywh, episode.sequence.absent
     seen = np.isfinite(truth).all(1)
     iou = overlap(trace.boxes_xywh, truth)
     gone, back = episode.gone, episode.back
-    found_after = _first(trace.believed[back:] & (iou[back:] > ON_TARGET))
+    found_after = _first(trace.confirmed[back:] & (iou[back:] > ON_TARGET))
     watched = np.zeros(len(seen), bool)  # in sight and not yet to be found again
     watched[:gone] = seen[:gone]
     if math.isfinite(found_after):
@@ -58,15 +60,16 @@ def judge(episode: Episode, trace: Trace) -> Story:
     entered[0] = ended[0] = False
     wrong = ended & (absent | (seen & (iou < OFF_TARGET)))
     long_away = back - gone >= LONG_ABSENCE
-    late = trace.believed[gone + LOST_WITHIN : back] if long_away else trace.believed[:0]
+    late = trace.confirmed[gone + LOST_WITHIN : back] if long_away else trace.confirmed[:0]
     timely = long_away and not trace.lost[gone - 1]
-    return Story(
+    return EpisodeTally(
         lost_after=_first(trace.lost[gone:back]) if timely else math.nan,
         found_after=found_after if back < len(seen) else math.nan,
         visible=int(watched.sum()),
         false_lost=int((entered & watched).sum()),
+        visible_lost=int((trace.lost & watched).sum()),
         away=len(late),
-        believed_away=int(late.sum()),
+        confirmed_away=int(late.sum()),
         found=int((ended & (absent | seen)).sum()),
         found_wrong=int(wrong.sum()),
         switched=_switched(episode, trace, iou),
@@ -80,8 +83,8 @@ def _first(flags: np.ndarray) -> float:
 
 def _switched(episode: Episode, trace: Trace, iou: np.ndarray) -> bool:
     rival = overlap(trace.boxes_xywh, episode.rival_xywh)[-SETTLED:]
-    # The likeness goes on beyond the image; a box that is left behind believed has switched, too.
-    lured = trace.believed[-SETTLED:] & (iou[-SETTLED:] < OFF_TARGET)
+    # The likeness goes on beyond the image; a box that is left behind confirmed has switched, too.
+    lured = trace.confirmed[-SETTLED:] & (iou[-SETTLED:] < OFF_TARGET)
     walks = np.isfinite(episode.rival_xywh[-1]).all()
     return bool(walks and (lured.mean() > 0.5 or (rival > ON_TARGET).mean() > 0.5))
 
@@ -95,7 +98,8 @@ class Figures:
     lost_worst: float
     lost_in_time: float
     false_lost_per_1000: float
-    believed_away: float
+    visible_lost: float
+    confirmed_away: float
     found_in_time: float
     found_median: float
     found_ever: float
@@ -103,26 +107,35 @@ class Figures:
     switched: float
 
 
-def figures(stories: Sequence[Story], crossings: int) -> Figures:
-    """The means and medians; crossings: how many of the stories have a likeness."""
-    lost = np.array([s.lost_after for s in stories if not math.isnan(s.lost_after)])
-    found = np.array([s.found_after for s in stories if not math.isnan(s.found_after)])
+def figures(tallies: Sequence[EpisodeTally], crossings: int) -> Figures:
+    """The means and medians; crossings: how many of the tallies have a likeness."""
+    lost = np.array([s.lost_after for s in tallies if not math.isnan(s.lost_after)])
+    found = np.array([s.found_after for s in tallies if not math.isnan(s.found_after)])
     total = {
-        name: sum(getattr(s, name) for s in stories)
-        for name in ('visible', 'false_lost', 'away', 'believed_away', 'found', 'found_wrong')
+        name: sum(getattr(s, name) for s in tallies)
+        for name in (
+            'visible',
+            'false_lost',
+            'visible_lost',
+            'away',
+            'confirmed_away',
+            'found',
+            'found_wrong',
+        )
     }
     return Figures(
-        episodes=len(stories),
+        episodes=len(tallies),
         lost_median=_quantile(lost, 0.5),
         lost_worst=_quantile(lost, 1.0),
         lost_in_time=_ratio((lost <= LOST_WITHIN).sum(), len(lost)),
         false_lost_per_1000=1000 * _ratio(total['false_lost'], total['visible']),
-        believed_away=_ratio(total['believed_away'], total['away']),
+        visible_lost=_ratio(total['visible_lost'], total['visible']),
+        confirmed_away=_ratio(total['confirmed_away'], total['away']),
         found_in_time=_ratio((found <= FOUND_WITHIN).sum(), len(found)),
         found_median=_quantile(found[np.isfinite(found)], 0.5),
         found_ever=_ratio(np.isfinite(found).sum(), len(found)),
         wrong_found=_ratio(total['found_wrong'], total['found']),
-        switched=_ratio(sum(s.switched for s in stories), crossings),
+        switched=_ratio(sum(s.switched for s in tallies), crossings),
     )
 
 
@@ -135,13 +148,13 @@ def _quantile(values: np.ndarray, share: float) -> float:
     return float(np.quantile(values, share, method='higher')) if len(values) else math.nan
 
 
-def favor(result: Figures) -> float:
+def tuning_objective(result: Figures) -> float:
     """One number to tune a threshold by: the mean of what is aimed at, false alarms counted."""
     parts = (
         result.lost_in_time,
         result.found_in_time,
         1 - result.wrong_found,
-        1 - result.believed_away,
+        1 - result.confirmed_away,
         1 - min(1.0, result.false_lost_per_1000 / 10),
     )
     known = [part for part in parts if not math.isnan(part)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 from support.videos import COLORS, SIDE, place, write_scene
@@ -74,3 +75,29 @@ def test_a_split_names_its_development_scenes(tmp_path):
     path.write_text('development: a\n')
     with pytest.raises(DatasetError, match="development = 'a': must be a list"):
         read_split(path)
+
+
+def test_a_sequence_for_each_target_that_is_once_well_visible(tmp_path):
+    from siamla_ros.datasets.discovery import load_dataset
+
+    folder = tmp_path / 'set' / 'street'
+    folder.mkdir(parents=True)
+    code = cv2.VideoWriter_fourcc(*'MJPG')
+    writer = cv2.VideoWriter(str(folder / 'video.avi'), code, 30.0, (96, 72))
+    for number in range(30):
+        writer.write(np.full((72, 96, 3), 4 * number, np.uint8))
+    writer.release()
+    rows = ['frame,target_id,x,y,w,h,visibility']
+    for frame in range(30):
+        rows.append(f'{frame},1,10,10,20,30,{0.5 if frame < 4 else 0.2 if frame == 9 else 1}')
+        rows.append(f'{frame},2,90,10,20,30,1')  # always half outside
+        rows.append(f'{frame},3,40,10,20,30,')  # visibility not stated
+        if frame < 12:
+            rows.append(f'{frame},4,60,30,20,30,1')  # too short
+    (folder / 'targets.csv').write_text('\n'.join(rows) + '\n')
+    first, third = load_dataset(tmp_path / 'set')
+    assert (first.name, len(first)) == ('street-1', 26)
+    assert np.isnan(first.boxes_xywh[5]).all() and np.isfinite(first.boxes_xywh[6]).all()
+    assert not first.absent.any()
+    assert abs(int(next(first.frames())[0, 0, 0]) - 16) <= 3, 'it begins on frame 4'
+    assert (third.name, len(third)) == ('street-3', 30)

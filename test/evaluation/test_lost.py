@@ -8,7 +8,7 @@ from support.evaluation_doubles import ColorTracker, square_scene
 
 from siamla_ros.datasets.sequence import Sequence
 from siamla_ros.evaluation.followers import Trace, by_threshold, supervised
-from siamla_ros.evaluation.lost_metrics import favor, figures, judge
+from siamla_ros.evaluation.lost_metrics import figures, judge, tuning_objective
 from siamla_ros.evaluation.runner import Run
 from siamla_ros.evaluation.scenarios import Episode, episodes
 from siamla_ros.evaluation.splice import FrameList
@@ -23,31 +23,31 @@ def make_episode(gone=GONE, back=BACK):
     return Episode('leave_same', sequence, gone, back, np.full((TOTAL, 4), np.nan))
 
 
-def make_trace(lost=(), unbelieved=(), off=()):
-    """lost, unbelieved, off: (start, stop) spans."""
+def make_trace(lost=(), unconfirmed=(), off=()):
+    """lost, unconfirmed, off: (start, stop) spans."""
     flags = {}
-    for name, spans in (('lost', lost), ('unbelieved', unbelieved), ('off', off)):
+    for name, spans in (('lost', lost), ('unconfirmed', unconfirmed), ('off', off)):
         flags[name] = np.zeros(TOTAL, bool)
         for start, stop in spans:
             flags[name][start:stop] = True
     boxes = np.where(flags['off'][:, None], OFF, ON)
-    return Trace(boxes, ~flags['lost'] & ~flags['unbelieved'], flags['lost'])
+    return Trace(boxes, ~flags['lost'] & ~flags['unconfirmed'], flags['lost'])
 
 
 def test_a_good_follower():
-    story = judge(make_episode(), make_trace(lost=[(13, 54)], unbelieved=[(10, 54)]))
+    story = judge(make_episode(), make_trace(lost=[(13, 54)], unconfirmed=[(10, 54)]))
     assert story.lost_after == 4  # frames 10, 11, 12 and, on 13, LOST
     assert story.found_after == 5  # frame 54 is the fifth after the return
     assert (story.false_lost, story.found, story.found_wrong) == (0, 1, 0)
     assert story.visible == 10 + (TOTAL - 55)
-    assert (story.away, story.believed_away) == (30, 0)
+    assert (story.away, story.confirmed_away) == (30, 0)
 
 
 def test_a_follower_that_notices_nothing():
     story = judge(make_episode(), make_trace())
     assert story.lost_after == math.inf
     assert story.found_after == 1
-    assert (story.away, story.believed_away) == (30, 30)
+    assert (story.away, story.confirmed_away) == (30, 30)
 
 
 def test_false_alarms_and_wrong_finds():
@@ -86,11 +86,11 @@ def test_figures_over_episodes():
     assert result.lost_worst == math.inf
     assert result.lost_in_time == 0.75
     assert result.found_in_time == 1.0
-    assert result.believed_away == 0.25
+    assert result.confirmed_away == 0.25
     assert result.false_lost_per_1000 == 0.0
     assert result.wrong_found == 0.0
     assert math.isnan(result.switched)
-    assert favor(result) > favor(figures([blind], crossings=0))
+    assert tuning_objective(result) > tuning_objective(figures([blind], crossings=0))
 
 
 def test_threshold_follower_waits_and_finds_at_once():
@@ -99,7 +99,7 @@ def test_threshold_follower_waits_and_finds_at_once():
     run = Run('t', 's', boxes, confidence, np.zeros(7), boxes, np.zeros(7, bool), {})
     trace = by_threshold(run, 0.5, frames=2)
     assert trace.lost.tolist() == [False, False, False, True, True, False, False]
-    assert trace.believed.tolist() == [True, True, False, False, False, True, False]
+    assert trace.confirmed.tolist() == [True, True, False, False, False, True, False]
 
 
 @pytest.mark.parametrize(
