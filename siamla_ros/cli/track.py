@@ -1,154 +1,229 @@
-"""`siamla track`: follow one target in a video file, an image folder or a camera."""
+"""`siamla track`: follow targets in a video, a folder of images, a camera or a stream.
+
+What runs is the session of the ROS node: confidence, states, re-detection, identity.
+"""
 
 from __future__ import annotations
 
 import argparse
-import csv
-import json
+import shlex
 import sys
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
-import cv2
 import numpy as np
+from tqdm import tqdm
 
-from siamla_ros.datasets.video import FrameSink, FrameSource
+from siamla_ros.cli.select_box import explain_without_display, select_box
+from siamla_ros.cli.track_output import Summary, open_table, row_of
+from siamla_ros.datasets.video import FrameSink, FrameSource, SourceFrame
+from siamla_ros.geometry.boxes import Box, check_init_box
+from siamla_ros.online import overlay
+from siamla_ros.online.session import TrackingSession
+from siamla_ros.online.targets import TargetOutput
+from siamla_ros.supervision.supervisor import Reason, State
 
-FIELDS = ('frame', 'x', 'y', 'w', 'h', 'confidence', 'classification', 'localization')
-GREEN, RED = (80, 220, 80), (60, 60, 230)
-Row = dict[str, float]
+Step = Callable[[np.ndarray, float], list[TargetOutput]]
 
 
-def box_argument(text: str) -> tuple[float, float, float, float]:
-    """Returns the box of `x,y,w,h` in pixels; ArgumentTypeError where it is none."""
+def init_argument(text: str) -> tuple[str, Box]:
+    """Returns id and box of `[ID=]x,y,w,h`; ArgumentTypeError where it is none."""
+    name, _, numbers = text.rpartition('=')
     try:
-        numbers = tuple(float(part) for part in text.split(','))
+        box = tuple(float(part) for part in numbers.split(','))
     except ValueError as error:
-        raise argparse.ArgumentTypeError(f'{text!r} is not x,y,w,h: {error}') from error
-    if len(numbers) != 4:
-        raise argparse.ArgumentTypeError(f'{text!r} has {len(numbers)} numbers, not 4: x,y,w,h')
-    return numbers
+        raise argparse.ArgumentTypeError(f'{text!r} is not [ID=]x,y,w,h: {error}') from error
+    if len(box) != 4:
+        raise argparse.ArgumentTypeError(f'{text!r} has {len(box)} numbers, not 4: x,y,w,h')
+    return name, box
+
+
+def add_init_argument(parser: argparse.ArgumentParser, required: bool = False) -> None:
+    """Declares `--init`, repeated for several targets."""
+    parser.add_argument(
+        '--init',
+        type=init_argument,
+        action='append',
+        default=[],
+        required=required,
+        metavar='[ID=]X,Y,W,H',
+        help='box of a target, pixels (half-open); repeat it for several targets',
+    )
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the options of `siamla track`."""
-    parser.add_argument('source', help='video file, folder of images, or number of a camera')
     parser.add_argument(
-        '--init',
-        type=box_argument,
-        required=True,
-        metavar='X,Y,W,H',
-        help='box of the target, pixels (half-open)',
+        'source', help='video file, folder of images, camera number, /dev/videoN or URL'
     )
+    add_init_argument(parser)
     parser.add_argument(
-        '--start',
-        type=int,
-        default=0,
-        metavar='N',
-        help='frame the box belongs to, counted from 0; those before are skipped',
+        '--start', type=int, default=0, metavar='N', help='frame of the boxes, counted from 0'
     )
     parser.add_argument('--frames', type=int, metavar='N', help='stop after N frames')
     parser.add_argument('--model', default='default', help='name of a model or a checkpoint file')
     parser.add_argument('--device', default='auto', help='auto, cpu or cuda:N')
     parser.add_argument(
-        '--output',
-        type=Path,
-        metavar='FILE',
-        help='boxes as .csv or .jsonl; without it JSON lines on standard output',
+        '--output', type=Path, metavar='FILE', help='rows as .csv or .jsonl; else JSON on stdout'
     )
     parser.add_argument('--video', type=Path, metavar='FILE', help='annotated video (.mp4)')
     parser.add_argument(
-        '--min-confidence',
-        type=float,
-        default=0.5,
-        metavar='C',
-        help='below it the box is red in the annotated video (default: 0.5)',
+        '--raw', action='store_true', help='the bare tracker: no states, no re-detection'
     )
+    parser.add_argument(
+        '--skip-damaged', action='store_true', help='exit 0 though frames were damaged'
+    )
+    parser.add_argument('--quiet', action='store_true', help='no progress bar, no summary')
 
 
 def run(args: argparse.Namespace) -> int:
-    """Tracks and writes; returns 0. ValueError or OSError say what is wrong with an argument."""
+    """Tracks and writes; 0, or 1 if frames were damaged. ValueError or OSError say what is wrong
+    with an argument.
+    """
     if args.start < 0 or (args.frames is not None and args.frames < 1):
         raise ValueError(f'--start {args.start} must be >= 0 and --frames {args.frames} >= 1')
     with ExitStack() as stack:
         source = stack.enter_context(FrameSource(args.source))
-        outputs = [_open_table(args.output, stack)]
-        if args.video:
-            sink = stack.enter_context(FrameSink(args.video, source.rate_hz))
-            outputs.append(_video_output(sink, args.min_confidence))
-        _track(source, args, outputs)
-    return 0
+        table = open_table(args.output, stack)
+        frames = chosen_frames(source, args)
+        first = next(frames, None)
+        if first is None:
+            raise ValueError(f'{args.source} has no frame {args.start}')
+        targets = named_targets(args.init) or _selected(first.image, args)
+        for _, box in targets:
+            check_init_box(box, (first.image.shape[1], first.image.shape[0]))
+        sink = stack.enter_context(FrameSink(args.video, source.rate_hz)) if args.video else None
+        return _follow(source, args, first, frames, targets, table, sink)
 
 
-def _track(
-    source: FrameSource, args: argparse.Namespace, outputs: list[Callable[[np.ndarray, Row], None]]
-) -> None:
+def chosen_frames(source: FrameSource, args: argparse.Namespace) -> Iterator[SourceFrame]:
+    """The frames from number --start on, at most --frames of them."""
+    late = (frame for frame in source.frames() if frame.number >= args.start)
+    return islice(late, args.frames)
+
+
+def named_targets(given: Sequence[tuple[str, Box]]) -> list[tuple[str, Box]]:
+    """Ids and boxes; a box without an id is `target`, the next ones `target-2` and so on.
+
+    Raises:
+        ValueError: An id occurs twice.
+    """
+    targets: dict[str, Box] = {}
+    for number, (name, box) in enumerate(given, 1):
+        chosen = name or ('target' if number == 1 else f'target-{number}')
+        if chosen in targets:
+            raise ValueError(f'--init {chosen}=...: the id occurs twice, must be different')
+        targets[chosen] = box
+    return list(targets.items())
+
+
+def _selected(image: np.ndarray, args: argparse.Namespace) -> list[tuple[str, Box]]:
+    box = select_box(image)
+    if box is None:
+        start = f' --start {args.start}' if args.start else ''
+        command = f'siamla track {shlex.quote(args.source)}{start}'
+        raise ValueError(explain_without_display(image, command))
+    print('--init ' + ','.join(f'{value:g}' for value in box), file=sys.stderr)
+    return [('target', box)]
+
+
+def _follow(
+    source: FrameSource,
+    args: argparse.Namespace,
+    first: SourceFrame,
+    frames: Iterator[SourceFrame],
+    targets: Sequence[tuple[str, Box]],
+    table: Callable[[dict[str, Any]], None],
+    sink: FrameSink | None,
+) -> int:
     from siamla_ros import load_tracker  # takes seconds: not for --help
 
-    stop = None if args.frames is None else args.start + args.frames
-    frames = islice(enumerate(source), args.start, stop)
-    number, image = next(frames, (0, None))
-    if image is None:
-        raise ValueError(f'{args.source} has no frame {args.start}')
     tracker = load_tracker(args.model, device=args.device)
-    print(f'device: {tracker.device} ({tracker.device_reason})', file=sys.stderr)
-    state = tracker.init(image, args.init)
-    _put(outputs, image, number, args.init, (1.0, 1.0, 1.0))
-    for number, image in frames:
-        result = tracker.update(image, [state])[0]
-        state = result.state
-        _put(
-            outputs,
-            image,
-            number,
-            result.box_xywh,
-            (result.confidence, result.classification, result.localization),
-        )
+    if not args.quiet:
+        print(f'device: {tracker.device} ({tracker.device_reason})', file=sys.stderr)
+    start = raw_session if args.raw else supervised_session
+    outputs, step = start(tracker, targets, first)
+    summary, began_s, frame = Summary(), time.monotonic(), first
+    total = args.frames or (max(source.count - args.start, 0) or None)
+    # tqdm: None switches the bar off where nobody sees it.
+    with tqdm(total=total, unit='frame', disable=True if args.quiet else None) as bar:
+        count = 0
+        while True:
+            summary.add(outputs)
+            for output in outputs:
+                table(row_of(frame.number, frame.stamp_s, output))
+            if sink is not None:
+                marks = overlay.marks_of(outputs)
+                sink.write(overlay.draw(frame.image, marks, f'frame {frame.number}'))
+            count += 1
+            bar.update()
+            following = next(frames, None)
+            if following is None:
+                break
+            frame = following
+            outputs = step(frame.image, frame.stamp_s)
+    if not args.quiet:
+        print('\n'.join(summary.lines(count, time.monotonic() - began_s)), file=sys.stderr)
+    return 1 if source.missing and not args.skip_damaged else 0
 
 
-def _put(
-    outputs: list[Callable[[np.ndarray, Row], None]],
-    image: np.ndarray,
-    number: int,
-    box_xywh: tuple[float, ...],
-    scores: tuple[float, float, float],
-) -> None:
-    row = dict(zip(FIELDS, (number, *(round(float(v), 4) for v in (*box_xywh, *scores)))))
-    for output in outputs:
-        output(image, row)
+def supervised_session(
+    tracker: Any, targets: Sequence[tuple[str, Box]], first: SourceFrame
+) -> tuple[list[TargetOutput], Step]:
+    """Outputs on the first frame, and the session's step for the others.
+
+    Raises:
+        InitError: A box cannot be tracked, or there are too many targets.
+    """
+    session = TrackingSession(tracker)
+    outputs = [
+        session.start(name, box, first.image, first.stamp_s, label=name) for name, box in targets
+    ]
+    return outputs, session.step
 
 
-def _open_table(path: Path | None, stack: ExitStack) -> Callable[[np.ndarray, Row], None]:
-    if path is None:
-        return lambda _, row: print(json.dumps(row), flush=True)
-    if path.suffix not in ('.csv', '.jsonl'):
-        raise ValueError(f'--output {path}: the suffix must be .csv or .jsonl')
-    out = stack.enter_context(path.open('w', newline='', encoding='utf-8'))
-    if path.suffix == '.jsonl':
-        return lambda _, row: print(json.dumps(row), file=out)
-    table = csv.DictWriter(out, FIELDS)
-    table.writeheader()
-    return lambda _, row: table.writerow(row)
+def raw_session(
+    tracker: Any, targets: Sequence[tuple[str, Box]], first: SourceFrame
+) -> tuple[list[TargetOutput], Step]:
+    """The same for the bare tracker: every target is TRACKING, every box confirmed."""
+    names = [name for name, _ in targets]
+    states = [tracker.init(first.image, box) for _, box in targets]
+    given = [(box, 1.0, 1.0, 1.0, 0.0) for _, box in targets]
+
+    def step(image: np.ndarray, _: float) -> list[TargetOutput]:
+        results = tracker.update(image, states)
+        states[:] = [result.state for result in results]
+        return [
+            _raw_output(
+                name,
+                (r.box_xywh, r.confidence, r.classification, r.localization, r.second_peak),
+            )
+            for name, r in zip(names, results)
+        ]
+
+    return [_raw_output(name, values) for name, values in zip(names, given)], step
 
 
-def _video_output(sink: FrameSink, min_confidence: float) -> Callable[[np.ndarray, Row], None]:
-    def output(image: np.ndarray, row: Row) -> None:
-        canvas = image.copy()
-        color = GREEN if row['confidence'] >= min_confidence else RED
-        x, y, w, h = (round(row[name]) for name in 'xywh')
-        cv2.rectangle(canvas, (x, y), (x + w - 1, y + h - 1), color, 2)
-        cv2.putText(
-            canvas,
-            f'{row["confidence"]:.2f}',
-            (x, max(y - 6, 14)),
-            cv2.FONT_HERSHEY_SIMPLEX,
-            0.5,
-            color,
-            1,
-            cv2.LINE_AA,
-        )
-        sink.write(canvas)
-
-    return output
+def _raw_output(name: str, values: tuple[Box, float, float, float, float]) -> TargetOutput:
+    box, confidence, classification, localization, second_peak = values
+    return TargetOutput(
+        id=name,
+        label=name,
+        state=State.TRACKING,
+        reason=Reason.NONE,
+        believed=True,
+        confidence=confidence,
+        classification=classification,
+        localization=localization,
+        second_peak=second_peak,
+        box_xywh=box,
+        predicted_xywh=None,
+        frames_in_state=0,
+        newly_lost=False,
+        trusted_xywh=box,
+        trusted_ns=0,
+    )

@@ -12,9 +12,9 @@ import numpy as np
 from siamla_ros.datasets.sequence import Sequence as Frames
 from siamla_ros.evaluation.runner import Run
 from siamla_ros.identity.model import IdentityConfig
-from siamla_ros.online.engine import Engine, TrackerLike
-from siamla_ros.online.frame import Frame
+from siamla_ros.online.engine import TrackerLike
 from siamla_ros.online.parameters import Settings
+from siamla_ros.online.session import TrackingSession
 from siamla_ros.online.settings import NodeSettings
 from siamla_ros.redetection.redetector import RecoveryConfig
 from siamla_ros.supervision.supervisor import State, SupervisorConfig
@@ -43,26 +43,18 @@ class SupervisedFollower:
         """Start on the first box and see all frames. Raises RuntimeError if the tracker fails."""
         boxes = np.full((len(sequence), 4), np.nan)
         confirmed, lost = np.zeros(len(sequence), bool), np.zeros(len(sequence), bool)
-        engine = Engine(self._tracker, self._settings)
+        session = TrackingSession(self._tracker, self._settings)
         for index, image in enumerate(sequence.frames()):
-            frame = frame_of(image, index, self._interval_s)
+            stamp_s = index * self._interval_s
             if index == 0:
-                box = tuple(float(value) for value in sequence.init_box_xywh)
-                engine.start('target', '', box, frame, live=True)
-            said = engine.process(frame)[0]
+                said = session.start('target', sequence.init_box_xywh, image, stamp_s)
+            else:
+                said = session.step(image, stamp_s)[0]
             boxes[index], confirmed[index] = said.box_xywh, said.believed
             lost[index] = said.state in (State.LOST, State.SEARCHING)
-        if engine.errors:
-            raise RuntimeError(f'{sequence.name}: {engine.last_error}')
+        if session.last_error:
+            raise RuntimeError(f'{sequence.name}: {session.last_error}')
         return Trace(boxes, confirmed, lost)
-
-
-def frame_of(image: np.ndarray, index: int, interval_s: float = FRAME_S) -> Frame:
-    """An image as the node receives it, `index` intervals after the first."""
-    height, width = image.shape[:2]
-    whole, nanosec = divmod(round(index * interval_s * 1e9), 1_000_000_000)
-    data = np.ascontiguousarray(image).reshape(-1)
-    return Frame(whole, nanosec, '', width, height, 'bgr8', 3 * width, False, data, seq=index + 1)
 
 
 def settings_for(tracker: TrackerLike, mode: str) -> Settings:

@@ -1,4 +1,4 @@
-"""Draws what the tracker thinks into an image: for the debug image and for recordings."""
+"""Draws the state of every target into an image: debug image, recordings, operator page, CLI."""
 
 from __future__ import annotations
 
@@ -20,31 +20,78 @@ COLORS_BGR = {
     State.SEARCHING: (230, 120, 60),
 }
 PREDICTED_BGR = (200, 200, 200)
+BANNER_PX = 26
+
+
+BAR_PX, GAP_PX = 4, 3  # height of a confidence bar, and its distance from the box
+MISSING = (State.LOST, State.SEARCHING)
 
 
 @dataclass(frozen=True)
 class Mark:
-    """A box to draw; dashed: nobody believes it."""
+    """A box to draw in the color of its state; dashed where it is not confirmed.
 
-    box_xywh: Box
+    Attributes:
+        box_xywh: Half-open, pixels; None draws no box.
+        confidence: Length of the bar below the box, [0, 1]; None draws none.
+        banner: Words in a red band across the top of the image; empty for none.
+    """
+
+    box_xywh: Box | None
     text: str
     color_bgr: tuple[int, int, int]
     dashed: bool = False
+    confidence: float | None = None
+    banner: str = ''
+
+
+def target_marks(
+    name: str,
+    state: State,
+    confirmed: bool,
+    confidence: float,
+    box_xywh: Box,
+    last_xywh: Box | None = None,
+    predicted_xywh: Box | None = None,
+) -> list[Mark]:
+    """The marks of one target: its box, the last confirmed one while it is missing, the prediction.
+
+    Args:
+        name: Label or id of the target.
+        state: Sets the color; LOST and SEARCHING add a banner.
+        confirmed: Solid box if true, dashed otherwise.
+        confidence: In [0, 1].
+        box_xywh: The tracker's own answer.
+        last_xywh: The last confirmed box, where it is known.
+        predicted_xywh: Where the target should be, where there is a prediction.
+    """
+    color, text = COLORS_BGR[state], f'{name} {confidence:.2f} {state.name}'
+    if state in MISSING and not confirmed:
+        marks = [Mark(last_xywh, text, color, dashed=True, banner=f'{state.name}: {name}')]
+    elif confirmed or state is State.UNCERTAIN:
+        marks = [Mark(box_xywh, text, color, not confirmed, confidence)]
+    else:
+        marks = [] if last_xywh is None else [Mark(last_xywh, text, color, dashed=True)]
+    if predicted_xywh is not None:
+        marks.append(Mark(predicted_xywh, 'predicted', PREDICTED_BGR, dashed=True))
+    return marks
 
 
 def marks_of(outputs: Sequence[TargetOutput]) -> list[Mark]:
-    """Solid boxes for believed answers, dashed ones for the others, gray ones for predictions."""
-    marks = []
-    for output in outputs:
-        color = COLORS_BGR[output.state]
-        text = f'{output.label or output.id} {output.confidence:.2f} {output.state.name}'
-        if output.believed or output.state is State.UNCERTAIN:
-            marks.append(Mark(output.box_xywh, text, color, dashed=not output.believed))
-        else:
-            marks.append(Mark(output.trusted_xywh, text, color, dashed=True))
-        if output.predicted_xywh is not None:
-            marks.append(Mark(output.predicted_xywh, 'predicted', PREDICTED_BGR, dashed=True))
-    return marks
+    """The marks of every target on one image."""
+    return [
+        mark
+        for output in outputs
+        for mark in target_marks(
+            output.label or output.id,
+            output.state,
+            output.believed,
+            output.confidence,
+            output.box_xywh,
+            output.trusted_xywh,
+            output.predicted_xywh,
+        )
+    ]
 
 
 def draw(
@@ -60,15 +107,37 @@ def draw(
         canvas = cv2.resize(image_bgr, size, interpolation=cv2.INTER_AREA)
     else:
         canvas = image_bgr.copy()
+    banner = '   '.join(mark.banner for mark in marks if mark.banner)
+    if banner:
+        _draw_banner(canvas, banner)
     for mark in marks:
-        _draw_mark(canvas, mark, scale)
+        if mark.box_xywh is not None:
+            _draw_mark(canvas, mark, mark.box_xywh, scale)
     if caption:
         _text(canvas, caption, (6, canvas.shape[0] - 8), (255, 255, 255))
     return canvas
 
 
-def _draw_mark(canvas: np.ndarray, mark: Mark, scale: float) -> None:
-    x, y, w, h = (value * scale for value in mark.box_xywh)
+def _draw_banner(canvas: np.ndarray, text: str) -> None:
+    band = canvas[:BANNER_PX]
+    band[:] = (band * 0.35 + np.array(COLORS_BGR[State.LOST]) * 0.65).astype(np.uint8)
+    _text(canvas, text, (8, BANNER_PX - 8), (255, 255, 255))
+
+
+def _draw_bar(canvas: np.ndarray, mark: Mark, left: int, right: int, bottom: int) -> None:
+    """The confidence as a bar below the box, or at its lower edge where there is no room."""
+    height, width = canvas.shape[:2]
+    left, right = max(left, 0), min(right, width)
+    top = min(bottom + GAP_PX, height - BAR_PX)
+    if right - left < 2 or not 0 <= top < height:
+        return
+    filled = left + round((right - left) * min(max(mark.confidence or 0.0, 0.0), 1.0))
+    canvas[top : top + BAR_PX, left:right] = (40, 40, 40)
+    canvas[top : top + BAR_PX, left:filled] = mark.color_bgr
+
+
+def _draw_mark(canvas: np.ndarray, mark: Mark, box_xywh: Box, scale: float) -> None:
+    x, y, w, h = (value * scale for value in box_xywh)
     limit = 4 * max(canvas.shape[:2])  # far outside is as good as anywhere, and fits an int
     left, top, right, bottom = (
         int(min(max(value, -limit), limit)) for value in (x, y, x + w, y + h)
@@ -83,8 +152,9 @@ def _draw_mark(canvas: np.ndarray, mark: Mark, scale: float) -> None:
             _dashes(canvas, start, end, mark.color_bgr)
     else:
         cv2.rectangle(canvas, (left, top), (right, bottom), mark.color_bgr, 2, cv2.LINE_AA)
-    where = (max(left, 2), top - 6 if top > 18 else min(bottom + 16, canvas.shape[0] - 4))
-    _text(canvas, mark.text, where, mark.color_bgr)
+    if mark.confidence is not None:
+        _draw_bar(canvas, mark, left, right, bottom)
+    _text(canvas, mark.text, (left, top - 6 if top > 18 else bottom + 20), mark.color_bgr)
 
 
 def _dashes(
@@ -105,8 +175,13 @@ def _dashes(
 def _text(
     canvas: np.ndarray, text: str, where: tuple[int, int], color: tuple[int, int, int]
 ) -> None:
+    """Draw a text whose baseline begins at `where`, moved so that all of it is in the image."""
+    (text_width, text_height), below = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, 0.5, 1)
+    height, width = canvas.shape[:2]
+    x = max(min(where[0], width - text_width - 2), 2)
+    y = max(min(where[1], height - below), text_height + 2)
     # a thicker black text below would do, but from OpenCV 5 on a thicker text is also a wider one
     around = [((0, 0, 0), dx, dy) for dx in (-1, 0, 1) for dy in (-1, 0, 1)]
     for ink, dx, dy in (*around, (color, 0, 0)):
-        place = (where[0] + dx, where[1] + dy)
+        place = (x + dx, y + dy)
         cv2.putText(canvas, text, place, cv2.FONT_HERSHEY_SIMPLEX, 0.5, ink, 1, cv2.LINE_AA)

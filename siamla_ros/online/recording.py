@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from siamla_ros.online.frame import Frame
-from siamla_ros.online.overlay import COLORS_BGR, PREDICTED_BGR, Mark
+from siamla_ros.online.overlay import Mark, target_marks
 from siamla_ros.online.stats import percentiles
 from siamla_ros.supervision.supervisor import State
 
@@ -26,14 +26,14 @@ class Said:
 
     def marks(self) -> list[Mark]:
         """Boxes to draw."""
-        text = f'{self.name} {self.confidence:.2f} {self.state.name}'
-        marks = []
-        if self.believed or self.state is State.UNCERTAIN:
-            color = COLORS_BGR[self.state]
-            marks.append(Mark(self.box_xywh, text, color, dashed=not self.believed))
-        if self.predicted_xywh is not None:
-            marks.append(Mark(self.predicted_xywh, 'predicted', PREDICTED_BGR, dashed=True))
-        return marks
+        return target_marks(
+            self.name,
+            self.state,
+            self.believed,
+            self.confidence,
+            self.box_xywh,
+            predicted_xywh=self.predicted_xywh,
+        )
 
 
 @dataclass

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from siamla_ros.online.overlay import Mark, draw
+from siamla_ros.online.overlay import BANNER_PX, COLORS_BGR, Mark, draw, target_marks
+from siamla_ros.supervision.supervisor import State
 
 GREEN = (0, 255, 0)
 
@@ -37,3 +38,54 @@ def test_wide_images_are_reduced_with_their_boxes():
 def test_boxes_far_outside_do_no_harm(box):
     for dashed in (False, True):
         draw(np.zeros((50, 60, 3), np.uint8), [Mark(box, 'text', GREEN, dashed)])
+
+
+@pytest.mark.parametrize(
+    'box', [(150, 2, 8, 8), (-30, 110, 20, 20), (60, 50, 40, 30), (158, 118, 9, 9)]
+)
+def test_the_label_is_inside_the_image(box):
+    blank = np.zeros((120, 160, 3), np.uint8)
+    text = draw(blank, [Mark(box, 'person 0.97', GREEN)]).astype(int)
+    bare = draw(blank, [Mark(box, '', GREEN)]).astype(int)
+    wide = draw(np.zeros((400, 600, 3), np.uint8), [Mark((300, 200, 9, 9), 'person 0.97', GREEN)])
+    bare_wide = draw(np.zeros((400, 600, 3), np.uint8), [Mark((300, 200, 9, 9), '', GREEN)])
+    whole = int((wide != bare_wide).any(2).sum())
+    assert int((text != bare).any(2).sum()) > 0.8 * whole, 'as many pixels as where there is room'
+
+
+@pytest.mark.parametrize('confidence, share', [(0.0, 0.0), (0.5, 0.5), (1.0, 1.0)])
+def test_the_bar_is_as_long_as_the_confidence(confidence, share):
+    image = np.full((120, 160, 3), 90, np.uint8)
+    canvas = draw(image, [Mark((30, 30, 100, 40), '', GREEN, confidence=confidence)])
+    row = canvas[70 + 4, 30:130]
+    assert (row == GREEN).all(1).mean() == pytest.approx(share, abs=0.02)
+
+
+def marks(state, confirmed, **options):
+    return target_marks('dog', state, confirmed, 0.7, (10, 40, 20, 20), **options)
+
+
+@pytest.mark.parametrize(
+    'state, confirmed, box, dashed',
+    [
+        (State.TRACKING, True, (10, 40, 20, 20), False),
+        (State.UNCERTAIN, False, (10, 40, 20, 20), True),
+        (State.UNCERTAIN, True, (10, 40, 20, 20), False),
+        (State.LOST, False, (1, 2, 3, 4), True),
+        (State.SEARCHING, False, (1, 2, 3, 4), True),
+    ],
+)
+def test_a_box_has_the_color_of_its_state(state, confirmed, box, dashed):
+    (mark,) = marks(state, confirmed, last_xywh=(1, 2, 3, 4))
+    assert (mark.box_xywh, mark.dashed, mark.color_bgr) == (box, dashed, COLORS_BGR[state])
+    assert mark.text == f'dog 0.70 {state.name}'
+    assert mark.banner == (f'{state.name}: dog' if state in (State.LOST, State.SEARCHING) else '')
+
+
+def test_lost_is_a_banner_even_where_there_is_no_box():
+    image = np.full((120, 160, 3), 90, np.uint8)
+    canvas = draw(image, marks(State.LOST, False))
+    red = canvas[:BANNER_PX, :, 2].astype(int) - canvas[:BANNER_PX, :, 0]
+    assert (red > 60).mean() > 0.6
+    assert np.array_equal(canvas[BANNER_PX:], image[BANNER_PX:])
+    assert np.array_equal(draw(image, [])[:BANNER_PX], image[:BANNER_PX])
