@@ -8,6 +8,7 @@ import re
 from pathlib import Path
 
 from setuptools import find_packages, setup
+from setuptools.command.build_py import build_py
 
 HERE = Path(__file__).resolve().parent
 URL = 'https://github.com/siamla-ros/siamla_ros'
@@ -23,6 +24,21 @@ EXTRAS = {
     'bags': ['rosbags>=0.10'],
 }
 TOOLS = ['pytest>=7', 'pytest-cov>=4', 'hypothesis>=6', 'ruff>=0.5', 'mypy>=1.8']
+
+
+class BuildWithMessages(build_py):
+    """Puts the message definitions that `siamla bag` needs beside the weights."""
+
+    def run(self) -> None:
+        super().run()
+        for package, folder in (
+            ('siamla_ros', 'msg'),
+            ('vision_msgs', 'interfaces/vision_msgs/msg'),
+        ):
+            target = Path(self.build_lib) / 'siamla_ros/data/msg' / package
+            self.mkpath(str(target))
+            for source in sorted((HERE / folder).glob('*.msg')):
+                self.copy_file(str(source), str(target / source.name))
 
 
 def version_of_package_xml() -> str:
@@ -46,6 +62,7 @@ setup(
     url=URL,
     project_urls={'Source': URL, 'Issues': f'{URL}/issues', 'Changelog': f'{URL}/releases'},
     keywords=['visual tracking', 'siamese network', 'single object tracking', 'ROS 2', 'robotics'],
+    cmdclass={'build_py': BuildWithMessages},
     packages=find_packages(include=['siamla_ros', 'siamla_ros.*']),
     package_data={'siamla_ros': ['data/*', 'py.typed']},
     include_package_data=False,

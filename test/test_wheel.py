@@ -57,7 +57,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     source.mkdir()
     for name in SOURCES:
         shutil.copy(ROOT / name, source)
-    for name in ('siamla_ros', 'licenses'):
+    for name in ('siamla_ros', 'licenses', 'msg', 'interfaces'):
         shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns('__pycache__'))
     command = [sys.executable, '-c', BUILD, str(folder)]
     made = subprocess.run(command, cwd=source, capture_output=True, text=True, timeout=300)
@@ -70,9 +70,12 @@ def test_contents(wheel: Path) -> None:
     package = ROOT / 'siamla_ros'
     wanted = {f'siamla_ros/{path.relative_to(package)}' for path in package.rglob('*.py')}
     wanted |= {f'siamla_ros/data/{path.name}' for path in (package / 'data').iterdir()}
-    assert {'siamla_ros/py.typed', *wanted} <= names
-    rest = {name for name in names - wanted if '.dist-info/' not in name}
-    assert rest == {'siamla_ros/py.typed'}
+    messages = {f'siamla_ros/data/msg/siamla_ros/{p.name}' for p in (ROOT / 'msg').glob('*.msg')}
+    vision = (ROOT / 'interfaces/vision_msgs/msg').glob('*.msg')
+    messages |= {f'siamla_ros/data/msg/vision_msgs/{path.name}' for path in vision}
+    assert len(messages) > 10
+    rest = {name for name in names if '.dist-info/' not in name}
+    assert rest == {'siamla_ros/py.typed', *wanted, *messages}
 
 
 def test_metadata(wheel: Path) -> None:
