@@ -23,7 +23,7 @@ MIN_BOX_SIDE_PX = 2.0
 
 class BoxError(ValueError):
     """A box that cannot be tracked. ``reason`` is a stable word for programs: not_finite,
-    too_small, outside.
+    too_small, outside, featureless.
     """
 
     def __init__(self, reason: str, message: str) -> None:

@@ -18,6 +18,7 @@ import numpy as np
 
 from siamla_ros.geometry import boxes
 from siamla_ros.geometry.boxes import Box, BoxError, check_init_box
+from siamla_ros.geometry.contrast import check_contrast
 from siamla_ros.identity import model as identity
 from siamla_ros.identity.model import AppearanceSample
 from siamla_ros.identity.verifier import Verifier
@@ -204,6 +205,7 @@ class Engine:
         size = (image.shape[1], image.shape[0])
         try:
             box = check_init_box(box_xywh, size)
+            check_contrast(image, box)
             state = self.tracker.init(image, box)
         except BoxError as error:
             raise InitError.of_box(error) from error

@@ -31,12 +31,14 @@ class InitCode(IntEnum):
     BAD_ID = 10
     INTERNAL = 11
     CLEARED = 12
+    FEATURELESS = 13
 
 
 BOX_CODES = {
     'not_finite': InitCode.BOX_NOT_FINITE,
     'too_small': InitCode.BOX_TOO_SMALL,
     'outside': InitCode.BOX_OUTSIDE,
+    'featureless': InitCode.FEATURELESS,
 }
 
 

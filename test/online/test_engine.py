@@ -2,6 +2,7 @@
 
 import dataclasses
 
+import numpy as np
 import pytest
 from support.engines import settings, started
 from support.ros_doubles import ColorTracker, FailingTracker, IdentityTracker
@@ -201,3 +202,14 @@ def test_an_output_is_given_for_its_own_image_only():
     first, second = film.shoot(100), film.shoot(100)
     assert len(engine.process(second)) == 1
     assert engine.process(first) == [], 'the box belongs to a later image'
+
+
+@pytest.mark.parametrize('level', [0, 128])
+def test_a_featureless_box_is_refused_and_the_old_target_goes_on(level):
+    engine, film = started()
+    flat = film.shoot(100)
+    flat = dataclasses.replace(flat, data=np.full_like(flat.data, level))
+    with pytest.raises(InitError, match='contrast .* 0.00 gray levels, must be >= 3') as refusal:
+        engine.start('red', '', (100, 100, SIDE, SIDE), flat, live=True)
+    assert refusal.value.code is InitCode.FEATURELESS
+    assert engine.process(film.shoot(103))[0].believed

@@ -2,6 +2,7 @@
 
 import time
 
+import numpy as np
 import pytest
 
 pytest.importorskip('rclpy', reason='needs ROS 2')
@@ -11,7 +12,9 @@ from support.graph import PERIOD_NS, wait_until
 from support.scenes import SIDE
 
 from siamla_ros.msg import TrackStatus
+from siamla_ros.online.init_requests import InitCode
 from siamla_ros.ros.messages import box_of, stamp_ns_of
+from siamla_ros.ros.outputs import image_message
 from siamla_ros.srv import InitTarget
 
 MS = 1_000_000
@@ -246,3 +249,25 @@ def test_diagnostics_report_figures_and_state(graph):
     assert float(values['latency from arrival p50 ms']) > 0.0
     assert {'dropped', 'latency from stamp p95 ms', 'latency from stamp p99 ms'} <= set(values)
     assert statuses['image source'].message.endswith('images a second')
+
+
+def test_refusal_codes_are_those_of_the_service():
+    constants = {
+        name: getattr(InitTarget.Response, name)
+        for name in dir(InitTarget.Response)
+        if name.isupper() and isinstance(getattr(InitTarget.Response, name), int)
+    }
+    assert {code.name: int(code) for code in InitCode} == constants
+
+
+def test_a_black_image_holds_nothing_to_start_on(graph):
+    def show_black():
+        graph.show(message=image_message(graph.header(), np.zeros((240, 320, 3), np.uint8)))
+        time.sleep(0.02)
+        return future.done()
+
+    future = graph.init_later((100, 100, SIDE, SIDE))
+    wait_until(show_black, 'no answer')
+    response = future.result()
+    assert (response.accepted, response.code) == (False, InitTarget.Response.FEATURELESS)
+    assert 'contrast' in response.message and 'must be >= 3' in response.message
