@@ -23,6 +23,11 @@ COMMANDS = {
     'bench': ('siamla_ros.cli.bench', 'measure speed on this machine', 'eval'),
     'train': ('siamla_ros.cli.train', 'train a model, or go on training it', 'train'),
     'ablate': ('siamla_ros.cli.ablate', 'measure what each part of the method gives', 'train'),
+    'calibrate': (
+        'siamla_ros.cli.calibrate',
+        'fit confidence and evidence model to weights',
+        'eval',
+    ),
     'export': ('siamla_ros.cli.export', 'write a model as ONNX', 'export'),
 }
 # Modules of extras, for commands that need one of them only with some options.
@@ -45,7 +50,7 @@ def main(argv: list[str] | None = None) -> int:
         description='Localization-aware Siamese visual tracking.',
         formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog='commands:\n'
-        + '\n'.join(f'  {name:8}{words}' for name, (_, words, _) in COMMANDS.items()),
+        + '\n'.join(f'  {name:10}{words}' for name, (_, words, _) in COMMANDS.items()),
     )
     overview.add_argument('--version', action='version', version=f'siamla {siamla_ros.__version__}')
     overview.add_argument(

@@ -2,7 +2,8 @@
 beside it.
 
 Header entries (JSON text): ``model`` (:class:`ModelConfig`), ``decode`` (:class:`DecodeConfig`),
-``provenance`` (recipe, data, seeds, what the weights started from). Beside ``NAME.safetensors`` lie
+``provenance`` (recipe, data, seeds, what the weights started from), and optionally ``calibration``
+(what `siamla calibrate` fitted to the weights). Beside ``NAME.safetensors`` lie
 ``NAME.sha256`` and, for ONNX Runtime, ``NAME.template.onnx``, ``NAME.search.onnx`` and
 ``NAME.onnx_data``, the tensors of both.
 """
@@ -39,6 +40,7 @@ class Checkpoint:
     decode: DecodeConfig
     sha256: str
     provenance: dict[str, Any] = field(default_factory=dict)
+    calibration: dict[str, dict[str, float]] = field(default_factory=dict)
 
 
 def model_path(name: str | Path) -> Path:
@@ -94,9 +96,10 @@ def read_checkpoint(name: str | Path) -> Checkpoint:
         model = ModelConfig.from_dict(json.loads(header['model']))
         decode = DecodeConfig.from_dict(json.loads(header['decode']))
         provenance = json.loads(header['provenance'])
+        calibration = json.loads(header.get('calibration', '{}'))
     except (KeyError, TypeError, ValueError) as error:
         raise WeightsError(f'{path}: header cannot be used: {error}') from error
-    return Checkpoint(path, model, decode, digest, provenance)
+    return Checkpoint(path, model, decode, digest, provenance, calibration)
 
 
 def load_model(checkpoint: Checkpoint) -> SiamLA:
@@ -143,6 +146,31 @@ def save_checkpoint(
     }
     path.parent.mkdir(parents=True, exist_ok=True)
     save_file(tensors, str(path), metadata=header)
+    path.with_suffix('.sha256').write_text(f'{file_digest(path)}  {path.name}\n')
+    return read_checkpoint(path)
+
+
+def save_calibrated(
+    checkpoint: Checkpoint,
+    path: Path,
+    decode: DecodeConfig,
+    calibration: dict[str, dict[str, float]],
+) -> Checkpoint:
+    """Write the same tensors with another decode configuration and calibration.
+
+    Exported graphs name the checkpoint that they were made of: export again.
+    """
+    from safetensors.numpy import load_file, save_file
+
+    header = {
+        'format': FORMAT,
+        'model': json.dumps(checkpoint.model.to_dict()),
+        'decode': json.dumps(asdict(decode)),
+        'provenance': json.dumps(checkpoint.provenance),
+        'calibration': json.dumps(calibration),
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    save_file(load_file(str(checkpoint.path)), str(path), metadata=header)
     path.with_suffix('.sha256').write_text(f'{file_digest(path)}  {path.name}\n')
     return read_checkpoint(path)
 

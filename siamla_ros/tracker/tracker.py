@@ -31,6 +31,7 @@ class Tracker:
     :param model: crop sizes and contexts of that network
     :param decode: how a box is chosen
     :param device_reason: why this device was chosen, for reports
+    :param calibration: what was fitted to these weights, from the checkpoint
     """
 
     def __init__(
@@ -40,10 +41,12 @@ class Tracker:
         decode: DecodeConfig,
         device_reason: str = '',
         description: dict[str, Any] | None = None,
+        calibration: dict[str, dict[str, float]] | None = None,
     ) -> None:
         self.runtime, self.model, self.decode = runtime, model, decode
         self.device_reason = device_reason
         self.description = dict(description or {})
+        self.calibration = dict(calibration or {})
 
     @property
     def device(self) -> str:
@@ -179,7 +182,12 @@ def load_tracker(
         'runtime': chosen.name,
     }
     return Tracker(
-        chosen, checkpoint.model, replace(checkpoint.decode, **decode), reason, description
+        chosen,
+        checkpoint.model,
+        replace(checkpoint.decode, **decode),
+        reason,
+        description,
+        checkpoint.calibration,
     )
 
 

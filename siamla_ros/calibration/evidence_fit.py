@@ -1,0 +1,177 @@
+"""From samples to the evidence model: weights by logistic regression, the threshold by trial."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize
+from scipy.stats import rankdata
+
+from siamla_ros.calibration.frame_samples import FrameSamples
+from siamla_ros.supervision.presence import (
+    LEAST_CONFIDENCE,
+    TRUSTED_LOG_ODDS,
+    EvidenceModel,
+    frame_log_odds,
+    update_presence,
+)
+from siamla_ros.supervision.supervisor import SupervisorConfig
+
+RIDGE = 1.0  # on weights of standardized columns, of samples that weigh 100 a sequence
+EPISODE_WEIGHT = 0.5  # of a made episode against a recorded sequence
+SEQUENCE_WEIGHT = 100.0
+LOST_BELOW = (-3.0, -2.0, -1.0, -0.5)  # tried
+WITHIN_FRAMES = 10
+FALSE_LOSS_COST = 2.0  # of a share of targets lost needlessly, against one of losses seen in time
+FRAME_S = 1.0 / 30.0
+SIGNS = ((0.0, None), (None, 0.0), (0.0, None), (0.0, None))  # more of it never speaks against
+
+
+@dataclass(frozen=True)
+class EvidenceFit:
+    """A model and what it does on the samples that it was fitted to.
+
+    Attributes:
+        model: Fitted.
+        auroc: Of the log odds of single frames, right boxes against wrong ones.
+        auroc_confident: The same among frames of confidence 0.5 and above.
+        lost_in_time: Share of long absences on which presence falls below `lost_below` within
+            ten frames.
+        lost_falsely: Share of the sequences on which it does so first at a right box.
+    """
+
+    model: EvidenceModel
+    auroc: float
+    auroc_confident: float
+    lost_in_time: float
+    lost_falsely: float
+
+
+def fit_evidence(
+    samples: Sequence[FrameSamples], start: EvidenceModel | None = None
+) -> EvidenceFit:
+    """Fit weights and `lost_below`; time constants and the other thresholds stay those of `start`.
+
+    Raises:
+        ValueError: Some of right and wrong boxes are missing.
+    """
+    start = start or EvidenceModel()
+    rows, right, weight = _labeled(samples)
+    if not 0 < right.sum() < len(right):
+        raise ValueError(
+            f'samples hold {int(right.sum())} right boxes and {int((~right).sum())} wrong ones, '
+            'must hold both'
+        )
+    known = np.isfinite(rows).all(1)
+    theta = _logistic(rows[known], right[known], weight[known])
+    slope, usual = np.polyfit(rows[known, 0], rows[known, 2], 1)
+    model = replace(
+        start,
+        confidence_weight=round(float(theta[0]), 3),
+        second_peak_weight=round(float(theta[1]), 3),
+        similarity_weight=round(float(theta[2]), 3),
+        color_weight=round(float(theta[3]), 3),
+        bias=round(float(theta[4]), 3),
+        usual_similarity=round(float(usual), 3),
+        usual_similarity_slope=round(max(float(slope), 0.0), 4),
+        usual_color=round(float(np.median(rows[known & right, 3])), 3),
+    )
+    score = rows[known] @ theta[:4]
+    sure = rows[known, 0] >= 0.0
+    tried = {below: _outcome(replace(model, lost_below=below), samples) for below in LOST_BELOW}
+    best = max(tried, key=lambda below: tried[below][0] - FALSE_LOSS_COST * tried[below][1])
+    return EvidenceFit(
+        replace(model, lost_below=best),
+        auroc(score, right[known]),
+        auroc(score[sure], right[known][sure]),
+        *tried[best],
+    )
+
+
+def auroc(score: NDArray, right: NDArray) -> float:
+    """Probability that a right one scores above a wrong one; NaN without both."""
+    count = int(right.sum())
+    if not 0 < count < len(right):
+        return float('nan')
+    ranks = rankdata(score)[right].sum()
+    return float((ranks - count * (count + 1) / 2) / (count * (len(right) - count)))
+
+
+def _labeled(samples: Sequence[FrameSamples]) -> tuple[NDArray, NDArray, NDArray]:
+    """(N, 4) columns of the model, (N,) labels, (N,) weights: sequences count the same."""
+    rows, right, weight = [], [], []
+    for item in samples:
+        counted = item.right | item.wrong
+        if not counted.any():
+            continue
+        share = SEQUENCE_WEIGHT * (1.0 if item.gone is None else EPISODE_WEIGHT)
+        rows.append(_columns(item.values[counted]))
+        right.append(item.right[counted])
+        weight.append(np.full(counted.sum(), share / counted.sum()))
+    if not rows:
+        return np.zeros((0, 4)), np.zeros(0, bool), np.zeros(0)
+    return np.concatenate(rows), np.concatenate(right), np.concatenate(weight)
+
+
+def _columns(values: NDArray) -> NDArray:
+    """(N, 4) as the evidence model weighs them: logit, root of the peak ratio, similarities."""
+    confidence = np.clip(values[:, 0], LEAST_CONFIDENCE, 1.0 - LEAST_CONFIDENCE)
+    ratio = np.clip(values[:, 1] / confidence, 0.0, 1.0)
+    logit = np.log(confidence / (1.0 - confidence))
+    return np.column_stack([logit, np.sqrt(ratio), values[:, 2], values[:, 3]])
+
+
+def _logistic(rows: NDArray, right: NDArray, weight: NDArray) -> NDArray:
+    """Four weights and the bias by maximum likelihood, with a pull to 0 and their known signs."""
+    mean, spread = rows.mean(0), rows.std(0) + 1e-9
+    design = np.column_stack([(rows - mean) / spread, np.ones(len(rows))])
+    sign = np.where(right, 1.0, -1.0)
+
+    def loss(theta: NDArray) -> tuple[float, NDArray]:
+        odds = design @ theta
+        wrong = 1.0 / (1.0 + np.exp(np.clip(sign * odds, -500, 500)))
+        value = weight @ np.logaddexp(0.0, -sign * odds) + RIDGE / 2 * (theta[:4] @ theta[:4])
+        gradient = design.T @ (-weight * sign * wrong)
+        gradient[:4] += RIDGE * theta[:4]
+        return float(value), gradient
+
+    found = minimize(
+        loss, np.zeros(5), jac=True, method='L-BFGS-B', bounds=(*SIGNS, (None, None))
+    ).x
+    weights = found[:4] / spread
+    return np.append(weights, found[4] - weights @ mean)
+
+
+def _outcome(model: EvidenceModel, samples: Sequence[FrameSamples]) -> tuple[float, float]:
+    """(share of long absences LOST in time, share of sequences LOST falsely)."""
+    in_time, falsely = [], []
+    for item in samples:
+        below = presence_of(model, item) < model.lost_below
+        first = int(np.argmax(below)) if below.any() else len(below)
+        if item.gone is None:
+            falsely.append(first < len(below) and bool(item.right[first]))
+        elif not below[: item.gone].any():
+            in_time.append(below[item.gone : item.gone + WITHIN_FRAMES].any())
+    return (
+        float(np.mean(in_time)) if in_time else float('nan'),
+        float(np.mean(falsely)) if falsely else float('nan'),
+    )
+
+
+def presence_of(model: EvidenceModel, item: FrameSamples) -> NDArray[np.float64]:
+    """(N,) accumulated log odds at 30 frames a second, as the supervisor sums them."""
+    low = SupervisorConfig().low_threshold
+    found, presence = np.zeros(len(item.values)), TRUSTED_LOG_ODDS
+    for number, row in enumerate(item.values):
+        confidence, peak, *looks = row
+        odds = frame_log_odds(
+            model, confidence, peak, *(None if np.isnan(v) else float(v) for v in looks)
+        )
+        if confidence < low:
+            odds = min(odds, 0.0)
+        presence = update_presence(model, presence, odds, FRAME_S)
+        found[number] = presence
+    return found

@@ -1,0 +1,117 @@
+"""The whole of `siamla calibrate`: record, fit, write."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from siamla_ros.calibration.evidence_fit import EvidenceFit, fit_evidence
+from siamla_ros.calibration.frame_samples import FrameSamples, record, record_episodes
+from siamla_ros.datasets.sequence import Sequence as TargetSequence
+from siamla_ros.evaluation.confidence import reliability
+from siamla_ros.evaluation.suites import scenes_of
+from siamla_ros.model.checkpoint import Checkpoint, save_calibrated
+from siamla_ros.model.decode_config import DecodeConfig
+from siamla_ros.supervision.presence import EvidenceModel
+from siamla_ros.tracker.platt import fit_platt
+from siamla_ros.tracker.tracker import Tracker
+
+MOST_SCENES = 24  # of which episodes are made
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What was fitted, and the expected calibration error before and after."""
+
+    decode: DecodeConfig
+    evidence: EvidenceFit
+    ece_before: float
+    ece_after: float
+
+    def report(self) -> str:
+        """A few lines for a person."""
+        fit, decode = self.evidence, self.decode
+        return '\n'.join(
+            [
+                f'confidence: scale {decode.calibration_scale}, bias {decode.calibration_bias}; '
+                f'ECE {self.ece_before:.3f} -> {self.ece_after:.3f}',
+                f'evidence: AUROC {fit.auroc:.3f}, {fit.auroc_confident:.3f} at confidence >= 0.5',
+                f'LOST within 10 frames {fit.lost_in_time:.1%}, '
+                f'falsely on {fit.lost_falsely:.1%} of the targets',
+                *(f'  {name}: {value:g}' for name, value in asdict(fit.model).items()),
+            ]
+        )
+
+
+def record_all(
+    tracker: Tracker,
+    sequences: Sequence[TargetSequence],
+    seed: int,
+    on_sequence: Callable[[str], None] = lambda name: None,
+) -> list[FrameSamples]:
+    """Samples of the sequences, then of episodes made of at most `MOST_SCENES` of them."""
+    samples = []
+    for sequence in sequences:
+        on_sequence(sequence.name)
+        samples.append(record(tracker, sequence))
+    step = -(-len(sequences) // MOST_SCENES)
+    scenes, _ = scenes_of(list(sequences)[::step])
+    for item in record_episodes(tracker, scenes, scenes, seed):
+        on_sequence(item.name)
+        samples.append(item)
+    return samples
+
+
+def fit_all(samples: Sequence[FrameSamples], decode: DecodeConfig) -> Calibration:
+    """Platt scaling on the recorded sequences, then the evidence model on everything.
+
+    Raises:
+        ValueError: The samples hold no right boxes, or no wrong ones.
+    """
+    plain = [item for item in samples if item.gone is None]
+    confidence, right, weight = _judged(plain)
+    scale, bias = fit_platt(confidence, right, weight)
+    scaled = replace(
+        decode,
+        calibration_scale=round(scale * decode.calibration_scale, 4),
+        calibration_bias=round(scale * decode.calibration_bias + bias, 4),
+    )
+    again = [replace(item, values=_rescaled(item.values, scale, bias)) for item in samples]
+    return Calibration(
+        scaled,
+        fit_evidence(again, EvidenceModel()),
+        reliability(confidence, right).ece,
+        reliability(_platt(confidence, scale, bias), right).ece,
+    )
+
+
+def write(checkpoint: Checkpoint, calibration: Calibration, path: Path) -> Checkpoint:
+    """The same weights with what was fitted to them."""
+    evidence = {name: float(value) for name, value in asdict(calibration.evidence.model).items()}
+    return save_calibrated(checkpoint, path, calibration.decode, {'evidence': evidence})
+
+
+def _judged(samples: Sequence[FrameSamples]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Confidence, whether the box is right, and weights by which each sequence counts the same."""
+    parts = [(s.values[k, 0], s.right[k]) for s in samples if (k := np.isfinite(s.iou)).any()]
+    if not parts:
+        raise ValueError('no frame has a true box: nothing to calibrate by')
+    weight = [np.full(len(part[0]), 1.0 / len(part[0])) for part in parts]
+    scale = sum(len(part[0]) for part in parts) / len(parts)
+    confidence, right = (np.concatenate([part[k] for part in parts]) for k in (0, 1))
+    return confidence, right, np.concatenate(weight) * scale
+
+
+def _platt(values: np.ndarray, scale: float, bias: float) -> np.ndarray:
+    clipped = np.clip(values, 1e-6, 1.0 - 1e-6)
+    return 1.0 / (1.0 + np.exp(-(scale * np.log(clipped / (1.0 - clipped)) + bias)))
+
+
+def _rescaled(values: np.ndarray, scale: float, bias: float) -> np.ndarray:
+    """Samples under the new scaling of confidence and second peak."""
+    scaled = values.copy()
+    scaled[:, :2] = _platt(values[:, :2], scale, bias)
+    return scaled

@@ -1,0 +1,50 @@
+"""`siamla calibrate`: fit what decides about a target to a network's weights."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from siamla_ros.datasets.discovery import FORMATS, load_dataset
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of `siamla calibrate`."""
+    parser.add_argument('--dataset', type=Path, required=True, metavar='DIR', help='its folder')
+    parser.add_argument('--format', choices=FORMATS, default='auto', help='its layout')
+    parser.add_argument(
+        '--sequences', nargs='+', default=[], metavar='PATTERN', help='only these (with * and ?)'
+    )
+    parser.add_argument('--model', default='default', help='name or checkpoint')
+    parser.add_argument(
+        '--output', type=Path, required=True, metavar='FILE', help='checkpoint to write'
+    )
+    parser.add_argument('--threads', type=int, default=2, help='of the network')
+    parser.add_argument('--seed', type=int, default=7, help='of the episodes')
+    parser.add_argument('--quiet', action='store_true', help='no progress')
+
+
+def run(args: argparse.Namespace) -> int:
+    """Record, fit, write the checkpoint and print what was fitted; 0.
+
+    ValueError or OSError say what is wrong.
+    """
+    from siamla_ros.calibration import workflow
+    from siamla_ros.model.checkpoint import read_checkpoint
+    from siamla_ros.tracker.tracker import load_tracker
+
+    sequences = load_dataset(args.dataset, args.format, args.sequences)
+    checkpoint = read_checkpoint(args.model)
+    tracker = load_tracker(args.model, threads=args.threads)
+
+    def show(name: str) -> None:
+        if not args.quiet:
+            print(name, file=sys.stderr)
+
+    samples = workflow.record_all(tracker, sequences, args.seed, show)
+    fitted = workflow.fit_all(samples, checkpoint.decode)
+    saved = workflow.write(checkpoint, fitted, args.output)
+    print(fitted.report())
+    print(f'{saved.path}  sha256 {saved.sha256}; for ONNX Runtime: siamla export {saved.path}')
+    return 0
