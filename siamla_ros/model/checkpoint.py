@@ -27,6 +27,9 @@ DEFAULT_MODEL = 'siamla_light'
 FORMAT = 'siamla/1'
 
 
+HASH_CHUNK_BYTES = 2**20
+
+
 class WeightsError(RuntimeError):
     """Weights that cannot be used: missing, damaged, or made for something else."""
 
@@ -187,5 +190,9 @@ def _verified_digest(path: Path) -> str:
 
 
 def file_digest(path: Path) -> str:
-    """sha256 of a file, in hexadecimal."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    """sha256 of a file, in hexadecimal; read in chunks, whatever its size."""
+    digest = hashlib.sha256()
+    with path.open('rb') as file:
+        while chunk := file.read(HASH_CHUNK_BYTES):
+            digest.update(chunk)
+    return digest.hexdigest()

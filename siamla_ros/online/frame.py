@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from siamla_ros.online.compressed_images import check_compressed, decode_compressed
 from siamla_ros.online.image_formats import (
+    MAX_SHOWN,
     Bytes,
     ImageError,
     check_layout,
-    decode_compressed,
     to_bgr,
 )
 
 COMPRESSED = 'compressed'
+MAX_FRAME_ID_LENGTH = 256  # every message about the image repeats it
 
 
 @dataclass(frozen=True)
@@ -74,7 +76,12 @@ class Frame:
 
         :raises ImageError: the image cannot be used
         """
-        if self.encoding != COMPRESSED:
+        if len(self.frame_id) > MAX_FRAME_ID_LENGTH:
+            raise ImageError(
+                f'image.header.frame_id has {len(self.frame_id)} characters, must have at most '
+                f'{MAX_FRAME_ID_LENGTH}: {self.frame_id[:MAX_SHOWN]!r}...'
+            )
+        if self.encoding == COMPRESSED:
+            check_compressed(self.data)
+        else:
             check_layout(self.data, self.width, self.height, self.encoding, self.step)
-        elif self.data.size == 0:
-            raise ImageError('compressed image.data is empty, must hold a JPEG or PNG')

@@ -55,6 +55,7 @@ STRETCHED = ('mono16', '16UC1')
 _PAIRED = (cv2.COLOR_YUV2BGR_UYVY, cv2.COLOR_YUV2BGR_YUY2)  # two pixels share their color
 _QUARTERED = (cv2.COLOR_YUV2BGR_NV12, cv2.COLOR_YUV2BGR_NV21)  # four do; half as many rows follow
 MAX_SIDE_PX = 32768
+MAX_SHOWN = 64  # characters of a text from outside in a message
 
 
 class ImageError(ValueError):
@@ -164,7 +165,9 @@ def check_layout(data: Bytes, width: int, height: int, encoding: str, step: int)
         ImageError: Naming the field, its value and the limit.
     """
     if encoding not in _LAYOUT:
-        raise ImageError(f'image.encoding is {encoding!r}, must be one of {", ".join(ENCODINGS)}')
+        raise ImageError(
+            f'image.encoding is {encoding[:MAX_SHOWN]!r}, must be one of {", ".join(ENCODINGS)}'
+        )
     channels, depth, conversion = _LAYOUT[encoding]
     row_bytes = width * channels * depth
     for name, value in (('width', width), ('height', height)):
@@ -182,24 +185,3 @@ def check_layout(data: Bytes, width: int, height: int, encoding: str, step: int)
         paired = (*_PAIRED, *_QUARTERED) if name == 'width' else _QUARTERED
         if conversion in paired and value % 2:
             raise ImageError(f'image.{name} is {value}, must be even for {encoding}')
-
-
-def decode_compressed(data: Bytes) -> Bytes:
-    """A JPEG or PNG as HxWx3 uint8 BGR; 16-bit gray PNGs are stretched as `to_bgr` does.
-
-    Raises:
-        ImageError: Empty or not an image that OpenCV can decode.
-    """
-    if data.size == 0:
-        raise ImageError('compressed image.data is empty, must hold a JPEG or PNG')
-    try:
-        image = cv2.imdecode(data, cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH)
-    except cv2.error as error:
-        raise ImageError(f'compressed image.data cannot be decoded: {error}') from error
-    if image is None:
-        raise ImageError(
-            f'compressed image.data ({data.size} bytes) is not a JPEG or PNG, or it is damaged'
-        )
-    if image.dtype == np.uint16:
-        return stretch_16_bit(np.asarray(image, np.uint16))
-    return np.asarray(image, np.uint8)

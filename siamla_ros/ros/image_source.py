@@ -18,8 +18,8 @@ from sensor_msgs.msg import CompressedImage, Image
 from siamla_ros.online.frame import COMPRESSED, Frame
 from siamla_ros.ros import qos
 from siamla_ros.ros.qos_events import subscription_events
+from siamla_ros.ros.rclpy_adapter import take_waiting
 from siamla_ros.ros.raw_image import LayoutError, parse_image
-from siamla_ros.ros.running import InvalidHandle
 
 UNNUMBERED = 2**64 - 1  # what the middleware says where it does not number messages
 
@@ -163,27 +163,13 @@ class ImageSource:
         executor they would be as many steps behind the camera.
         """
         frames = []
-        for data, about in [(message, info), *self._waiting()]:
+        for data, about in [(message, info), *take_waiting(self.subscription)]:
             self._number(about)
             frame = self._frame(data)
             if frame is not None:
                 frames.append(frame)
         for frame in frames:
             self._sink(frame)
-
-    def _waiting(self) -> Iterator[tuple[Any, Any]]:
-        """Messages that have come in the meantime, oldest first."""
-        try:
-            subscription = self.subscription
-            handle, kind, raw = subscription.handle, subscription.msg_type, subscription.raw
-            while True:
-                with handle:  # it may be destroyed by a lifecycle transition in between
-                    taken = handle.take_message(kind, raw)
-                if not taken:
-                    return
-                yield taken[0], taken[1]
-        except (InvalidHandle, AttributeError):
-            return  # destroyed, or this is called before __init__ has assigned it
 
     def _frame(self, data: Any) -> Frame | None:
         """None if it cannot be deserialized, which is reported."""

@@ -22,6 +22,7 @@ from siamla_ros.online.settings import NodeSettings
 from siamla_ros.online.targets import TargetOutput
 from siamla_ros.ros import messages, qos
 from siamla_ros.ros.qos_events import publisher_events
+from siamla_ros.ros.rclpy_adapter import destroy_lifecycle_publisher
 from siamla_ros.supervision.supervisor import Reason
 
 ACK_WAIT_S = 0.3  # for subscribers to take the withdrawal of a request
@@ -137,14 +138,3 @@ def image_message(header: Header, image_bgr: np.ndarray, encoding: str = 'bgr8')
         step=rows.strides[0],
         data=array('B', rows.tobytes()),
     )
-
-
-def destroy_lifecycle_publisher(node: LifecycleNode, publisher: object) -> None:
-    """Humble has no such method on the node and would keep the publisher among its managed
-    entities.
-    """
-    if hasattr(node, 'destroy_lifecycle_publisher'):
-        node.destroy_lifecycle_publisher(publisher)
-    else:
-        node._managed_entities.discard(publisher)
-        node.destroy_publisher(publisher)

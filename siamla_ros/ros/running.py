@@ -9,13 +9,11 @@ from contextlib import contextmanager
 
 import rclpy
 from rclpy.executors import Executor, ExternalShutdownException, SingleThreadedExecutor
-from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.node import Node
 
 from siamla_ros.ros.executor import ThreadedExecutor
+from siamla_ros.ros.rclpy_adapter import InvalidHandle, RCLError
 
-RCLError = rclpy_implementation.RCLError
-InvalidHandle = rclpy_implementation.InvalidHandle
 POLL_S = 0.2  # how often to look whether the node has finished
 
 

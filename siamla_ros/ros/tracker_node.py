@@ -31,6 +31,7 @@ from siamla_ros.ros.health import HealthMonitor
 from siamla_ros.ros.image_source import ImageSource
 from siamla_ros.ros.outputs import Outputs
 from siamla_ros.ros.parameter_server import ParameterServer
+from siamla_ros.ros.rclpy_adapter import lifecycle_label
 from siamla_ros.ros.running import run
 from siamla_ros.ros.score_boxes import ScoreBoxesService
 
@@ -105,7 +106,7 @@ class TrackerNode(LifecycleNode):
     @property
     def state_label(self) -> str:
         """unconfigured, inactive, active or finalized, or a transition between them."""
-        return self._state_machine.current_state[1]
+        return lifecycle_label(self)
 
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Load the tracker."""

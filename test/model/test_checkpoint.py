@@ -136,3 +136,14 @@ def test_default_is_the_default_model(tmp_path, monkeypatch):
 def test_a_missing_file_is_named(name):
     with pytest.raises(WeightsError, match='no such weights file'):
         read_checkpoint(name)
+
+
+def test_a_file_is_hashed_in_chunks(tmp_path, monkeypatch):
+    import hashlib
+
+    content = bytes(range(256)) * 40
+    path = tmp_path / 'large'
+    path.write_bytes(content)
+    monkeypatch.setattr(weights, 'HASH_CHUNK_BYTES', 1000)
+    monkeypatch.setattr(type(path), 'read_bytes', lambda _: pytest.fail('read whole'))
+    assert weights.file_digest(path) == hashlib.sha256(content).hexdigest()

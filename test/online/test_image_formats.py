@@ -10,7 +10,6 @@ from siamla_ros.online.image_formats import (
     ENCODINGS,
     STRETCHED,
     ImageError,
-    decode_compressed,
     to_bgr,
 )
 
@@ -161,27 +160,6 @@ def test_what_cannot_be_used_is_refused_by_name_and_limit(changes, words):
     with pytest.raises(ImageError) as refusal:
         to_bgr(BGR.reshape(-1), **{**good, **changes})
     assert all(word in str(refusal.value) for word in words), str(refusal.value)
-
-
-@pytest.mark.parametrize('suffix', ['.png', '.jpg'])
-def test_compressed(suffix):
-    smooth = cv2.resize(BGR, (64, 48), interpolation=cv2.INTER_CUBIC)
-    data = cv2.imencode(suffix, smooth)[1].reshape(-1)
-    image = decode_compressed(data)
-    assert image.shape == smooth.shape
-    assert np.abs(image.astype(int) - smooth).mean() < (0.01 if suffix == '.png' else 8.0)
-
-
-@pytest.mark.parametrize('data', [b'', b'nonsense', b'\x89PNG\r\n\x1a\n' + b'\0' * 20])
-def test_damaged_compressed_data_is_refused(data):
-    with pytest.raises(ImageError, match='compressed image.data'):
-        decode_compressed(np.frombuffer(data, dtype=np.uint8))
-
-
-def test_16_bit_png_is_stretched():
-    values = (np.arange(48 * 64, dtype=np.uint16) % 4096).reshape(48, 64)
-    image = decode_compressed(cv2.imencode('.png', values)[1].reshape(-1))
-    assert np.abs(image.astype(int) - stretch_16_bit(values)[..., None]).max() <= 1
 
 
 class Bridge:
