@@ -1,18 +1,16 @@
-"""After training: calibrate the confidence on held-out data, and write the records thresholds are
-chosen from.
+"""After training: mix weights, and calibrate the confidence on held-out data.
 
     python -m siamla_ros.calibration.tune --data DIR --model RUN/model.safetensors --output
     NAME.safetensors
 
 Both kinds of held-out data are used: real frames one step at a time
 (:mod:`siamla_ros.training.validate`) and synthetic videos (:mod:`siamla_ros.training.sequences`).
-``siamla_ros.calibration.thresholds`` takes the records from there.
+`siamla calibrate` then fits scaling and evidence model on annotated video.
 """
 
 from __future__ import annotations
 
 import argparse
-import csv
 import json
 import sys
 from collections.abc import Iterator
@@ -26,9 +24,7 @@ from siamla_ros.datasets.training_pack import load_pack
 from siamla_ros.geometry import boxes
 from siamla_ros.model import SiamLA
 from siamla_ros.model.checkpoint import load_model, read_checkpoint, save_checkpoint
-from siamla_ros.model.decode_config import DecodeConfig
 from siamla_ros.runtime.torch_runtime import TorchRuntime
-from siamla_ros.tracker.decode import calibrated
 from siamla_ros.tracker.platt import fit_platt
 from siamla_ros.tracker.tracker import Tracker
 from siamla_ros.training.checkpointing import wise_ft
@@ -114,7 +110,6 @@ def main(arguments: list[str] | None = None) -> int:
     facts['calibration'] = {'scenes': args.scenes, 'seed': args.seed}
     facts['validation'] = report.summary()
     saved = save_checkpoint(args.output, model, decode, facts, half=True)
-    _write_records(args.output.with_suffix('.records.csv'), records, saved.decode)
     print(json.dumps({**report.summary(), 'calibration': [scale, bias]}))
     print(f'{saved.path}  sha256 {saved.sha256}')
     return 0
@@ -141,9 +136,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument('--data', type=Path, required=True)
     parser.add_argument('--model', required=True)
-    parser.add_argument(
-        '--output', type=Path, required=True, help='checkpoint to write; records go beside it'
-    )
+    parser.add_argument('--output', type=Path, required=True, help='checkpoint to write')
     parser.add_argument('--blend', type=Path, help='published weights to mix in (WiSE-FT)')
     parser.add_argument('--share', type=float, default=0.7, help='share of --model in the mix')
     parser.add_argument(
@@ -161,15 +154,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument('--scenes', type=int, default=80)
     parser.add_argument('--seed', type=int, default=7)
     return parser
-
-
-def _write_records(path: Path, records: list[Record], decode: DecodeConfig) -> None:
-    with path.open('w', newline='') as file:
-        writer = csv.writer(file)
-        writer.writerow(Record._fields)
-        for r in records:
-            value = calibrated(r.confidence, decode.calibration_scale, decode.calibration_bias)
-            writer.writerow([r.sequence, r.frame, f'{value:.6f}', int(r.present), f'{r.iou:.4f}'])
 
 
 if __name__ == '__main__':
