@@ -18,8 +18,8 @@ from sensor_msgs.msg import CompressedImage, Image
 from siamla_ros.online.frame import COMPRESSED, Frame
 from siamla_ros.ros import qos
 from siamla_ros.ros.qos_events import subscription_events
-from siamla_ros.ros.rclpy_adapter import take_waiting
 from siamla_ros.ros.raw_image import LayoutError, parse_image
+from siamla_ros.ros.rclpy_adapter import take_waiting
 
 UNNUMBERED = 2**64 - 1  # what the middleware says where it does not number messages
 
