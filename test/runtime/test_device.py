@@ -85,4 +85,5 @@ def test_a_build_without_cuda_is_known_by_its_version(monkeypatch, version, foun
 def test_without_torch_there_is_no_cuda(monkeypatch):
     monkeypatch.setattr(device_choice.importlib.util, 'find_spec', lambda name: None)
     monkeypatch.delitem(device_choice.sys.modules, 'torch')
-    assert choose_device('auto') == ('cpu', 'auto: torch is not installed')
+    hint = 'pip install "siamla-ros[torch]"'
+    assert choose_device('auto') == ('cpu', f'auto: torch is not installed ({hint})')
