@@ -26,7 +26,7 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> Any:
-    """Import public names on first use, so that ``import siamla_ros`` costs nothing."""
+    """Import public names on first use, so that `import siamla_ros` costs nothing."""
     if name in _HOMES:
         import importlib
 

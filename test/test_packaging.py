@@ -115,4 +115,4 @@ def test_the_targets_of_validation_clips_go_with_the_package() -> None:
     pytest.importorskip('cv2')
     from siamla_ros.calibration.validation_episodes import TABLE
 
-    assert TABLE.is_file() and TABLE.parent == ROOT / 'siamla_ros/data'
+    assert TABLE.is_file() and (ROOT / 'siamla_ros/data' / TABLE.name).is_file()

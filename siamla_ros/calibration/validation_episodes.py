@@ -207,7 +207,7 @@ def _slowed(episode: Episode, step: int) -> Episode:
         whole.name, FrameList(images), whole.boxes_xywh[::step], whole.absent[::step]
     )
     gone, back = (-(-time // step) for time in (episode.gone, episode.back))
-    return Episode(episode.scenario, sequence, gone, back, episode.rival_xywh[::step])
+    return Episode(episode.scenario, sequence, gone, back, episode.distractor_xywh[::step])
 
 
 def synthetic_episodes(data: Path, count: int, seed: int) -> Iterator[Episode]:

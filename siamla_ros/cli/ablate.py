@@ -1,4 +1,4 @@
-"""``siamla ablate``: every variant of the method's ladder, every seed, one table; resumes."""
+"""`siamla ablate`: every variant of the method's ladder, every seed, one table; resumes."""
 
 from __future__ import annotations
 
@@ -48,9 +48,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Train, measure, write ``ablation.md`` or ``variants.md`` and print it.
+    """Train, measure, write `ablation.md` or `variants.md` and print it.
 
-    :raises ValueError: settings, data or the file of the table cannot be used
+    Raises:
+        ValueError: Settings, data or the file of the table cannot be used.
     """
     import torch
 
@@ -88,7 +89,7 @@ def _write(path: Path, text: str) -> None:
 
 
 def _inserted(path: Path, text: str, mark: str) -> str:
-    """The file's words with ``text`` between the marks."""
+    """The file's words with `text` between the marks."""
     begin, end = f'<!-- {mark} -->', f'<!-- /{mark} -->'
     before, found, rest = path.read_text(encoding='utf-8').partition(begin)
     _, closed, after = rest.partition(end)
@@ -123,6 +124,6 @@ def _followed(weights: Path, sequences: list[Any]) -> dict[str, float]:
     export_onnx(read_checkpoint(weights))
     tracker = SiamlaTracker(str(weights), 'cpu', str(weights.parent))
     runs = one_pass([tracker], sequences, cells=False)[tracker.name]
-    told = agreement(runs)
+    agreed = agreement(runs)
     scores = mean_scores(run.scores for run in runs).as_dict()
-    return {**scores, 'spearman': told['spearman'], 'ece': told['ece']}
+    return {**scores, 'spearman': agreed['spearman'], 'ece': agreed['ece']}

@@ -1,4 +1,4 @@
-"""``siamla train``: one command from a folder of objects to a described checkpoint."""
+"""`siamla train`: one command from a folder of objects to a described checkpoint."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """Scenes of annotated video with one or several targets each, for training and
 evaluation.
 
-A scene is a folder with a video and its boxes: ``groundtruth_rect.txt`` (one target, a row a frame)
-or ``targets.csv`` (``frame,target_id,x,y,w,h,visibility``, as in MOT challenges).
+A scene is a folder with a video and its boxes: `groundtruth_rect.txt` (one target, a row a frame)
+or `targets.csv` (`frame,target_id,x,y,w,h,visibility`, as in MOT challenges).
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class Scene:
     Attributes:
         name: Name of the folder.
         targets: What is annotated in it.
-        frames_path: Decoded frames, (N, H, W, 3) uint8 BGR, as a ``.npy`` file.
+        frames_path: Decoded frames, (N, H, W, 3) uint8 BGR, as a `.npy` file.
     """
 
     name: str
@@ -62,7 +62,7 @@ class Scene:
 
 
 def load_scenes(root: Path, cache: Path, exclude: Collection[str] = ()) -> list[Scene]:
-    """Every scene below ``root`` that is not excluded; frames are decoded to ``cache`` once.
+    """Every scene below `root` that is not excluded; frames are decoded to `cache` once.
 
     Args:
         root: Folder that holds one folder a scene.
@@ -87,7 +87,7 @@ def load_scenes(root: Path, cache: Path, exclude: Collection[str] = ()) -> list[
 
 
 def read_split(path: Path) -> tuple[str, ...]:
-    """Names of the development scenes of a split file (YAML, a list under ``development``).
+    """Names of the development scenes of a split file (YAML, a list under `development`).
 
     Raises:
         DatasetError: There is no such list.
@@ -101,7 +101,7 @@ def read_split(path: Path) -> tuple[str, ...]:
 
 
 def read_targets(path: Path, frames: int) -> tuple[SceneTarget, ...]:
-    """The targets of a ``targets.csv``, in the order in which they appear.
+    """The targets of a `targets.csv`, in the order in which they appear.
 
     An empty visibility counts as 1.
 
@@ -140,7 +140,7 @@ def read_targets(path: Path, frames: int) -> tuple[SceneTarget, ...]:
 
 
 def target_sequences(folder: Path) -> Iterator[TargetSequence]:
-    """One sequence for each target of a ``targets.csv`` that is once well visible, from there on.
+    """One sequence for each target of a `targets.csv` that is once well visible, from there on.
 
     Frames on which less than a quarter of the target is visible are not judged.
     """

@@ -1,8 +1,8 @@
-"""The training pack: a folder of images and ``index.csv``, one row an object in a picture.
+"""The training pack: a folder of images and `index.csv`, one row an object in a picture.
 
-Columns: ``dataset, track_id, frame, file, x, y, w, h, has_mask, source``. Rows that share dataset
-and track_id show the same object in different frames. Where ``has_mask`` is 1, ``file`` with the
-ending ``.png`` is its mask (non-zero on the object). A folder ``photos/`` of unlabeled
+Columns: `dataset, track_id, frame, file, x, y, w, h, has_mask, source`. Rows that share dataset
+and track_id show the same object in different frames. Where `has_mask` is 1, `file` with the
+ending `.png` is its mask (non-zero on the object). A folder `photos/` of unlabeled
 photographs serves as background. Your own data in the same form train as well.
 """
 
@@ -24,7 +24,7 @@ MIN_SIDE_PX = 8.0
 
 @dataclass(frozen=True)
 class Record:
-    """One object in one picture; ``box_xywh`` in pixels of the file."""
+    """One object in one picture; `box_xywh` in pixels of the file."""
 
     dataset: str
     track: str
@@ -58,7 +58,7 @@ class Pack:
 
 
 def read_image(path: Path) -> NDArray[np.uint8]:
-    """:raises OSError: not an image"""
+    """An image as HxWx3 uint8 BGR; OSError if it cannot be read."""
     image = cv2.imread(str(path), cv2.IMREAD_COLOR)
     if image is None:
         raise OSError(f'{path}: cannot be read as an image')
@@ -66,10 +66,11 @@ def read_image(path: Path) -> NDArray[np.uint8]:
 
 
 def read_index(folder: Path) -> list[Record]:
-    """All rows of ``folder/index.csv``; objects with a side under 8 px are left out.
+    """All rows of `folder/index.csv`; objects with a side under 8 px are left out.
 
-    :raises FileNotFoundError: no index
-    :raises ValueError: a column is missing, or a value is no number (names file and line)
+    Raises:
+        FileNotFoundError: No index.
+        ValueError: A column is missing, or a value is no number (names file and line).
     """
     index = folder / 'index.csv'
     if not index.is_file():
@@ -117,10 +118,13 @@ def load_pack(
 ) -> Pack:
     """The objects of one split.
 
-    :param split: ``train`` or ``val``
-    :param sampling: weight by group of datasets, ``{"voc": 5, "uav123+otb": 4}``: members of a
-        group share it, by track; datasets that are not named share the weight under ``"*"``
-    :raises ValueError: nothing is left to train on
+    Args:
+        split: `train` or `val`.
+        sampling: Weight by group of datasets, `{"voc": 5, "uav123+otb": 4}`: members of a group
+            share it, by track; datasets that are not named share the weight under `"*"`.
+
+    Raises:
+        ValueError: Nothing is left to train on.
     """
     groups: dict[tuple[str, str], list[Record]] = {}
     for record in read_index(folder):
@@ -146,7 +150,7 @@ def _weights(tracks: list[list[Record]], sampling: dict[str, float]) -> np.ndarr
 
 
 def without_tracks(pack: Pack, names: Collection[str]) -> Pack:
-    """The pack without the tracks whose ``dataset_track`` is one of ``names``: frames of scenes of
+    """The pack without the tracks whose `dataset_track` is one of `names`: frames of scenes of
     video that are not to be trained on.
     """
     kept = [i for i, t in enumerate(pack.tracks) if f'{t[0].dataset}_{t[0].track}' not in names]

@@ -1,4 +1,4 @@
-"""Who says whether the target is there: siamla as the node runs it, or a peer's score.
+"""Followers under test: the supervised tracker as the node runs it, or a peer judged by its score.
 
 The node's engine is free of ROS, so what is judged here is the very code that runs on a robot.
 """
@@ -24,7 +24,7 @@ FRAME_S = 1.0 / 30.0  # the stamps of an episode
 
 @dataclass(frozen=True)
 class Trace:
-    """N frames of one follower: its box, whether it vouches for it, whether it is declared LOST."""
+    """N frames of one follower: its box, whether it confirms it, whether it declares LOST."""
 
     boxes_xywh: np.ndarray
     confirmed: np.ndarray
@@ -47,11 +47,11 @@ class SupervisedFollower:
         for index, image in enumerate(sequence.frames()):
             stamp_s = index * self._interval_s
             if index == 0:
-                said = session.start('target', sequence.init_box_xywh, image, stamp_s)
+                output = session.start('target', sequence.init_box_xywh, image, stamp_s)
             else:
-                said = session.step(image, stamp_s)[0]
-            boxes[index], confirmed[index] = said.box_xywh, said.believed
-            lost[index] = said.state in (State.LOST, State.SEARCHING)
+                output = session.step(image, stamp_s)[0]
+            boxes[index], confirmed[index] = output.box_xywh, output.believed
+            lost[index] = output.state in (State.LOST, State.SEARCHING)
         if session.last_error:
             raise RuntimeError(f'{sequence.name}: {session.last_error}')
         return Trace(boxes, confirmed, lost)

@@ -63,7 +63,7 @@ def evaluate(
     """The tables as text, and everything for JSON.
 
     modes: of siamla's recovery, each a row of its own. Peers keep tracking and judge by their
-    score; threshold and patience are tuned on these very episodes, which is in their favor.
+    score; threshold and patience are tuned on these very episodes, which flatters them.
     """
     scenes, refused = suites.scenes_of(sequences)
     own = {
@@ -101,7 +101,8 @@ def play(
 ) -> tuple[dict[str, list[EpisodeResult]], dict[str, list[tuple[Episode, Run]]]]:
     """Every follower through every episode; the frames are made once and then dropped.
 
-    :returns: what each of ``own`` results, and what each peer's boxes and scores were
+    Returns:
+        What each of `own` results, and what each peer's boxes and scores were.
     """
     results: dict[str, list[EpisodeResult]] = {name: [] for name in own}
     recorded: dict[str, list[tuple[Episode, Run]]] = {peer.name: [] for peer in peers}
@@ -118,7 +119,7 @@ def play(
 def _without_frames(episode: Episode) -> Episode:
     whole = episode.sequence
     bare = Sequence(whole.name, FrameList([]), whole.boxes_xywh, whole.absent)
-    return Episode(episode.scenario, bare, episode.gone, episode.back, episode.rival_xywh)
+    return Episode(episode.scenario, bare, episode.gone, episode.back, episode.distractor_xywh)
 
 
 def _tuned(name: str, runs: list[tuple[Episode, Run]]) -> tuple[str, list[EpisodeResult]]:
@@ -138,8 +139,8 @@ def _tuned(name: str, runs: list[tuple[Episode, Run]]) -> tuple[str, list[Episod
 
 
 def _figures(rows: list[EpisodeResult]) -> Figures:
-    walks = [bool(np.isfinite(row.episode.rival_xywh[-1]).all()) for row in rows]
-    return figures([row.tally for row in rows], sum(walks))
+    crosses = [bool(np.isfinite(row.episode.distractor_xywh[-1]).all()) for row in rows]
+    return figures([row.tally for row in rows], sum(crosses))
 
 
 def tables(results: dict[str, list[EpisodeResult]]) -> tuple[str, dict[str, Any]]:

@@ -44,7 +44,7 @@ class EpisodeTally:
 
 
 def judge(episode: Episode, trace: Trace) -> EpisodeTally:
-    """Compare what was said with what was so."""
+    """Compare a trace with the ground truth of its episode."""
     truth, absent = episode.sequence.boxes_xywh, episode.sequence.absent
     seen = np.isfinite(truth).all(1)
     iou = overlap(trace.boxes_xywh, truth)
@@ -82,11 +82,11 @@ def _first(flags: np.ndarray) -> float:
 
 
 def _switched(episode: Episode, trace: Trace, iou: np.ndarray) -> bool:
-    rival = overlap(trace.boxes_xywh, episode.rival_xywh)[-SETTLED:]
-    # The likeness goes on beyond the image; a box that is left behind confirmed has switched, too.
-    lured = trace.confirmed[-SETTLED:] & (iou[-SETTLED:] < OFF_TARGET)
-    walks = np.isfinite(episode.rival_xywh[-1]).all()
-    return bool(walks and (lured.mean() > 0.5 or (rival > ON_TARGET).mean() > 0.5))
+    distractor = overlap(trace.boxes_xywh, episode.distractor_xywh)[-SETTLED:]
+    # The look-alike goes on beyond the image; a box that is left behind confirmed has switched.
+    displaced = trace.confirmed[-SETTLED:] & (iou[-SETTLED:] < OFF_TARGET)
+    crosses = np.isfinite(episode.distractor_xywh[-1]).all()
+    return bool(crosses and (displaced.mean() > 0.5 or (distractor > ON_TARGET).mean() > 0.5))
 
 
 @dataclass(frozen=True)

@@ -121,7 +121,7 @@ def write_got10k(folder: Path, runs: list[Run]) -> None:
 
 
 def write_records(path: Path, runs: list[Run]) -> None:
-    """What was said, one row a frame: sequence,frame,confidence,present,iou (as calibration reads).
+    """Confidence and truth, one row a frame, as calibration reads it.
 
     Frames that are neither known to show the target nor known not to are left out.
     """

@@ -1,4 +1,4 @@
-"""One-pass evaluation: run a tracker once over each sequence and keep everything that it said."""
+"""One-pass evaluation: run a tracker once over each sequence and keep all its outputs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from siamla_ros.evaluation.peers.base import EvalTracker
 
 @dataclass(frozen=True)
 class Run:
-    """What one tracker said on one sequence: N rows, the first for the given box and `init`."""
+    """Outputs of one tracker on a sequence: N rows, the first for the given box and `init`."""
 
     tracker: str
     sequence: str

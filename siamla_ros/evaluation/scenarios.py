@@ -40,14 +40,14 @@ View = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
 class Episode:
     """A sequence and what it is about; gone, back: first frame without the target, and with it.
 
-    rival_xywh: N x 4, where the likeness is, NaN without one.
+    distractor_xywh: N x 4, where the look-alike is, NaN without one.
     """
 
     scenario: str
     sequence: Sequence
     gone: int
     back: int
-    rival_xywh: np.ndarray
+    distractor_xywh: np.ndarray
 
 
 def _episode(
@@ -145,19 +145,21 @@ def cut(scene: Scene, donor: Scene, seed: int) -> Episode:
 
 
 def crossing(scene: Scene, donor: Scene, seed: int) -> Episode:
-    """A likeness walks over the target and out of its neighborhood; nothing is absent."""
+    """A look-alike passes over the target and out of its neighborhood; nothing is absent."""
     total = BEFORE + CROSSING + AFTER
     look = edits.likeness(*scene.frame(0))
-    images, boxes, rivals = [], [], []
+    images, boxes, distractors = [], [], []
     for time in range(total):
         image, box = scene.frame(time)
         step = (time - BEFORE) / CROSSING
-        rival = np.concatenate([box[:2] + (CROSSING_SIDES * (1 - 2 * step) * box[2], 0), box[2:]])
-        images.append(image if step < 0 else edits.paste(image, look, rival))
+        distractor = np.concatenate(
+            [box[:2] + (CROSSING_SIDES * (1 - 2 * step) * box[2], 0), box[2:]]
+        )
+        images.append(image if step < 0 else edits.paste(image, look, distractor))
         boxes.append(box if step < 0 or abs(1 - 2 * step) * CROSSING_SIDES >= 0.5 else [np.nan] * 4)
-        rivals.append([np.nan] * 4 if step < 0 else rival)
+        distractors.append([np.nan] * 4 if step < 0 else distractor)
     sequence = Sequence(f'{scene.name}/crossing', FrameList(images), np.array(boxes))
-    return Episode('crossing', sequence, total, total, np.array(rivals, np.float64))
+    return Episode('crossing', sequence, total, total, np.array(distractors, np.float64))
 
 
 SCENARIOS: dict[str, Callable[[Scene, Scene, int], Episode | None]] = {

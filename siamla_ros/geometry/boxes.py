@@ -1,9 +1,9 @@
 """Box geometry: pure functions over arrays.
 
-Boxes are half-open float rectangles in pixels: pixel ``(column i, row j)`` covers
-``[i, i+1) x [j, j+1)``, and a box over the whole image is ``(0, 0, width, height)``. The format is
-part of every name: ``xywh`` is left, top, width, height; ``xyxy`` is left, top, right, bottom.
-Arrays have shape ``(..., 4)``.
+Boxes are half-open float rectangles in pixels: pixel `(column i, row j)` covers
+`[i, i+1) x [j, j+1)`, and a box over the whole image is `(0, 0, width, height)`. The format is
+part of every name: `xywh` is left, top, width, height; `xyxy` is left, top, right, bottom.
+Arrays have shape `(..., 4)`.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ MIN_BOX_SIDE_PX = 2.0
 
 
 class BoxError(ValueError):
-    """A box that cannot be tracked. ``reason`` is a stable word for programs: not_finite,
+    """A box that cannot be tracked. `reason` is a stable word for programs: not_finite,
     too_small, outside, featureless.
     """
 
@@ -72,10 +72,10 @@ def iou(a_xywh: ArrayLike, b_xywh: ArrayLike) -> FloatArray:
 def clip(
     box_xywh: Sequence[float], image_size: tuple[int, int], min_side: float = MIN_BOX_SIDE_PX
 ) -> tuple[float, float, float, float]:
-    """The part of a box inside an image of ``image_size`` (width, height), at least ``min_side``
+    """The part of a box inside an image of `image_size` (width, height), at least `min_side`
     px on a side.
 
-    A box entirely outside becomes a ``min_side`` box at the nearest border, so that a tracker can
+    A box entirely outside becomes a `min_side` box at the nearest border, so that a tracker can
     never leave the image for good.
     """
     x, y, w, h = box_xywh
@@ -99,10 +99,11 @@ def check_init_box(
 ) -> tuple[float, float, float, float]:
     """Validate a box that starts a track and return it as floats, not clipped.
 
-    A box that leaves the image in part is accepted: its visible part must be ``min_side`` px on
+    A box that leaves the image in part is accepted: its visible part must be `min_side` px on
     each side.
 
-    :raises BoxError: wrong length, not finite, too small, or outside of the image
+    Raises:
+        BoxError: Wrong length, not finite, too small, or outside of the image.
     """
     box = np.asarray(box_xywh, dtype=np.float64)
     if box.shape != (4,):

@@ -1,9 +1,9 @@
 """Context crops: which part of the image the network sees, and how its pixels and the image's
 relate.
 
-All coordinates are continuous: pixel ``i`` covers ``[i, i+1)``. A crop of side ``S`` maps the
+All coordinates are continuous: pixel `i` covers `[i, i+1)`. A crop of side `S` maps the
 image interval
-``[left, left + width)`` linearly on ``[0, S)``; the center of the window is the center of the
+`[left, left + width)` linearly on `[0, S)`; the center of the window is the center of the
 crop, exactly.
 """
 
@@ -31,15 +31,16 @@ class Window:
     height: float
 
     def scale(self, size_px: int) -> tuple[float, float]:
-        """Crop pixels in an image pixel, along x and along y, for a crop of side ``size_px``."""
+        """Crop pixels in an image pixel, along x and along y, for a crop of side `size_px`."""
         return size_px / self.width, size_px / self.height
 
 
 def context_window(box_xywh: Sequence[float], context: float, isotropic: float = 0.0) -> Window:
-    """The window round a box whose sides are ``context`` times those of the box.
+    """The window round a box whose sides are `context` times those of the box.
 
-    :param isotropic: 0 keeps the aspect of the box (the crop squeezes it into a square), 1 makes
-        the window square with the area of the former, between is the geometric mix
+    Args:
+        isotropic: 0 keeps the aspect of the box (the crop squeezes it into a square), 1 makes the
+            window square with the area of the former, between is the geometric mix.
     """
     cx, cy = boxes.center(box_xywh)
     w, h = box_xywh[2], box_xywh[3]
@@ -52,7 +53,7 @@ def context_window(box_xywh: Sequence[float], context: float, isotropic: float =
 def crop(
     image_bgr: ImageArray, window: Window, size_px: int, border_bgr: Sequence[float]
 ) -> ImageArray:
-    """Resample a window of an HxWx3 image to (size_px, size_px, 3), bilinear, ``border_bgr``
+    """Resample a window of an HxWx3 image to (size_px, size_px, 3), bilinear, `border_bgr`
     beyond the image.
 
     A window larger than twice the crop is first shrunk by area averaging, so that detail does not
@@ -79,10 +80,11 @@ def resample(
     size_px: int,
     border_bgr: Sequence[float],
 ) -> ImageArray:
-    """Plain bilinear sampling to (size_px, size_px, 3), ``border_bgr`` beyond the image.
+    """Plain bilinear sampling to (size_px, size_px, 3), `border_bgr` beyond the image.
 
-    :param corner: left and top of the window, in image pixels
-    :param step: image pixels in a crop pixel, along x and along y
+    Args:
+        corner: Left and top of the window, in image pixels.
+        step: Image pixels in a crop pixel, along x and along y.
     """
     (left, top), (step_x, step_y) = corner, step
     # Pixel centers: destination (j + 1/2) maps to source (i + 1/2).

@@ -1,11 +1,11 @@
 """Checkpoint file: safetensors with configuration and provenance in its header, and a checksum
 beside it.
 
-Header entries (JSON text): ``model`` (:class:`ModelConfig`), ``decode`` (:class:`DecodeConfig`),
-``provenance`` (recipe, data, seeds, what the weights started from), and optionally ``calibration``
-(what `siamla calibrate` fitted to the weights). Beside ``NAME.safetensors`` lie
-``NAME.sha256`` and, for ONNX Runtime, ``NAME.template.onnx``, ``NAME.search.onnx`` and
-``NAME.onnx_data``, the tensors of both.
+Header entries (JSON text): `model` (`ModelConfig`), `decode` (`DecodeConfig`),
+`provenance` (recipe, data, seeds, what the weights started from), and optionally `calibration`
+(what `siamla calibrate` fitted to the weights). Beside `NAME.safetensors` lie
+`NAME.sha256` and, for ONNX Runtime, `NAME.template.onnx`, `NAME.search.onnx` and
+`NAME.onnx_data`, the tensors of both.
 """
 
 from __future__ import annotations
@@ -47,9 +47,10 @@ class Checkpoint:
 
 
 def model_path(name: str | Path) -> Path:
-    """The file of a shipped model (``default`` or its name) or of a path.
+    """The file of a shipped model (`default` or its name) or of a path.
 
-    :raises WeightsError: no such file; the message names what was looked for and the shipped models
+    Raises:
+        WeightsError: No such file; the message names what was looked for and the shipped models.
     """
     text = str(name)
     shipped = DATA_FOLDER / f'{DEFAULT_MODEL if text == "default" else text}.safetensors'
@@ -64,7 +65,7 @@ def model_path(name: str | Path) -> Path:
 
 def graph_paths(weights: Path) -> tuple[Path, Path]:
     """Where the graphs of a checkpoint lie: of the template, of the search. Their tensors lie in
-    :func:`tensor_path`.
+    `tensor_path`.
     """
     return weights.with_suffix('.template.onnx'), weights.with_suffix('.search.onnx')
 
@@ -82,7 +83,8 @@ def int8_path(weights: Path) -> Path:
 def read_checkpoint(name: str | Path) -> Checkpoint:
     """Read header and checksum.
 
-    :raises WeightsError: missing or damaged file, other format, or a checksum that does not match
+    Raises:
+        WeightsError: Missing or damaged file, other format, or a checksum that does not match.
     """
     from safetensors import SafetensorError, safe_open
 
@@ -108,7 +110,8 @@ def read_checkpoint(name: str | Path) -> Checkpoint:
 def load_model(checkpoint: Checkpoint) -> SiamLA:
     """Build the network and load its tensors.
 
-    :raises WeightsError: tensors are missing or have other shapes
+    Raises:
+        WeightsError: Tensors are missing or have other shapes.
     """
     from safetensors import SafetensorError
     from safetensors.torch import load_file
@@ -132,8 +135,11 @@ def save_checkpoint(
 ) -> Checkpoint:
     """Write weights with their description, and the checksum beside them.
 
-    :param half: keep convolution kernels as float16, half the size; they load as float32
-    :returns: what was written, read back
+    Args:
+        half: Keep convolution kernels as float16, half the size; they load as float32.
+
+    Returns:
+        What was written, read back.
     """
     from safetensors.torch import save_file
 

@@ -16,23 +16,24 @@ QUALITIES = ('none', 'centerness', 'laqp', 'laqp_lafa')
 class ModelConfig:
     """One network.
 
-    :param backbone: see ``BACKBONES``
-    :param channels: width C of features, towers and heads
-    :param correlation: how the template meets the search region
-    :param template_cells: side of the template's middle, in cells (odd), that is correlated; 0: all
-        of it, or as much as lies symmetrically about the center where correlation is depth-wise
-    :param tower_depth: separable convolutions in the classification and in the regression tower
-    :param quality: third branch: none, a center-ness control, LAQP alone, or LAQP over LAFA
-    :param quality_channels: width of the LAFA samples
-    :param fusion_exponent: a in the fused confidence ``c = p^(1-a) Q^a``; 0 when there is no third
-        branch
-    :param template_size_px: side of the square template crop
-    :param template_context: template side over box side (anisotropic) or over the context size
-        (isotropic)
-    :param search_size_px: side of the square search crop
-    :param search_context: search side over box side, as for the template
-    :param isotropic: 0: the crop has the aspect of the box (both become squares); 1: the crop is
-        square in the image; between: the geometric mix
+    Attributes:
+        backbone: See `BACKBONES`.
+        channels: Width C of features, towers and heads.
+        correlation: How the template meets the search region.
+        template_cells: Side of the template's middle, in cells (odd), that is correlated; 0: all of
+            it, or as much as lies symmetrically about the center where correlation is depth-wise.
+        tower_depth: Separable convolutions in the classification and in the regression tower.
+        quality: Third branch: none, a center-ness control, LAQP alone, or LAQP over LAFA.
+        quality_channels: Width of the LAFA samples.
+        fusion_exponent: Exponent a in the fused confidence `c = p^(1-a) Q^a`; 0 without
+            a third branch.
+        template_size_px: Side of the square template crop.
+        template_context: Template side over box side (anisotropic) or over the context size
+            (isotropic).
+        search_size_px: Side of the square search crop.
+        search_context: Search side over box side, as for the template.
+        isotropic: 0: the crop has the aspect of the box (both become squares); 1: the crop is
+            square in the image; between: the geometric mix.
     """
 
     backbone: str = 'fbnet'
@@ -108,7 +109,8 @@ class ModelConfig:
     def from_dict(cls, values: dict[str, Any]) -> ModelConfig:
         """From a checkpoint or a YAML file.
 
-        :raises ValueError: an unknown key, or a value out of range
+        Raises:
+            ValueError: An unknown key, or a value out of range.
         """
         known = {f.name for f in fields(cls)}
         unknown = sorted(set(values) - known)

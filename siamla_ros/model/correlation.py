@@ -12,9 +12,12 @@ from siamla_ros.model.layers import fixed_size
 def pixelwise_correlation(search: Tensor, template: Tensor) -> Tensor:
     """Every template cell against every search cell (Alpha-Refine, Yan et al., CVPR 2021).
 
-    :param search: (B, C, H, W)
-    :param template: (B, C, h, w)
-    :returns: (B, h*w, H, W) dot products
+    Args:
+        search: (B, C, H, W).
+        template: (B, C, h, w).
+
+    Returns:
+        (B, h*w, H, W) dot products.
     """
     height, width = fixed_size(search)
     h, w = fixed_size(template)
@@ -30,10 +33,15 @@ def depthwise_correlation(search: Tensor, template: Tensor) -> Tensor:
 
     Height and width of the template are odd, so that the response stays centerd on its cell.
 
-    :param search: (B, C, H, W)
-    :param template: (B, C, h, w)
-    :returns: (B, C, H, W), zero-padded at the border and divided by the number of template cells
-    :raises ValueError: the template has an even side
+    Args:
+        search: (B, C, H, W).
+        template: (B, C, h, w).
+
+    Returns:
+        (B, C, H, W), zero-padded at the border and divided by the number of template cells.
+
+    Raises:
+        ValueError: The template has an even side.
     """
     batch, channels, height, width = search.shape
     if torch.onnx.is_in_onnx_export():  # groups of a convolution would fix the batch

@@ -17,22 +17,22 @@ class DecodeConfig:
     """How a box is chosen. Tuned on the validation split of the training data, see
     docs/training.md.
 
-    :param fusion_exponent: a in ``c = p^(1-a) Q^a``
-    :param scale_penalty: k in ``exp(-k (r s - 1))``, r and s the change of aspect and of size; 0:
-        none
-    :param window_weight: share of the cosine window in the ranking; 0: none
-    :param size_rate: rate at which the size follows, 1: at once; scaled by the confidence
-    :param vote_iou: cells whose box overlaps the best one at least so far vote on the box; 1: no
-        vote
-    :param hold_below: reported confidence below which the next search begins where this one did,
-        so that what hides the target does not lead the search away; 0: every answer is followed,
-        as a one-pass evaluation does, and as suits a caller who holds states himself
-    :param consensus_exponent: b in the reported ``c A^b``, A the consensus of the cells on the box
-        (:func:`consensus`); 0: the network's own confidence
-    :param calibration_scale: see ``calibration_bias``
-    :param calibration_bias: the reported confidence is ``sigmoid(scale * logit(c) + bias)``, fitted
-        on validation data so that it is the probability of a box with IoU > 0.5; monotone, so that
-        no ranking changes; 1 and 0 report c itself
+    Attributes:
+        fusion_exponent: A in `c = p^(1-a) Q^a`.
+        scale_penalty: K in `exp(-k (r s - 1))`, r and s the change of aspect and of size; 0:
+            none.
+        window_weight: Share of the cosine window in the ranking; 0: none.
+        size_rate: Rate at which the size follows, 1: at once; scaled by the confidence.
+        vote_iou: Cells whose box overlaps the best one at least so far vote on the box; 1: no vote.
+        hold_below: Reported confidence below which the next search begins where this one did, so
+            that what hides the target does not lead the search away; 0: every answer is followed,
+            as a one-pass evaluation does, and as suits a caller who holds states himself.
+        consensus_exponent: B in the reported `c A^b`, A the consensus of the cells on the box
+            (`consensus`); 0: the network's own confidence.
+        calibration_scale: See `calibration_bias`.
+        calibration_bias: The reported confidence is `sigmoid(scale * logit(c) + bias)`, fitted on
+            validation data so that it is the probability of a box with IoU > 0.5; monotone, so that
+            no ranking changes; 1 and 0 report c itself.
     """
 
     fusion_exponent: float = 0.5

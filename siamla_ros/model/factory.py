@@ -32,7 +32,8 @@ PRESETS = {
 def preset(name: str) -> ModelConfig:
     """A named configuration.
 
-    :raises ValueError: no such name
+    Raises:
+        ValueError: No such name.
     """
     if name not in PRESETS:
         raise ValueError(f'preset = {name!r}: must be one of {", ".join(PRESETS)}')
@@ -40,7 +41,7 @@ def preset(name: str) -> ModelConfig:
 
 
 def build_backbone(name: str) -> nn.Module:
-    """A backbone with random weights; it has ``channels``, and ``blocks`` from shallow to deep."""
+    """A backbone with random weights; it has `channels`, and `blocks` from shallow to deep."""
     builders = {
         'fbnet': FBNetBackbone,
         'efficientnet_lite0': EfficientNetLite0,

@@ -1,6 +1,6 @@
-"""Where the cells of a feature map lie in the crop: said once, read by decoding, labels and losses.
+"""Where the cells of a feature map lie in the crop: for decoding, labels and losses.
 
-Coordinates are continuous, as everywhere: pixel ``i`` covers ``[i, i+1)``.
+Coordinates are continuous, as everywhere: pixel `i` covers `[i, i+1)`.
 """
 
 from __future__ import annotations
@@ -12,10 +12,11 @@ from dataclasses import dataclass
 class CellGrid:
     """Cells of a backbone along one axis; both axes are alike.
 
-    :param stride: crop pixels from one cell to the next
-    :param offset: crop pixels from the crop's left or top edge to the center of cell 0
-    :param slack: a crop of side S has ``(S + slack) // stride`` cells; negative where convolutions
-        are not padded
+    Attributes:
+        stride: Crop pixels from one cell to the next.
+        offset: Crop pixels from the crop's left or top edge to the center of cell 0.
+        slack: A crop of side S has `(S + slack) // stride` cells; negative where convolutions are
+            not padded.
     """
 
     stride: int
@@ -31,7 +32,7 @@ class CellGrid:
         return (size_px / 2.0 - self.offset) / self.stride
 
     def template_slice(self, size_px: int, cells: int) -> slice:
-        """The ``cells`` (odd) cells round the crop's center; 0: all of them."""
+        """The `cells` (odd) cells round the crop's center; 0: all of them."""
         if cells == 0:
             return slice(0, self.cells(size_px))
         start = round(self.middle(size_px)) - cells // 2
@@ -53,4 +54,4 @@ GRIDS = {
     'resnet50': CellGrid(8, 7.5, -7),
     'resnet50_conv4': CellGrid(8, 7.5, -7),
 }
-"""Cells by name of the backbone; ``test/model/test_grid.py`` measures them."""
+"""Cells by name of the backbone; `test/model/test_grid.py` measures them."""

@@ -16,7 +16,7 @@ def fixed_size(maps: Tensor) -> tuple[int, int]:
 
 
 class SeparableConv(nn.Module):
-    """Depth-wise 3x3, point-wise 1x1, and a rectifier unless ``activate`` is off. BatchNorm-free:
+    """Depth-wise 3x3, point-wise 1x1, and a rectifier unless `activate` is off. BatchNorm-free:
     see fbnet.py.
     """
 
@@ -32,5 +32,5 @@ class SeparableConv(nn.Module):
 
 
 def separable_tower(channels: int, depth: int) -> nn.Sequential:
-    """``depth`` separable convolutions of constant width."""
+    """`depth` separable convolutions of constant width."""
     return nn.Sequential(*(SeparableConv(channels, channels) for _ in range(depth)))

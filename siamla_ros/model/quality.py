@@ -21,12 +21,15 @@ MATRIX_CELLS = 256
 
 
 def lafa_points(ltrb: Tensor, stride: int) -> Tensor:
-    """The nine points of every predicted box, as ``grid_sample`` coordinates.
+    """The nine points of every predicted box, as `grid_sample` coordinates.
 
     They are counted in cells, so that it does not matter where cell 0 lies in the crop.
 
-    :param ltrb: distances (B, 4, H, W) from the cell to left, top, right, bottom, in crop pixels
-    :returns: (B, 9*H, W, 2), x before y, in [-1, 1] over the feature map (``align_corners=True``)
+    Args:
+        ltrb: Distances (B, 4, H, W) from the cell to left, top, right, bottom, in crop pixels.
+
+    Returns:
+        (B, 9*H, W, 2), x before y, in [-1, 1] over the feature map (`align_corners=True`).
     """
     height, width = fixed_size(ltrb)
     columns = torch.arange(width, device=ltrb.device, dtype=ltrb.dtype).view(1, 1, width)
@@ -40,15 +43,18 @@ def lafa_points(ltrb: Tensor, stride: int) -> Tensor:
 
 
 def sampling_matrix(ltrb: Tensor, stride: int) -> Tensor:
-    """The bilinear weights of :func:`lafa_points`, as a matrix: what an exported graph multiplies
-    with instead of ``grid_sample``, which ONNX Runtime computes one value at a time.
+    """The bilinear weights of `lafa_points`, as a matrix: what an exported graph multiplies
+    with instead of `grid_sample`, which ONNX Runtime computes one value at a time.
 
-    The weight of a cell is the product of a hat along x and one along y, ``max(0, 1 - distance)``;
+    The weight of a cell is the product of a hat along x and one along y, `max(0, 1 - distance)`;
     the nine points of a box share three columns and three rows. Points outside weigh nothing, as
     with zero padding.
 
-    :param ltrb: distances (B, 4, H, W) from the cell to left, top, right, bottom, in crop pixels
-    :returns: (B, H*W, 9*H*W): for features (B, C, H*W) on the left of it
+    Args:
+        ltrb: Distances (B, 4, H, W) from the cell to left, top, right, bottom, in crop pixels.
+
+    Returns:
+        (B, H*W, 9*H*W): for features (B, C, H*W) on the left of it.
     """
     height, width = fixed_size(ltrb)
     count = height * width
@@ -72,8 +78,9 @@ def _hats(positions: tuple[Tensor, Tensor, Tensor], cells: int) -> Tensor:
 class QualityBranch(nn.Module):
     """Tower features and predicted boxes to one quality logit per cell.
 
-    :param use_lafa: off, the branch sees the cell alone (LAQP without LAFA, and the center-ness
-        control)
+    Args:
+        use_lafa: Off, the branch sees the cell alone (LAQP without LAFA, and the center-ness
+            control).
     """
 
     def __init__(self, channels_in: int, channels: int, stride: int, use_lafa: bool) -> None:

@@ -18,10 +18,11 @@ from siamla_ros.model.quality import QualityBranch
 class Response(NamedTuple):
     """Response maps of one forward pass over search regions.
 
-    :param classification: logits (B, 1, H, W); ``p = sigmoid``
-    :param ltrb: distances (B, 4, H, W) from the cell's center to the box's sides, in search pixels
-    :param quality: logits (B, 1, H, W); ``Q = sigmoid``; None when the configuration has no third
-        branch
+    Args:
+        classification: Logits (B, 1, H, W); `p = sigmoid`.
+        ltrb: Distances (B, 4, H, W) from the cell's center to the box's sides, in search pixels.
+        quality: Logits (B, 1, H, W); `Q = sigmoid`; None when the configuration has no third
+            branch.
     """
 
     classification: Tensor
@@ -53,9 +54,10 @@ class Branch(nn.Module):
 class SiamLA(nn.Module):
     """Template and search region in, response maps out. Holds weights only, no target.
 
-    :param config: shapes and branches
-    :param backbone: pixels (B, 3, H, W) to features; must have ``channels``, and cells where
-        ``config.grid`` says
+    Args:
+        config: Shapes and branches.
+        backbone: Pixels (B, 3, H, W) to features; must have `channels`, and cells where
+            `config.grid` says.
     """
 
     def __init__(self, config: ModelConfig, backbone: nn.Module) -> None:
@@ -100,7 +102,7 @@ class SiamLA(nn.Module):
 
 
 def fuse(p: Tensor, q: Tensor | None, exponent: float) -> Tensor:
-    """Fused confidence ``c = p^(1-a) Q^a``; both factors in [0, 1], any shape. Without Q it is
+    """Fused confidence `c = p^(1-a) Q^a`; both factors in [0, 1], any shape. Without Q it is
     p.
     """
     return p if q is None else p.pow(1.0 - exponent) * q.pow(exponent)

@@ -260,9 +260,9 @@ class TrackerNode(LifecycleNode):
         self.outputs = self.engine = None
 
 
-def main(args: list[str] | None = None, factory: TrackerFactory = default_factory) -> int:
+def main(args: list[str] | None = None) -> int:
     """Run the node until it is interrupted."""
-    return run(lambda: TrackerNode(factory), args, THREADS)
+    return run(TrackerNode, args, THREADS)
 
 
 if __name__ == '__main__':

@@ -16,9 +16,10 @@ from siamla_ros.geometry.crops import ImageArray, Window
 class Maps(NamedTuple):
     """Response maps on the host, float32.
 
-    :param classification: p (B, H, W) in [0, 1]
-    :param ltrb: (B, 4, H, W) distances from the cell to the box's sides, in search pixels
-    :param quality: Q (B, H, W) in [0, 1]; p itself when the network has no third branch
+    Args:
+        classification: P (B, H, W) in [0, 1].
+        ltrb: (B, 4, H, W) distances from the cell to the box's sides, in search pixels.
+        quality: Q (B, H, W) in [0, 1]; p itself when the network has no third branch.
     """
 
     classification: NDArray[np.float32]
@@ -29,15 +30,15 @@ class Maps(NamedTuple):
 class Runtime(Protocol):
     """Crops and network on one device.
 
-    :ivar device: ``cpu`` or ``cuda:N``
-    :ivar name: what computes, for reports (``torch``, ``onnxruntime``)
+    :ivar device: `cpu` or `cuda:N`
+    :ivar name: what computes, for reports (`torch`, `onnxruntime`)
     """
 
     device: str
     name: str
 
     def template(self, image_bgr: ImageArray, window: Window, border_bgr: Sequence[float]) -> Any:
-        """Features of one template, in whatever form :meth:`respond` and :meth:`similarity` take
+        """Features of one template, in whatever form `respond` and `similarity` take
         them.
         """
 
@@ -48,7 +49,7 @@ class Runtime(Protocol):
         borders_bgr: Sequence[Sequence[float]],
         templates: Sequence[Any],
     ) -> Maps:
-        """One batched forward pass: window ``i`` is searched for template ``i``."""
+        """One batched forward pass: window `i` is searched for template `i`."""
 
     def similarity(self, first: Any, second: Any) -> float:
         """Cosine of two templates, cell by cell, averaged: in [-1, 1]."""

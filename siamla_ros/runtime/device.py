@@ -1,4 +1,4 @@
-"""Which device runs the network, and why: said aloud, never a silent fallback."""
+"""Which device runs the network, and why; there is no silent fallback."""
 
 from __future__ import annotations
 
@@ -21,13 +21,14 @@ class DeviceChoice(NamedTuple):
 
 
 def choose_device(request: str) -> DeviceChoice:
-    """Resolve ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+    """Resolve `auto`, `cpu`, `cuda` or `cuda:N`.
 
-    ``auto`` takes CUDA where torch sees a GPU and the CPU elsewhere; CUDA that is asked for by
+    `auto` takes CUDA where torch sees a GPU and the CPU elsewhere; CUDA that is asked for by
     name and is not there is an error.
 
-    :raises DeviceError: CUDA is asked for and absent, or there is no GPU of that number
-    :raises ValueError: another word
+    Raises:
+        DeviceError: CUDA is asked for and absent, or there is no GPU of that number.
+        ValueError: Another word.
     """
     if request == 'cpu':
         return DeviceChoice('cpu', 'the CPU was asked for')

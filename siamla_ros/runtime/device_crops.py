@@ -1,7 +1,7 @@
 """Context crops on the device: the part of the frame that the windows see goes up once, as bytes,
 and every crop is sampled there.
 
-The same mapping as :func:`siamla_ros.geometry.crops.crop`; a test holds both together to a gray
+The same mapping as `crop`; a test holds both together to a gray
 level or
 two.
 """
@@ -52,7 +52,8 @@ def seen_part(windows: Sequence[Window], shape: tuple[int, ...]) -> tuple[int, i
     """The smallest part of a frame that holds every pixel the windows read: left, top, right and
     bottom, half-open, at least one pixel.
 
-    :param shape: of the frame, (H, W, ...)
+    Args:
+        shape: Of the frame, (H, W, ...).
     """
     ends = []
     for center, extent, limit in (('cx', 'width', shape[1]), ('cy', 'height', shape[0])):
@@ -87,6 +88,6 @@ def _sample(frame: Tensor, color: Tensor, window: Window, size_px: int) -> Tenso
 
 
 def _positions(center: float, extent: float, count: int, limit: int, like: Tensor) -> Tensor:
-    """``grid_sample`` coordinates of ``count`` sample centers across a window."""
+    """`grid_sample` coordinates of `count` sample centers across a window."""
     steps = (torch.arange(count, device=like.device, dtype=like.dtype) + 0.5) / count
     return (center - extent / 2.0 + steps * extent) * (2.0 / limit) - 1.0

@@ -71,12 +71,13 @@ class _Graph(nn.Module):
 
 
 def export_onnx(checkpoint: Checkpoint, weights: Path | None = None) -> tuple[Path, Path]:
-    """Write both graphs and their tensors beside the weights (or beside ``weights``).
+    """Write both graphs and their tensors beside the weights (or beside `weights`).
 
     The graphs carry the checkpoint's sha256, so that a runtime can refuse graphs of other weights.
     The batch is free; the size of search crops is that of the configuration.
 
-    :returns: paths of the graphs of the template and of the search
+    Returns:
+        Paths of the graphs of the template and of the search.
     """
     weights = weights or checkpoint.path
     written = (*graph_paths(weights), tensor_path(weights))

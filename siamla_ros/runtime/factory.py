@@ -1,4 +1,4 @@
-"""From a checkpoint and a request to a runtime, with the reason said aloud."""
+"""From a checkpoint and a request to a runtime, with the reason in words."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ def build_runtime(
 ) -> tuple[Runtime, str]:
     """A runtime for these weights, and why this one.
 
-    :raises ValueError: an unknown runtime, or options that exclude each other
-    :raises DeviceError: the device is absent
-    :raises WeightsError: ONNX Runtime is asked for and the exported graphs or the library are
-        missing
+    Raises:
+        ValueError: An unknown runtime, or options that exclude each other.
+        DeviceError: The device is absent.
+        WeightsError: ONNX Runtime is asked for and the exported graphs or the library are missing.
     """
     if runtime not in RUNTIMES:
         raise ValueError(f'runtime = {runtime!r}: must be one of {", ".join(RUNTIMES)}')

@@ -21,12 +21,15 @@ from siamla_ros.runtime.base import Maps
 
 
 class OnnxRuntime:
-    """Implements :class:`siamla_ros.runtime.base.Runtime` on the graphs that ``siamla export``
+    """Implements `Runtime` on the graphs that `siamla export`
     writes.
 
-    :param threads: threads of one forward pass; 0 leaves the choice to the library
-    :param int8: search by the graph in 8 bits that ``siamla export --int8`` writes
-    :raises WeightsError: a graph cannot be loaded, or was exported from other weights
+    Args:
+        threads: Threads of one forward pass; 0 leaves the choice to the library.
+        int8: Search by the graph in 8 bits that `siamla export --int8` writes.
+
+    Raises:
+        WeightsError: A graph cannot be loaded, or was exported from other weights.
     """
 
     device = 'cpu'
@@ -56,13 +59,13 @@ class OnnxRuntime:
         borders_bgr: Sequence[Sequence[float]],
         templates: Sequence[NDArray[np.float32]],
     ) -> Maps:
-        """See :class:`~siamla_ros.runtime.base.Runtime`."""
+        """See `Runtime`."""
         crops = _crops(image_bgr, windows, borders_bgr, self.config.search_size_px)
         maps = self._search.run(None, {'crops': crops, 'template': np.stack(list(templates))})[0]
         return Maps(maps[:, 0], maps[:, 1:5], maps[:, 5])
 
     def similarity(self, first: NDArray[np.float32], second: NDArray[np.float32]) -> float:
-        """See :class:`~siamla_ros.runtime.base.Runtime`."""
+        """See `Runtime`."""
         norms = np.linalg.norm(first, axis=0) * np.linalg.norm(second, axis=0)
         return float(((first * second).sum(0) / np.maximum(norms, 1e-8)).mean())
 

@@ -27,11 +27,16 @@ CropPair = tuple[NDArray[np.uint8], NDArray[np.uint8]]
 def export_int8(checkpoint: Checkpoint, pairs: Iterable[CropPair]) -> Path:
     """Quantize the exported search graph and write it beside the weights.
 
-    :param pairs: crops of a template and of a search region, (S, S, 3) BGR, whose activations set
-        the ranges; a hundred, of training data
-    :returns: path of the graph
-    :raises ValueError: another backbone than ``fbnet``, whose layers these rules were made for
-    :raises WeightsError: the float graphs are missing
+    Args:
+        pairs: Crops of a template and of a search region, (S, S, 3) BGR, whose activations set the
+            ranges; a hundred, of training data.
+
+    Returns:
+        Path of the graph.
+
+    Raises:
+        ValueError: Another backbone than `fbnet`, whose layers these rules were made for.
+        WeightsError: The float graphs are missing.
     """
     import onnx
 

@@ -16,12 +16,13 @@ from siamla_ros.runtime.device_crops import crop_batch
 
 
 class TorchRuntime:
-    """Implements :class:`siamla_ros.runtime.base.Runtime`.
+    """Implements `Runtime`.
 
     On CUDA the frame is uploaded once and all crops are sampled there; the maps come back in one
     copy.
 
-    :param half: compute in float16 (CUDA only); maps are float32 all the same
+    Args:
+        half: Compute in float16 (CUDA only); maps are float32 all the same.
     """
 
     name = 'torch'
@@ -51,7 +52,7 @@ class TorchRuntime:
         borders_bgr: Sequence[Sequence[float]],
         templates: Sequence[Tensor],
     ) -> Maps:
-        """See :class:`~siamla_ros.runtime.base.Runtime`."""
+        """See `Runtime`."""
         pixels = self._crops(image_bgr, windows, borders_bgr, self.config.search_size_px)
         response = self._model(pixels, torch.stack(list(templates)))
         p = torch.sigmoid(response.classification.float())
@@ -63,7 +64,7 @@ class TorchRuntime:
 
     @torch.inference_mode()
     def similarity(self, first: Tensor, second: Tensor) -> float:
-        """See :class:`~siamla_ros.runtime.base.Runtime`."""
+        """See `Runtime`."""
         return float(F.cosine_similarity(first.float(), second.float(), dim=0).mean())
 
     def _crops(

@@ -8,7 +8,7 @@ guess: it is never published as a detection.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -81,10 +81,6 @@ class BoxMotion:
         """
         kalman = self._filter(interval_s, coasting=True)
         return _motion(kalman.predict(), kalman.errorCovPre)
-
-    def still(self) -> BoxMotion:
-        """The same box at rest, for a target whose velocity is known to be useless."""
-        return replace(self, mean=(*self.mean[:4], 0.0, 0.0))
 
     def _filter(self, interval_s: float, coasting: bool) -> cv2.KalmanFilter:
         if not 0.0 <= interval_s < math.inf:

@@ -128,5 +128,5 @@ def test_crossing_frames_under_the_likeness_are_not_judged():
     unknown = np.isnan(episode.sequence.boxes_xywh).any(1)
     assert 0 < unknown.sum() < 15
     assert not episode.sequence.absent.any()
-    assert np.isnan(episode.rival_xywh[:BEFORE]).all()
-    assert np.isfinite(episode.rival_xywh[BEFORE:]).all()
+    assert np.isnan(episode.distractor_xywh[:BEFORE]).all()
+    assert np.isfinite(episode.distractor_xywh[BEFORE:]).all()

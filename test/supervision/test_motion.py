@@ -75,12 +75,6 @@ def test_noise_is_smoothed():
     assert np.mean(errors[30:]) < 0.8 * np.sqrt(np.pi / 2) * 2.0
 
 
-def test_still_forgets_velocity_only():
-    motion = follow(30.0, (60.0, 0.0))
-    assert motion.still().velocity_px_s == (0.0, 0.0)
-    assert motion.still().box_xywh == motion.box_xywh
-
-
 def test_earlier_values_are_untouched():
     motion = follow(30.0, (60.0, 0.0))
     before = motion.mean, motion.covariance

@@ -135,6 +135,8 @@ def make(kind: str):
 
 
 if __name__ == '__main__':
-    from siamla_ros.ros.tracker_node import main
+    from siamla_ros.ros.running import run
+    from siamla_ros.ros.tracker_node import THREADS, TrackerNode
 
-    sys.exit(main(args=[sys.argv[0], *sys.argv[2:]], factory=make(sys.argv[1])))
+    arguments = [sys.argv[0], *sys.argv[2:]]
+    sys.exit(run(lambda: TrackerNode(make(sys.argv[1])), arguments, THREADS))

@@ -2,7 +2,7 @@
 height), neither window nor penalty, the box clipped to the image.
 
 The authors' code rounds every box and window to whole pixels. Sub-pixel boxes score a little better
-(docs/evaluation.md), so they are the default here, in the peer's favor; `whole_pixels` rounds.
+(docs/evaluation.md), so they are the default here, to the peer's advantage; `whole_pixels` rounds.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """NanoTrack V2 and V3 from their ONNX files, with the penalties and the smoothing of their authors.
 
 The authors' code cuts whole-pixel windows whose center is up to a pixel off. Sub-pixel windows
-score a little better (docs/evaluation.md), so they are the default here, in the peer's favor;
+score a little better (docs/evaluation.md), so they are the default here, to the peer's advantage;
 `whole_pixels` cuts as published.
 """
 

