@@ -17,6 +17,7 @@ from vision_msgs.msg import Detection2D, Detection2DArray
 from siamla_ros.msg import ReinitRequest, TrackStatus
 from siamla_ros.online import overlay
 from siamla_ros.online.frame import Frame
+from siamla_ros.online.image_formats import bridge
 from siamla_ros.online.reinit_requests import ReinitRequests
 from siamla_ros.online.settings import NodeSettings
 from siamla_ros.online.targets import TargetOutput
@@ -127,8 +128,13 @@ class Outputs:
 
 
 def image_message(header: Header, image_bgr: np.ndarray, encoding: str = 'bgr8') -> Image:
-    """An Image from an array of 8-bit channels."""
+    """An Image from an array of 8-bit channels; made by cv_bridge where there is one."""
     rows = np.ascontiguousarray(image_bgr)
+    found = bridge()
+    if found is not None:
+        message = found.cv2_to_imgmsg(rows, encoding)
+        message.header = header
+        return message
     # an array('B') is taken over as it is; bytes would be checked one by one
     return Image(
         header=header,
