@@ -20,7 +20,7 @@ from siamla_ros.supervision.presence import (
 )
 from siamla_ros.supervision.supervisor import SupervisorConfig
 
-RIDGE = 1.0  # on weights of standardized columns, of samples that weigh 100 a sequence
+RIDGE = 30.0  # pull to the weights of the start, standardized; a sequence weighs 100
 EPISODE_WEIGHT = 0.5  # of a made episode against a recorded sequence
 SEQUENCE_WEIGHT = 100.0
 LOST_BELOW = (-3.0, -2.0, -1.0, -0.5)  # tried
@@ -66,7 +66,7 @@ def fit_evidence(
             'must hold both'
         )
     known = np.isfinite(rows).all(1)
-    theta = _logistic(rows[known], right[known], weight[known])
+    theta = _logistic(rows[known], right[known], weight[known], start)
     slope, usual = np.polyfit(rows[known, 0], rows[known, 2], 1)
     model = replace(
         start,
@@ -124,18 +124,28 @@ def _columns(values: NDArray) -> NDArray:
     return np.column_stack([logit, np.sqrt(ratio), values[:, 2], values[:, 3]])
 
 
-def _logistic(rows: NDArray, right: NDArray, weight: NDArray) -> NDArray:
-    """Four weights and the bias by maximum likelihood, with a pull to 0 and their known signs."""
+def _logistic(rows: NDArray, right: NDArray, weight: NDArray, start: EvidenceModel) -> NDArray:
+    """Four weights and the bias by maximum likelihood, with a pull to those of the start, which
+    decide where there is little material, and with their known signs.
+    """
     mean, spread = rows.mean(0), rows.std(0) + 1e-9
     design = np.column_stack([(rows - mean) / spread, np.ones(len(rows))])
     sign = np.where(right, 1.0, -1.0)
+    usual = spread * (
+        start.confidence_weight,
+        start.second_peak_weight,
+        start.similarity_weight,
+        start.color_weight,
+    )
 
     def loss(theta: NDArray) -> tuple[float, NDArray]:
         odds = design @ theta
         wrong = 1.0 / (1.0 + np.exp(np.clip(sign * odds, -500, 500)))
-        value = weight @ np.logaddexp(0.0, -sign * odds) + RIDGE / 2 * (theta[:4] @ theta[:4])
+        value = weight @ np.logaddexp(0.0, -sign * odds) + RIDGE / 2 * float(
+            ((theta[:4] - usual) ** 2).sum()
+        )
         gradient = design.T @ (-weight * sign * wrong)
-        gradient[:4] += RIDGE * theta[:4]
+        gradient[:4] += RIDGE * (theta[:4] - usual)
         return float(value), gradient
 
     found = minimize(

@@ -59,6 +59,14 @@ def test_a_column_that_speaks_the_wrong_way_weighs_nothing():
     assert fit_evidence(turned).model.color_weight == 0.0
 
 
+def test_little_material_hardly_moves_the_weights():
+    start = EvidenceModel(similarity_weight=9.0)
+    few = [sequence('a', np.arange(40) < 30, 3)]
+    moved = abs(fit_evidence(few, start).model.similarity_weight - 9.0)
+    many = [sequence(f'b{k}', np.arange(40) < 30, k) for k in range(60)]
+    assert moved < abs(fit_evidence(many, start).model.similarity_weight - 9.0)
+
+
 @pytest.mark.parametrize('share', [0.0, 1.0])
 def test_one_kind_alone_cannot_be_fitted(share):
     with pytest.raises(ValueError, match='must hold both'):
