@@ -142,7 +142,7 @@ def main() -> int:
     config = FollowConfig(**{**vars(CONFIG), 'search': args.search})
     ranges = RangeErrors()
     makers = {
-        'siamla': lambda: SiamlaFollower(tracker, camera, config, STEP_S),
+        'siamla': lambda: SiamlaFollower(tracker, camera, config),
         'naive': lambda: NaiveFollower(camera, CONFIG.distance_m),
     }
     tables = [

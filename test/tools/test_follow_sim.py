@@ -74,7 +74,7 @@ def test_the_target_leaves_and_returns_into_view():
 def test_the_closed_loop_follows_a_walking_target():
     from siamla_ros.tracker.tracker import load_tracker
 
-    follower = SiamlaFollower(load_tracker(device='cpu'), calibration(), CONFIG, STEP_S)
+    follower = SiamlaFollower(load_tracker(device='cpu'), calibration(), CONFIG)
     way = []
     measures = run(
         Episode(0),

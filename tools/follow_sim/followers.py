@@ -9,7 +9,7 @@ from typing import Protocol
 import cv2
 import numpy as np
 
-from siamla_ros.evaluation.followers import frame_of, settings_for
+from siamla_ros.evaluation.followers import settings_for
 from siamla_ros.geometry.boxes import Box
 from siamla_ros.navigation.camera_model import CameraModel
 from siamla_ros.navigation.follow_config import FollowConfig
@@ -17,7 +17,8 @@ from siamla_ros.navigation.following import FollowController
 from siamla_ros.navigation.projection import locate
 from siamla_ros.navigation.ranging import RangeConfig, RangeError
 from siamla_ros.navigation.safety import Report, Sighting
-from siamla_ros.online.engine import Engine, TrackerLike
+from siamla_ros.online.engine import TrackerLike
+from siamla_ros.online.session import TrackingSession
 from siamla_ros.supervision.supervisor import State
 
 RANGE = RangeConfig(method='height', target_height_m=1.7)
@@ -46,24 +47,22 @@ class Follower(Protocol):
 class SiamlaFollower:
     """The parts that the nodes run, without ROS."""
 
-    def __init__(
-        self, tracker: TrackerLike, camera: CameraModel, config: FollowConfig, interval_s: float
-    ) -> None:
-        self._tracker, self._camera, self._interval_s = tracker, camera, interval_s
-        self._engine = Engine(tracker, settings_for(tracker, 'local'))
+    def __init__(self, tracker: TrackerLike, camera: CameraModel, config: FollowConfig) -> None:
+        self._camera = camera
+        self._session = TrackingSession(tracker, settings_for(tracker, 'local'))
         self._controller = FollowController(config)
         self._controller.enable(True)
-        self._index = 0
+        self._first = None
         self._reports: dict[float, tuple[State, float]] = {}
 
     def start(self, image: np.ndarray, box_xywh: Box) -> None:
         """The first image, and the target in it."""
-        self._engine.start('target', '', box_xywh, frame_of(image, 0, self._interval_s), live=True)
+        self._first = self._session.start('target', box_xywh, image, 0.0)
 
     def look(self, image: np.ndarray, stamp_s: float) -> Answer:
         """One image for the tracker."""
-        self._index = round(stamp_s / self._interval_s)
-        (output,) = self._engine.process(frame_of(image, self._index, self._interval_s))
+        first, self._first = self._first, None
+        output = first if first is not None else self._session.step(image, stamp_s)[0]
         self._reports[stamp_s] = (output.state, output.confidence)
         lost = output.state in (State.LOST, State.SEARCHING)
         return Answer(output.box_xywh if output.state is State.TRACKING else None, lost)
