@@ -163,7 +163,9 @@ class ImageSource:
         executor they would be as many steps behind the camera.
         """
         frames = []
-        for data, about in [(message, info), *take_waiting(self.subscription)]:
+        subscription = getattr(self, 'subscription', None)  # none yet while it is being made
+        waiting = () if subscription is None else take_waiting(subscription)
+        for data, about in [(message, info), *waiting]:
             self._number(about)
             frame = self._frame(data)
             if frame is not None:
