@@ -157,11 +157,14 @@ class Engine:
                 )
         return self._outputs_of(frame)
 
-    def suspend(self) -> None:
-        """The node was paused: no target is confirmed until an image has shown it again."""
+    def suspend(self) -> list[TargetOutput]:
+        """The node was paused, or images stay away: no target is confirmed until an image has
+        shown it again. Returns what is known of each.
+        """
         self.settle()
         for target in self.targets.values():
             target.apply(self.supervisor.suspend(target.memory), None, target.stamp_ns)
+        return [target.output for target in self.targets.values() if target.output is not None]
 
     def _outputs_of(self, frame: Frame) -> list[TargetOutput]:
         """Outputs that were made from this very image, in order of the targets."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import Counter, deque
 from dataclasses import dataclass, field
 
@@ -38,6 +39,8 @@ class Stats:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._counts: Counter[str] = Counter()
+        self.last_bad = ''
+        self.received_s = float('-inf')
         self._stamp: deque[float] = deque(maxlen=WINDOW)
         self._arrival: deque[float] = deque(maxlen=WINDOW)
 
@@ -45,6 +48,18 @@ class Stats:
         """Add to a counter."""
         with self._lock:
             self._counts[name] += by
+
+    def received(self) -> None:
+        """An image came, be it usable or not."""
+        with self._lock:
+            self._counts['received'] += 1
+            self.received_s = time.monotonic()
+
+    def bad_image(self, reason: str) -> None:
+        """An image that came cannot be used."""
+        with self._lock:
+            self._counts['bad_image'] += 1
+            self.last_bad = reason
 
     def processed(self, stamp_latency_s: float, arrival_latency_s: float) -> None:
         """One image was answered."""

@@ -12,7 +12,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from siamla_ros.online.engine import Engine, named
 from siamla_ros.online.frame import Frame
@@ -54,10 +54,19 @@ class Worker:
         stats: Stats,
         publish: Callable[[Frame, Sequence[TargetOutput]], None],
         idle: Callable[[], None] = lambda: None,
+        starved: Callable[[Frame, Sequence[TargetOutput]], None] = lambda frame, outputs: None,
     ) -> None:
-        """idle: called on the worker's thread at least every `IDLE_WAIT_S`."""
+        """
+        Args:
+            idle: called on the worker's thread at least every `IDLE_WAIT_S`.
+            starved: called once when no image could be used for `source_timeout_s`: the last image,
+                without its pixels, and the targets, which are confirmed no more.
+        """
         self.engine, self.stats = engine, stats
-        self._publish, self._idle = publish, idle
+        self._publish, self._idle, self._starved = publish, idle, starved
+        self._last: Frame | None = None
+        self._last_s = math.inf
+        self.starved = False
         self._wake = threading.Condition()
         self._slot = LatestSlot(self._wake)
         node = engine.settings.node
@@ -106,11 +115,11 @@ class Worker:
         """A received image; returns at once. One that comes after `stop` is ignored."""
         if self._stopping:
             return
-        self.stats.count('received')
+        self.stats.received()
         try:
             frame.check()
         except ImageError as error:
-            self.stats.count('bad_image')
+            self.stats.bad_image(str(error))
             logger.error('image refused: %s', error)
             return
         if not self.buffer.put(frame):
@@ -187,6 +196,7 @@ class Worker:
                 self._process(frame)
         if self.engine.catching:
             self._catch_up()
+        self._watch_source()
         self._idle()
 
     def _wait(self) -> None:
@@ -205,14 +215,31 @@ class Worker:
             self._start_on(frame)
             outputs = self.engine.process(frame)
         except ImageError as error:
-            self.stats.count('bad_image')
+            self.stats.bad_image(str(error))
             logger.error('image refused: %s', error)
             return
         except Exception as error:
             logger.exception('unexpected error on an image')
             outputs = self.engine.fail(frame, 'image', error)
+        self._last, self._last_s = replace(frame, data=frame.data[:0].copy()), time.monotonic()
+        self.starved = False
         if not self._abandoned:
             self._publish(frame, outputs)
+
+    @property
+    def unseen_s(self) -> float:
+        """Seconds since the last image that could be used; 0 before the first."""
+        return max(time.monotonic() - self._last_s, 0.0)
+
+    def _watch_source(self) -> None:
+        """Confirm no target any longer once images stay away."""
+        node = self.engine.settings.node
+        pause_s = 2.0 / node.max_rate_hz if node.max_rate_hz else 0.0
+        if self.starved or self._last is None or self._slot.full:
+            return
+        if self.unseen_s > max(node.source_timeout_s, pause_s):
+            self.starved = True
+            self._starved(self._last, self.engine.suspend())
 
     def _start_on(self, frame: Frame) -> None:
         """Start the targets whose boxes wait for the next image.
@@ -293,7 +320,7 @@ class Worker:
         try:
             self.engine.catch_up(self.buffer)
         except ImageError as error:
-            self.stats.count('bad_image')
+            self.stats.bad_image(str(error))
             logger.error('catch-up ended early: %s', error)
             self.engine.settle()
 

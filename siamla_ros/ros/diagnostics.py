@@ -45,12 +45,17 @@ class Health:
     processed_hz: float = 0.0
     new_bad_images: int = 0
     qos_problems: tuple[str, ...] = ()
+    source_qos_problems: tuple[str, ...] = ()
     buffer: str = ''
     missed: int = 0
     lost_in_transport: int = 0
     new_missed: int = 0
     period_s: float = 1.0
     busy_s: float = 0.0
+    publisher_names: tuple[str, ...] = ()
+    last_bad: str = ''
+    new_received: int = 0
+    starved_s: float = 0.0
 
 
 def diagnostic_array(stamp: Time, health: Health) -> DiagnosticArray:
@@ -84,8 +89,8 @@ def _source(health: Health) -> DiagnosticStatus:
 def _source_verdict(health: Health) -> tuple[bytes, str]:
     if health.lifecycle != 'active':
         return OK, f'not subscribed: the node is {health.lifecycle}'
-    if health.qos_problems:
-        return ERROR, '; '.join(health.qos_problems)
+    if health.source_qos_problems:
+        return ERROR, '; '.join(health.source_qos_problems)
     if health.publishers == 0:
         return WARN, f'nobody publishes {health.image_topic}: start the camera or remap "image"'
     if math.isinf(health.silent_s):
@@ -96,7 +101,15 @@ def _source_verdict(health: Health) -> tuple[bytes, str]:
     if health.silent_s > health.source_timeout_s:
         return WARN, f'no image on {health.image_topic} for {health.silent_s:.1f} s'
     if health.new_bad_images:
-        return ERROR, f'{health.new_bad_images} images could not be used, the log says why'
+        share = (
+            f'{health.new_received} images came, all bad'
+            if health.new_bad_images >= health.new_received
+            else f'{health.new_bad_images} of {health.new_received} images could not be used'
+        )
+        return ERROR, f'{share}: {health.last_bad}'
+    if health.publishers > 1:
+        names = ', '.join(health.publisher_names)
+        return WARN, f'{health.publishers} publishers on {health.image_topic}: {names}'
     if health.new_missed > MISSED_SHARE * health.received_hz * health.period_s + 1:
         return WARN, (
             f'{health.new_missed} images were published but missed, {health.received_hz:.1f} a '
@@ -142,9 +155,13 @@ def _tracker_verdict(health: Health) -> tuple[bytes, str]:
             'image stamps are far from the clock: a replayed bag wants use_sim_time, a camera the '
             'same clock as this machine'
         )
+    states = ', '.join(f'{number} {name}' for name, number in health.targets.items())
+    if health.targets and health.starved_s:
+        return WARN, f'targets held without images for {health.starved_s:.1f} s: {states}'
+    if health.qos_problems:
+        return WARN, '; '.join(health.qos_problems)
     if not health.targets:
         return OK, 'no target: publish a box on "init"'
-    states = ', '.join(f'{number} {name}' for name, number in health.targets.items())
     return OK, f'targets: {states}'
 
 

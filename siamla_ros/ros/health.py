@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -26,8 +25,8 @@ class HealthMonitor:
         self._node = node
         self._publisher = node.create_publisher(DiagnosticArray, '/diagnostics', qos.diagnostics())
         self._qos_problems: dict[str, None] = {}
+        self._source_problems: dict[str, None] = {}
         self._targets: dict[str, int] = {}
-        self._last_image_s = -math.inf
         self._before = (time.monotonic(), Snapshot(), 0)
         self._missed_before = 0
 
@@ -35,13 +34,22 @@ class HealthMonitor:
         """A QoS incompatibility, in plain words; logged once."""
         if text not in self._qos_problems:
             self._qos_problems[text] = None
+            self._node.get_logger().warning(text)
+
+    def report_source_qos(self, text: str) -> None:
+        """The same of the subscription to images: without them nothing works; logged once."""
+        if text not in self._source_problems:
+            self._source_problems[text] = None
             self._node.get_logger().error(text)
 
     def note(self, frame: Frame, outputs: Sequence[TargetOutput], stamp_latency_s: float) -> None:
         """One processed image."""
         now_s = time.monotonic()
-        self._last_image_s = now_s
         self._node.stats.processed(stamp_latency_s, now_s - frame.received_s)
+        self.note_targets(outputs)
+
+    def note_targets(self, outputs: Sequence[TargetOutput]) -> None:
+        """The targets as they are now."""
         counts: dict[str, int] = {}
         for output in outputs:
             counts[output.state.name] = counts.get(output.state.name, 0) + 1
@@ -68,6 +76,7 @@ class HealthMonitor:
         def new(name: str) -> int:
             return snapshot.counts.get(name, 0) - before.counts.get(name, 0)
 
+        publishers = source.publisher_names() if source else []
         return Health(
             name=node.get_fully_qualified_name().lstrip('/'),
             lifecycle=node.state_label,
@@ -79,8 +88,12 @@ class HealthMonitor:
             last_error=engine.last_error if engine else '',
             new_errors=max(errors - errors_before, 0),
             image_topic=source.topic if source else node.resolve_topic_name('image'),
-            publishers=source.publishers() if source else 0,
-            silent_s=now_s - self._last_image_s,
+            publishers=len(publishers),
+            publisher_names=tuple(publishers),
+            last_bad=node.stats.last_bad,
+            new_received=new('received'),
+            starved_s=worker.unseen_s if worker and worker.starved else 0.0,
+            silent_s=now_s - node.stats.received_s,
             source_timeout_s=node.settings.node.source_timeout_s,
             received_hz=new('received') / period_s,
             processed_hz=new('processed') / period_s,
@@ -90,6 +103,7 @@ class HealthMonitor:
             period_s=period_s,
             new_bad_images=new('bad_image'),
             qos_problems=tuple(self._qos_problems),
+            source_qos_problems=tuple(self._source_problems),
             busy_s=worker.busy_s if worker else 0.0,
             buffer=f'{len(worker.buffer)} ({worker.buffer.nbytes / 1e6:.0f} MB)' if worker else '0',
         )

@@ -98,7 +98,7 @@ class ImageSource:
         self._raw_works = True
         self._gaps = Gaps()
         self._publishers, self._counted_s = 0, float('-inf')
-        self.lost_in_transport = 0
+        self._lost = 0
         # A group of its own: images do not wait for others, and rclpy leaves a group blocked
         # whose entity is destroyed while ready.
         group = MutuallyExclusiveCallbackGroup()
@@ -122,6 +122,16 @@ class ImageSource:
         """The resolved name."""
         return self.subscription.topic_name
 
+    @property
+    def lost_in_transport(self) -> int:
+        """Those of `missed` that transport lost."""
+        return min(self._lost, self.missed)
+
+    def publisher_names(self) -> list[str]:
+        """Nodes that publish the topic, one entry a publisher."""
+        infos = self._node.get_publishers_info_by_topic(self.topic)
+        return sorted(f'{i.node_namespace.rstrip("/")}/{i.node_name}' for i in infos)
+
     def publishers(self) -> int:
         """How many publishers there are."""
         return self._node.count_publishers(self.topic)
@@ -135,7 +145,7 @@ class ImageSource:
         return self._gaps.missed
 
     def _on_lost(self, total: int) -> None:
-        self.lost_in_transport = total
+        self._lost = total
 
     def _number(self, info: Any) -> None:
         """Look at the number that the publisher gave a message; the graph is asked once a

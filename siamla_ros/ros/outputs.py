@@ -91,14 +91,24 @@ class Outputs:
         for detection in believed:
             self._detection.publish(detection)
         latency_s = (self._node.get_clock().now().nanoseconds - frame.stamp_ns) / 1e9
-        for output in outputs or (None,):
-            self._status.publish(
-                messages.status_message(header, output, latency_s, self.settings.publish_predicted)
-            )
+        self._publish_status(header, outputs or (None,), latency_s)
         self.requests.observe(outputs, header, time.monotonic())
         self.repeat_requests()
         self._publish_debug(frame, header, outputs, latency_s)
         return latency_s
+
+    def publish_starved(self, frame: Frame, outputs: Sequence[TargetOutput]) -> None:
+        """Status of every target when images stay away, under the header of the last image."""
+        latency_s = (self._node.get_clock().now().nanoseconds - frame.stamp_ns) / 1e9
+        self._publish_status(messages.header_of(frame), outputs, latency_s)
+
+    def _publish_status(
+        self, header: Header, outputs: Sequence[TargetOutput | None], latency_s: float
+    ) -> None:
+        for output in outputs:
+            self._status.publish(
+                messages.status_message(header, output, latency_s, self.settings.publish_predicted)
+            )
 
     def repeat_requests(self) -> None:
         """Publish the requests for new boxes that are due."""

@@ -131,13 +131,13 @@ class TrackerNode(LifecycleNode):
         if result is not SUCCESS:
             return result
         self.engine.suspend()
-        self.worker = Worker(self.engine, self.stats, self._publish, self._idle)
+        self.worker = Worker(self.engine, self.stats, self._publish, self._idle, self._starved)
         self.worker.start()
         self.source = ImageSource(
             self,
             self.settings.node.image_transport,
             self.worker.offer,
-            self.health.report_qos,
+            self.health.report_source_qos,
             numbers=self._numbers,
         )
         self.get_logger().info(f'active: waiting for images on {self.source.topic}')
@@ -234,6 +234,12 @@ class TrackerNode(LifecycleNode):
         """On the worker's thread."""
         if self.context.ok():
             self.health.note(frame, outputs, self.outputs.publish(frame, outputs))
+
+    def _starved(self, frame: Frame, outputs: Sequence[TargetOutput]) -> None:
+        """On the worker's thread: images stay away."""
+        if self.context.ok():
+            self.health.note_targets(outputs)
+            self.outputs.publish_starved(frame, outputs)
 
     def _idle(self) -> None:
         """On the worker's thread, several times a second."""

@@ -259,3 +259,52 @@ def test_a_tracker_that_hangs_is_given_up_and_publishes_nothing_later():
     release.set()
     bench.worker._thread.join(TIMEOUT_S)
     assert not bench.worker._thread.is_alive() and len(bench.published) == count
+
+
+def starving(bench, told):
+    """A worker whose source dies, with one target."""
+    bench.worker._starved = lambda frame, outputs: told.append((frame, outputs))
+    film = Film()
+    answers, done = bench.ask((100, 100, SIDE, SIDE))
+    bench.show(film.shoot(100))
+    assert done.wait(TIMEOUT_S) and answers[0].accepted
+    return film
+
+
+def wait_for(ready):
+    end_s = time.monotonic() + TIMEOUT_S
+    while not ready():
+        assert time.monotonic() < end_s, 'not within the limit'
+        time.sleep(0.01)
+
+
+def test_when_images_stay_away_targets_are_told_once_as_uncertain_under_the_last_header():
+    bench, told = Bench(source_timeout_s=0.2), []
+    film = starving(bench, told)
+    wait_for(lambda: told)
+    time.sleep(0.5)
+    ((frame, (output,)),) = told
+    assert frame.stamp_ns == film.stamp_ns and frame.frame_id == 'camera' and frame.nbytes == 0
+    assert (output.state, output.reason) == (State.UNCERTAIN, Reason.STALE)
+    assert not output.believed and bench.worker.starved
+    bench.show(film.shoot(100))
+    assert not bench.worker.starved
+    bench.worker.stop()
+
+
+def test_a_low_rate_that_was_asked_for_is_no_silence():
+    bench, told = Bench(source_timeout_s=0.1, max_rate_hz=1.0), []
+    starving(bench, told)
+    time.sleep(0.6)
+    assert told == [] and not bench.worker.starved
+    bench.worker.stop()
+
+
+def test_the_reason_of_the_last_bad_image_is_kept():
+    bench, film = Bench(), Film()
+    bench.worker.offer(dataclasses.replace(film.shoot(100), encoding='nv99'))
+    bench.worker.stop()
+    counts = bench.stats.snapshot().counts
+    assert counts == {'received': 1, 'bad_image': 1}
+    assert "image.encoding is 'nv99'" in bench.stats.last_bad
+    assert bench.stats.received_s <= time.monotonic()
