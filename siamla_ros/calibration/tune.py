@@ -27,7 +27,7 @@ from siamla_ros.model.checkpoint import load_model, read_checkpoint, save_checkp
 from siamla_ros.runtime.torch_runtime import TorchRuntime
 from siamla_ros.tracker.platt import fit_platt
 from siamla_ros.tracker.tracker import Tracker
-from siamla_ros.training.checkpointing import wise_ft
+from siamla_ros.training.checkpointing import scale_boxes, wise_ft
 from siamla_ros.training.config import TrainConfig, from_dict
 from siamla_ros.training.initialize import build_initial
 from siamla_ros.training.sequences import scenes
@@ -96,6 +96,8 @@ def main(arguments: list[str] | None = None) -> int:
     model, facts = load_model(source), dict(source.provenance)
     if args.blend is not None:
         model, facts['blend'] = _mixed(model, facts['recipe'], args)
+    if args.box_scale is not None:
+        model, facts['box_scale'] = scale_boxes(model, *args.box_scale), args.box_scale
     plain = replace(
         source.decode,
         consensus_exponent=args.consensus,
@@ -144,6 +146,13 @@ def _parser() -> argparse.ArgumentParser:
         type=float,
         help='the same for the regression branch alone; 0 keeps the boxes of --blend '
         '(default: as --share)',
+    )
+    parser.add_argument(
+        '--box-scale',
+        type=float,
+        nargs=2,
+        metavar=('WIDTH', 'HEIGHT'),
+        help='factors on the predicted boxes: takes off a constant error of their size',
     )
     parser.add_argument(
         '--consensus',

@@ -47,6 +47,30 @@ def wise_ft(
     return result
 
 
+def scale_boxes(model: SiamLA, width: float, height: float) -> SiamLA:
+    """A copy whose predicted boxes are wider and higher by constant factors.
+
+    Distances are ``exp(s)``, so that a factor is one addition to the last bias. It takes off a
+    constant error of the size, measured on held-out video, that training left.
+
+    Args:
+        model: The network; left as it is.
+        width: Factor of the distances to the left and right side.
+        height: Factor of those to the upper and lower side.
+
+    Raises:
+        ValueError: A factor is not above 0.
+    """
+    if width <= 0 or height <= 0:
+        raise ValueError(f'box scale = {width:g}, {height:g}: both must be above 0')
+    result = copy.deepcopy(model)
+    sides = torch.tensor([width, height, width, height]).log()  # left, top, right, bottom
+    bias = result.reg_head.pointwise.bias
+    with torch.no_grad():
+        bias.add_(sides.to(bias))
+    return result
+
+
 def decode_for(config: TrainConfig) -> DecodeConfig:
     """Decoding defaults for a network of this configuration: without a third branch the score is
     p.

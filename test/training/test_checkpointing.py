@@ -8,7 +8,7 @@ torch = pytest.importorskip('torch')
 
 from support.networks import tiny_model  # noqa: E402
 
-from siamla_ros.training.checkpointing import wise_ft  # noqa: E402
+from siamla_ros.training.checkpointing import scale_boxes, wise_ft  # noqa: E402
 
 
 def distance(model, start, part: str) -> float:
@@ -36,3 +36,19 @@ def test_each_part_goes_its_share_of_the_way(shares, expected):
     for part, share in expected.items():
         assert distance(mixed, start, part) == pytest.approx(share, abs=1e-5), part
     assert all(torch.equal(before[n], v) for n, v in end.state_dict().items()), 'left as it was'
+
+
+def test_boxes_grow_by_the_factors_and_nothing_else_changes():
+    model = tiny_model(0)
+    with torch.no_grad():
+        model.reg_head.pointwise.weight.mul_(1e-3)  # boxes far from the clamp
+    generator = torch.Generator().manual_seed(1)
+    search, template = (torch.rand(1, 3, n, n, generator=generator) * 255 for n in (96, 64))
+    with torch.no_grad():
+        z = model.features(template)
+        before, after = model(search, z), scale_boxes(model, 0.5, 2.0)(search, z)
+    expected = before.ltrb * torch.tensor([0.5, 2.0, 0.5, 2.0]).view(1, 4, 1, 1)
+    assert torch.allclose(after.ltrb, expected, rtol=1e-4)
+    assert torch.equal(after.classification, before.classification)
+    with pytest.raises(ValueError, match='box scale = 0, 1: both must be above 0'):
+        scale_boxes(model, 0.0, 1.0)
