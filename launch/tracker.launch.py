@@ -8,22 +8,24 @@ ros2 launch siamla_ros tracker.launch.py --show-args
 import os
 from pathlib import Path
 
+import yaml
 from ament_index_python.packages import get_package_share_directory
 from launch import LaunchContext, LaunchDescription
-from launch.actions import DeclareLaunchArgument, OpaqueFunction, SetEnvironmentVariable
+from launch.actions import DeclareLaunchArgument, OpaqueFunction
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 
 PACKAGE = 'siamla_ros'
 CONFIG = Path(get_package_share_directory(PACKAGE)) / 'config'
-# Fast DDS renamed its variable after Humble; where both are set it reads the file twice.
-HUMBLE = os.environ.get('ROS_DISTRO') == 'humble'
-PROFILE_VARIABLE = f'{"FASTRTPS" if HUMBLE else "FASTDDS"}_DEFAULT_PROFILES_FILE'
+# Fast DDS 3 (Kilted) reads the first, Fast DDS 2 (Humble, Jazzy) the second.
+PROFILE_VARIABLES = ('FASTDDS_DEFAULT_PROFILES_FILE', 'FASTRTPS_DEFAULT_PROFILES_FILE')
+RESPAWN_DELAY_S = 2.0
 
 
 def _default_profile() -> str:
     """The profile that the user has set already, or the shipped one."""
-    return os.environ.get(PROFILE_VARIABLE) or str(CONFIG / 'fastdds_profile.xml')
+    chosen = [os.environ[name] for name in PROFILE_VARIABLES if os.environ.get(name)]
+    return chosen[0] if chosen else str(CONFIG / 'fastdds_profile.xml')
 
 
 ARGUMENTS = (
@@ -71,6 +73,13 @@ ARGUMENTS = (
         description='Fast DDS profile for large images; empty: none',
     ),
     DeclareLaunchArgument(
+        'respawn',
+        default_value='true',
+        choices=['true', 'false'],
+        description='start the tracker (and a camera that loops) again when it ends; a tracker '
+        'that was started again has no target: publish the box on "init" once more',
+    ),
+    DeclareLaunchArgument(
         'video',
         default_value='',
         description='video file, folder of images or webcam number to play as a camera',
@@ -87,13 +96,35 @@ ARGUMENTS = (
 )
 
 
-def _environment(profile: str) -> list:
-    """The profile for all nodes started from here; other cameras must set it themselves."""
+def _environment(profile: str) -> dict:
+    """The profile for the nodes started from here alone; other cameras must set it themselves."""
     if not profile:
-        return []
+        return {}
     if not Path(profile).is_file():
         raise RuntimeError(f'dds_profile is {profile!r}, must be an existing file or empty')
-    return [SetEnvironmentVariable(PROFILE_VARIABLE, profile)]
+    return dict.fromkeys(PROFILE_VARIABLES, profile)
+
+
+def _check_params_file(path: str) -> None:
+    """Raise RuntimeError unless it is a YAML file that holds parameters of some node."""
+    try:
+        content = yaml.safe_load(Path(path).read_text(encoding='utf-8'))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise RuntimeError(f'params_file is {path!r}, must be a YAML file: {error}') from error
+    if 'ros__parameters' not in str(content):
+        raise RuntimeError(f'params_file is {path!r}, must hold <node name>: ros__parameters: ...')
+
+
+def _common(value: dict) -> dict:
+    """What tracker and camera have in common."""
+    return {
+        'package': PACKAGE,
+        'namespace': value['namespace'],
+        'output': 'screen',
+        'emulate_tty': True,
+        'additional_env': _environment(value['dds_profile']),
+        'respawn_delay': RESPAWN_DELAY_S,
+    }
 
 
 def _tracker(value: dict) -> Node:
@@ -104,12 +135,10 @@ def _tracker(value: dict) -> Node:
     parameters.update({name: value[name] for name in ('model', 'device') if value[name]})
     image = value['image']
     return Node(
-        package=PACKAGE,
+        **_common(value),
         executable='tracker_node',
+        respawn=value['respawn'] == 'true',
         name=value['name'],
-        namespace=value['namespace'],
-        output='screen',
-        emulate_tty=True,
         parameters=[value['params_file'], parameters],
         remappings=[('image', image), ('image/compressed', f'{image}/compressed')],
         ros_arguments=['--log-level', value['log_level']],
@@ -118,14 +147,14 @@ def _tracker(value: dict) -> Node:
 
 def _camera(value: dict) -> Node:
     return Node(
-        package=PACKAGE,
+        **_common(value),
         executable='camera_node',
+        # launch starts a process again however it ended; a video that is over is over
+        respawn=value['respawn'] == 'true' and value['loop'] == 'true',
         name='camera',
-        namespace=value['namespace'],
-        output='screen',
-        emulate_tty=True,
         parameters=[
             {
+                'use_sim_time': value['use_sim_time'] == 'true',
                 'source': value['video'],
                 'rate': float(value['video_rate']),
                 'loop': value['loop'] == 'true',
@@ -141,8 +170,8 @@ def _start(context: LaunchContext) -> list:
     value = {
         argument.name: LaunchConfiguration(argument.name).perform(context) for argument in ARGUMENTS
     }
-    nodes = [_tracker(value)] + ([_camera(value)] if value['video'] else [])
-    return [*_environment(value['dds_profile']), *nodes]
+    _check_params_file(value['params_file'])
+    return [_tracker(value)] + ([_camera(value)] if value['video'] else [])
 
 
 def generate_launch_description() -> LaunchDescription:

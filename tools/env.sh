@@ -33,4 +33,5 @@ export PYTHONSAFEPATH=1
 export RMW_IMPLEMENTATION="${RMW_IMPLEMENTATION:-rmw_fastrtps_cpp}"
 siamla_profile="$siamla_root/config/fastdds_profile.xml"
 export FASTDDS_DEFAULT_PROFILES_FILE="${FASTDDS_DEFAULT_PROFILES_FILE:-$siamla_profile}"
+export FASTRTPS_DEFAULT_PROFILES_FILE="${FASTRTPS_DEFAULT_PROFILES_FILE:-$siamla_profile}"  # Fast DDS 2
 unset siamla_root siamla_ros_prefix siamla_profile

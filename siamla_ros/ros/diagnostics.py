@@ -26,6 +26,9 @@ class Health:
     :param received_hz: over the last period
     :param busy_s: seconds that the work on the image in hand has taken so far
     :param missed: images that were published but did not get to the callback
+    :param transport: how messages leave this process
+    :param transport_problem: why it is not shared memory; empty if it is, or cannot be known
+    :param profile_set: a Fast DDS profile is set for this process
     """
 
     name: str
@@ -56,6 +59,9 @@ class Health:
     last_bad: str = ''
     new_received: int = 0
     starved_s: float = 0.0
+    transport: str = ''
+    transport_problem: str = ''
+    profile_set: bool = False
 
 
 def diagnostic_array(stamp: Time, health: Health) -> DiagnosticArray:
@@ -73,6 +79,7 @@ def _source(health: Health) -> DiagnosticStatus:
         text,
         {
             'topic': health.image_topic,
+            'transport': health.transport,
             'publishers': health.publishers,
             'received': counts.get('received', 0),
             'missed before the node took them': health.missed,
@@ -95,8 +102,8 @@ def _source_verdict(health: Health) -> tuple[bytes, str]:
         return WARN, f'nobody publishes {health.image_topic}: start the camera or remap "image"'
     if math.isinf(health.silent_s):
         return WARN, (
-            f'no image yet on {health.image_topic} though it has a publisher: if its images are '
-            'large, set FASTDDS_DEFAULT_PROFILES_FILE to the shipped profile on both sides'
+            f'no image yet on {health.image_topic} though it has a publisher: '
+            + _transport_advice(health)
         )
     if health.silent_s > health.source_timeout_s:
         return WARN, f'no image on {health.image_topic} for {health.silent_s:.1f} s'
@@ -113,9 +120,22 @@ def _source_verdict(health: Health) -> tuple[bytes, str]:
     if health.new_missed > MISSED_SHARE * health.received_hz * health.period_s + 1:
         return WARN, (
             f'{health.new_missed} images were published but missed, {health.received_hz:.1f} a '
-            'second received: the processor is busy, or transport loses them'
+            'second received: '
+            + (health.transport_problem or 'the processor is busy, or transport loses them')
         )
+    if health.transport_problem:
+        return WARN, f'{health.received_hz:.1f} images a second; {health.transport_problem}'
     return OK, f'{health.received_hz:.1f} images a second'
+
+
+def _transport_advice(health: Health) -> str:
+    if health.transport_problem:
+        return health.transport_problem
+    where = "the publisher's process too" if health.profile_set else 'both processes'
+    return (
+        'if its images are large, set FASTDDS_DEFAULT_PROFILES_FILE and '
+        f'FASTRTPS_DEFAULT_PROFILES_FILE to the shipped profile for {where}'
+    )
 
 
 def _tracker(health: Health) -> DiagnosticStatus:

@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from diagnostic_msgs.msg import DiagnosticArray
+from rclpy.utilities import get_rmw_implementation_identifier
 
 from siamla_ros.online.frame import Frame
 from siamla_ros.online.stats import Snapshot
 from siamla_ros.online.targets import TargetOutput
-from siamla_ros.ros import qos
+from siamla_ros.ros import qos, shared_memory
 from siamla_ros.ros.diagnostics import Health, diagnostic_array
 
 if TYPE_CHECKING:
@@ -71,6 +72,10 @@ class HealthMonitor:
         self._before = (now_s, snapshot, errors)
         period_s = max(now_s - before_s, 1e-3)
         missed = source.missed if source else 0
+        rmw = get_rmw_implementation_identifier()
+        transport, problem = shared_memory.transport_in_use(
+            rmw, len(shared_memory.own_segments()), *shared_memory.shared_memory_size()
+        )
         new_missed, self._missed_before = max(missed - self._missed_before, 0), missed
 
         def new(name: str) -> int:
@@ -105,5 +110,8 @@ class HealthMonitor:
             qos_problems=tuple(self._qos_problems),
             source_qos_problems=tuple(self._source_problems),
             busy_s=worker.busy_s if worker else 0.0,
+            transport=transport,
+            transport_problem=problem,
+            profile_set=shared_memory.profile_is_set(),
             buffer=f'{len(worker.buffer)} ({worker.buffer.nbytes / 1e6:.0f} MB)' if worker else '0',
         )

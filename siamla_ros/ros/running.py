@@ -13,6 +13,7 @@ from rclpy.node import Node
 
 from siamla_ros.ros.executor import ThreadedExecutor
 from siamla_ros.ros.rclpy_adapter import InvalidHandle, RCLError
+from siamla_ros.ros.shared_memory import remove_dead_segments
 
 POLL_S = 0.2  # how often to look whether the node has finished
 
@@ -30,21 +31,37 @@ def ros_session(args: list[str] | None = None) -> Iterator[None]:
 def run(make_node: Callable[[], Node], args: list[str] | None = None, threads: int = 1) -> int:
     """Make a node and spin it; its `close` method, if any, is called at the end.
 
-    :param threads: of the executor that runs callbacks
-    :return: exit code: that of the node (attribute `exit_code`) or 0; 1 if it refused its
-        parameters
+    Args:
+        make_node: may raise ValueError: a parameter is bad.
+        args: the command line.
+        threads: of the executor that runs callbacks.
+
+    Returns:
+        Exit code: that of the node (attribute `exit_code`) or 0; 1 if it refused its parameters.
     """
+    remove_dead_segments()
     try:
         with ros_session(args):
-            try:
-                node = make_node()
-            except ValueError as error:
-                print(f'error: {error}', file=sys.stderr)
-                return 1
-            spin(node, threads)
-            return getattr(node, 'exit_code', 0)
+            return _make_and_spin(make_node, threads)
     except (KeyboardInterrupt, ExternalShutdownException):
         return 0
+    finally:
+        # A lifecycle node is part of a cycle. Unless it is collected, its participant is never
+        # destroyed and leaves a shared-memory segment. Collecting torch's million objects once more
+        # at exit takes seconds, and launch waits five: what is left now is not looked at again.
+        gc.collect()
+        gc.freeze()
+
+
+def _make_and_spin(make_node: Callable[[], Node], threads: int) -> int:
+    """The exit code; no reference to the node outlives this function."""
+    try:
+        node = make_node()
+    except ValueError as error:
+        print(f'error: {error}', file=sys.stderr)
+        return 1
+    spin(node, threads)
+    return getattr(node, 'exit_code', 0)
 
 
 def spin_once(executor: Executor) -> None:
@@ -74,5 +91,3 @@ def spin(node: Node, threads: int) -> None:
             node.close()
         executor.shutdown(timeout_sec=2.0)
         node.destroy_node()
-        # Collecting torch's million objects once more at exit takes seconds; launch waits five.
-        gc.freeze()

@@ -8,7 +8,8 @@ import pytest
 # Domains up to 101 stay clear of the ports that Linux gives to others.
 os.environ['ROS_DOMAIN_ID'] = str(1 + os.getpid() % 100)
 PROFILE = Path(__file__).resolve().parents[2] / 'config/fastdds_profile.xml'
-os.environ.setdefault('FASTDDS_DEFAULT_PROFILES_FILE', str(PROFILE))
+for variable in ('FASTDDS_DEFAULT_PROFILES_FILE', 'FASTRTPS_DEFAULT_PROFILES_FILE'):
+    os.environ.setdefault(variable, str(PROFILE))
 
 
 @pytest.fixture(scope='module')

@@ -36,6 +36,9 @@ def far_from_the_clock():
         ({'targets': {}}, OK, OK, ['publish a box']),
         ({'publishers': 0}, WARN, OK, ['nobody publishes /image']),
         ({'silent_s': math.inf}, WARN, OK, ['FASTDDS_DEFAULT_PROFILES_FILE']),
+        ({'silent_s': math.inf, 'profile_set': True}, WARN, OK, ["publisher's process too"]),
+        ({'silent_s': math.inf, 'transport_problem': 'no segment'}, WARN, OK, ['no segment']),
+        ({'transport_problem': 'no segment'}, WARN, OK, ['30.0 images', 'no segment']),
         ({'silent_s': 9.0}, WARN, OK, ['no image on /image for 9.0 s']),
         (
             {'new_bad_images': 3, 'new_received': 30, 'last_bad': 'encoding nv21'},

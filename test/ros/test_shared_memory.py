@@ -1,0 +1,161 @@
+"""Shared memory of Fast DDS: nothing is left at exit, dead segments go, and UDP is noticed."""
+
+import fcntl
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip('rclpy', reason='needs ROS 2')
+pytest.importorskip('siamla_ros.msg', reason='needs the built messages: make setup')
+
+from siamla_ros.ros.shared_memory import (
+    PROFILE_VARIABLES,
+    own_segments,
+    remove_dead_segments,
+    transport_in_use,
+)
+
+ROOT = Path(__file__).resolve().parents[2]
+DOUBLES = str(ROOT / 'test/support/ros_doubles.py')
+PROFILE = ROOT / 'config/fastdds_profile.xml'
+LIMIT_S = 60.0
+
+
+def segments_of(pid):
+    """Names of the segments whose locks a process holds open."""
+    names = set()
+    for entry in Path(f'/proc/{pid}/fd').glob('*'):
+        try:
+            name = Path(os.readlink(entry)).name
+        except OSError:
+            continue
+        if re.fullmatch(r'fastdds_[0-9a-f]{16}_el', name):
+            names.add(name.removesuffix('_el'))
+    return names
+
+
+@pytest.fixture
+def start():
+    """Starts a node and waits for a word in its output. None survives the test."""
+    children = []
+
+    def begin(command, words):
+        child = subprocess.Popen(
+            [sys.executable, *command], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
+        children.append(child)
+        for line in child.stdout:
+            if words in line:
+                return child
+        raise AssertionError(f'{command} ended without {words!r}')
+
+    yield begin
+    for child in children:
+        child.kill()
+        child.wait()
+        child.stdout.close()
+
+
+TRACKER = ([DOUBLES, 'identity'], 'active: waiting for images')
+PAGE = (
+    ['-m', 'siamla_ros.ros.operator_page_node', '--ros-args', '-p', 'port:=0'],
+    'open http://',
+)
+
+
+@pytest.mark.parametrize('how', [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize('node', [TRACKER, PAGE], ids=['tracker', 'page'])
+def test_a_clean_exit_leaves_no_segment(start, node, how):
+    child = start(*node)
+    own = segments_of(child.pid)
+    assert own
+    child.send_signal(how)
+    assert child.wait(LIMIT_S) == 0
+    assert own & set(os.listdir('/dev/shm')) == set()
+
+
+def test_the_next_start_removes_what_a_killed_process_left(start):
+    dead, alive = start(*TRACKER), start(*TRACKER)
+    left, kept = segments_of(dead.pid), segments_of(alive.pid)
+    dead.kill()
+    dead.wait(LIMIT_S)
+    assert left and left <= set(os.listdir('/dev/shm')), 'kill -9 leaves its segment'
+    time.sleep(2.1)  # younger ones may belong to a process that is just starting
+    start(*TRACKER)
+    names = set(os.listdir('/dev/shm'))
+    assert left & names == set() and {f'{name}_el' for name in left} & names == set()
+    assert kept <= names, 'the segment of a living process is not touched'
+
+
+def test_only_segments_without_an_owner_are_removed(tmp_path):
+    def segment(number, age_s=60.0):
+        name = tmp_path / f'fastdds_{number:016x}'
+        lock = tmp_path / f'{name.name}_el'
+        name.write_bytes(b'x' * 100)
+        lock.write_bytes(b'')
+        os.utime(lock, (time.time() - age_s,) * 2)
+        return name, lock
+
+    dead, held, young = segment(1), segment(2), segment(3, age_s=0.0)
+    others = [tmp_path / name for name in ('fastdds_port7400', 'fastdds_port7400_el', 'other_el')]
+    for path in others:
+        path.write_bytes(b'')
+    with held[1].open() as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        assert remove_dead_segments(tmp_path) == 100
+    assert not dead[0].exists() and not dead[1].exists()
+    assert all(path.exists() for path in (*held, *young, *others))
+    assert remove_dead_segments(tmp_path / 'nowhere') == 0
+
+
+@pytest.mark.parametrize(
+    'rmw, segments, transport, words',
+    [
+        ('rmw_fastrtps_cpp', 1, 'shared memory', ''),
+        ('rmw_fastrtps_cpp', 0, 'UDP', '/dev/shm has 67 MB, 3 MB of them free'),
+        ('rmw_zenoh_cpp', 0, 'of rmw_zenoh_cpp', ''),
+    ],
+)
+def test_the_transport_in_words(rmw, segments, transport, words):
+    name, problem = transport_in_use(rmw, segments, 67_108_864, 3_000_000)
+    assert name == transport and words in problem and bool(problem) == bool(words)
+
+
+def test_this_process_has_a_segment_of_the_size_that_the_profile_says(ros):
+    assert {os.environ[name] for name in PROFILE_VARIABLES} == {str(PROFILE)}
+    node = ros.create_node('owner')
+    try:
+        sizes = [Path('/dev/shm', name).stat().st_size for name in own_segments()]
+        assert len(sizes) >= 1 and 16e6 < max(sizes) < 24e6, sizes
+    finally:
+        node.destroy_node()
+
+
+@pytest.mark.skipif(
+    not shutil.which('unshare')
+    or subprocess.run(['unshare', '-m', 'true'], capture_output=True).returncode != 0,
+    reason='needs the right to unshare mounts',
+)
+@pytest.mark.parametrize('megabytes, transport', [(64, 'shared memory'), (8, 'UDP')])
+def test_the_profile_fits_into_the_shared_memory_of_a_container(megabytes, transport):
+    code = (
+        'import rclpy; from siamla_ros.ros import shared_memory as s; rclpy.init();'
+        "n = rclpy.create_node('n'); print(s.transport_in_use("
+        "'rmw_fastrtps_cpp', len(s.own_segments()), *s.shared_memory_size()))"
+    )
+    mount = f'mount -t tmpfs -o size={megabytes}m tmpfs /dev/shm && exec "$0" -c "$1"'
+    done = subprocess.run(
+        ['unshare', '-m', 'sh', '-c', mount, sys.executable, code],
+        capture_output=True,
+        text=True,
+        timeout=LIMIT_S,
+    )
+    assert f"('{transport}'" in done.stdout, done.stdout + done.stderr
+    assert ('/dev/shm has 8 MB' in done.stdout) == (transport == 'UDP'), done.stdout
