@@ -40,17 +40,19 @@ def run(make_node: Callable[[], Node], args: list[str] | None = None, threads: i
         Exit code: that of the node (attribute `exit_code`) or 0; 1 if it refused its parameters.
     """
     remove_dead_segments()
+    code = 0
     try:
         with ros_session(args):
-            return _make_and_spin(make_node, threads)
+            code = _make_and_spin(make_node, threads)
     except (KeyboardInterrupt, ExternalShutdownException):
-        return 0
-    finally:
-        # A lifecycle node is part of a cycle. Unless it is collected, its participant is never
-        # destroyed and leaves a shared-memory segment. Collecting torch's million objects once more
-        # at exit takes seconds, and launch waits five: what is left now is not looked at again.
-        gc.collect()
-        gc.freeze()
+        pass
+    # A lifecycle node is part of a cycle, and the traceback of an exception that is being handled
+    # holds a node too. Unless it is collected, its participant is never destroyed and leaves a
+    # shared-memory segment. Collecting torch's million objects once more at exit takes seconds, and
+    # launch waits five: what is left now is not looked at again.
+    gc.collect()
+    gc.freeze()
+    return code
 
 
 def _make_and_spin(make_node: Callable[[], Node], threads: int) -> int:

@@ -64,16 +64,11 @@ def start():
 
 
 TRACKER = ([DOUBLES, 'identity'], 'active: waiting for images')
-PAGE = (
-    ['-m', 'siamla_ros.ros.operator_page_node', '--ros-args', '-p', 'port:=0'],
-    'open http://',
-)
 
 
 @pytest.mark.parametrize('how', [signal.SIGINT, signal.SIGTERM])
-@pytest.mark.parametrize('node', [TRACKER, PAGE], ids=['tracker', 'page'])
-def test_a_clean_exit_leaves_no_segment(start, node, how):
-    child = start(*node)
+def test_a_clean_exit_of_the_tracker_leaves_no_segment(start, how):
+    child = start(*TRACKER)
     own = segments_of(child.pid)
     assert own
     child.send_signal(how)
