@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
+import numpy as np
 import pytest
 
 torch = pytest.importorskip('torch')
@@ -13,6 +14,7 @@ yaml = pytest.importorskip('yaml')
 
 from support.networks import tiny_checkpoint, tiny_config  # noqa: E402
 from support.packs import write_pack  # noqa: E402
+from support.videos import write_scene  # noqa: E402
 
 from siamla_ros.cli.main import main  # noqa: E402
 from siamla_ros.model.checkpoint import load_model, read_checkpoint  # noqa: E402
@@ -80,3 +82,20 @@ def test_what_makes_no_sense_together_is_refused_at_once(data, start, tmp_path, 
     assert 'cached_pairs = 1: must be 0, or at least a batch of 2' in capsys.readouterr().err
     with pytest.raises(ValueError, match='freeze_boxes: needs init: tracker'):
         TrainConfig(schedule=ScheduleConfig(freeze_boxes=True), init='backbone')
+
+
+def test_scenes_of_video_are_trained_on_and_held_out_ones_are_not(data, start, tmp_path, capsys):
+    for name in ('one', 'two'):
+        write_scene(tmp_path / 'video' / name, frames=24)
+    split = tmp_path / 'split.yaml'
+    split.write_text('development: [two]\n')
+    asked = command(data, start, tmp_path, cached_pairs=4, template_swap=0.5)
+    assert main([*asked, '--video', str(tmp_path / 'video')]) == 1
+    assert 'data.video = 0: must be above 0 with --video' in capsys.readouterr().err
+    recipe = yaml.safe_load((tmp_path / 'recipe.yaml').read_text())
+    recipe['data']['video'] = 0.5
+    (tmp_path / 'recipe.yaml').write_text(yaml.safe_dump(recipe))
+    assert main([*asked, '--video', str(tmp_path / 'video'), '--video-split', str(split)]) == 0
+    assert [path.name for path in (tmp_path / 'run/frames').iterdir()] == ['one.npy']
+    assert set(np.load(tmp_path / 'run/tracked_windows.npz')['names']) == {'one/target'}
+    assert moved_between(start, tmp_path / 'run/model.safetensors')
