@@ -31,6 +31,12 @@ class IdentityConfig:
         0.3, 0.0, 3600.0, 'or so many seconds, if they are over sooner: a slow camera'
     )
     views: int = bounded(8, 1, 64, 'color descriptions kept of a target')
+    min_return_color: float = bounded(
+        0.9,
+        0.0,
+        1.0,
+        'similarity of the colors below which a search accepts no box; 0: no limit',
+    )
 
     def __post_init__(self) -> None:
         check_fields(self)

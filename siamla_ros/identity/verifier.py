@@ -141,6 +141,10 @@ class Verifier:
         self, known: IdentityState, image: np.ndarray, state: TargetState, answer: BoxAnswer
     ) -> float:
         seen = identity.measure(known, self._sample(image, state, answer))
+        if seen.color is not None and seen.color < self.config.min_return_color:
+            # Shape and confidence of two pedestrians hardly differ: without a person or a detector
+            # to confirm it, nothing is accepted in colors that the target has never shown.
+            return 0.0
         odds = frame_log_odds(
             self.model, answer.confidence, answer.second_peak, seen.similarity, seen.color
         )

@@ -135,3 +135,15 @@ def test_switched_off_it_asks_nothing_and_leaves_the_confidence():
     answers = [Answer(BOX, 0.7)]
     assert verifier.probabilities(known, scene(), TargetState(BOX, None), answers) == [0.7]
     assert verifier.color_proposals(known, scene(), BOX) == [] and provider.asked == 0
+
+
+@pytest.mark.parametrize(('limit', 'accepted'), [(0.9, False), (0.0, True)])
+def test_a_search_accepts_no_box_in_colors_that_the_target_never_showed(limit, accepted):
+    generous = replace(MODEL, color_weight=0.0)  # shape and confidence say yes
+    provider = Provider()
+    verifier = Verifier(provider, replace(CONFIG, min_return_color=limit), generous)
+    state = TargetState(BOX, None)
+    known = verifier.begin(scene(), state)
+    (same,) = verifier.probabilities(known, scene(), state, [Answer(BOX)])
+    (other,) = verifier.probabilities(known, scene(color=BLUE), state, [Answer(BOX)])
+    assert same > 0.4 and (other > 0.4) is accepted and (other == 0.0) is not accepted
