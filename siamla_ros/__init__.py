@@ -4,7 +4,12 @@ ROS.
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
+
+# onnxruntime 1.32 looks up a vendor's host and writes a device id under ~/.cache when it is
+# imported. A robot must not: this is read before the first import. Set it to 0 to have it.
+os.environ.setdefault('ORT_DISABLE_TELEMETRY', '1')
 
 __version__ = '0.1.0'
 __all__ = ['BoxError', 'TargetState', 'TrackResult', 'Tracker', 'TrackingSession', 'load_tracker']
