@@ -11,7 +11,7 @@ pytest.importorskip('onnxruntime')
 PROGRAM = """
 import sys
 calls = []
-sys.addaudithook(lambda name, args: calls.append((name, args)) if name.startswith('socket.') else None)
+sys.addaudithook(lambda name, args: name.startswith('socket.') and calls.append((name, args)))
 import numpy as np
 import siamla_ros
 tracker = siamla_ros.load_tracker(device='cpu', runtime='onnxruntime')
