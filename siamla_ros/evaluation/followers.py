@@ -57,22 +57,15 @@ class SupervisedFollower:
         return Trace(boxes, confirmed, lost)
 
 
-def settings_for(tracker: TrackerLike, mode: str) -> Settings:
-    """The shipped configuration with one mode of recovery: off, local or global.
-
-    The search windows are as wide as those of the tracker's network, which other weights than the
-    shipped ones may need.
-    """
+def settings_for(mode: str) -> Settings:
+    """The shipped configuration with one mode of recovery: off, local or global."""
     recovery = replace(RecoveryConfig(), mode=mode)
-    network = getattr(tracker, 'model', None)
-    if network is not None and network.isotropic == 0.0:
-        recovery = replace(recovery, window=network.search_context)
     return Settings(NodeSettings(), SupervisorConfig(), recovery, IdentityConfig())
 
 
 def supervised(tracker: TrackerLike, mode: str) -> SupervisedFollower:
     """With the shipped configuration and one mode of recovery: off, local or global."""
-    return SupervisedFollower(tracker, settings_for(tracker, mode))
+    return SupervisedFollower(tracker, settings_for(mode))
 
 
 def by_threshold(run: Run, threshold: float, frames: int) -> Trace:

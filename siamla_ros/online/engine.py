@@ -28,7 +28,7 @@ from siamla_ros.online.init_requests import InitCode, InitError
 from siamla_ros.online.parameters import Settings
 from siamla_ros.online.search import Prober, Searcher
 from siamla_ros.online.targets import Target, TargetOutput
-from siamla_ros.redetection.redetector import Recovery
+from siamla_ros.redetection.redetector import WINDOW, Recovery
 from siamla_ros.supervision.motion import BoxMotion
 from siamla_ros.supervision.presence import EvidenceModel
 from siamla_ros.supervision.supervisor import Observation, State, Supervisor
@@ -77,7 +77,8 @@ class Engine:
         model = evidence_model(self.tracker)
         self.supervisor = Supervisor(settings.supervisor, settings.recovery.mode != 'off', model)
         self.verifier = Verifier(self.tracker, settings.identity, model)
-        self.searcher = Searcher(self.tracker, Recovery(settings.recovery), self.verifier)
+        recovery = Recovery(settings.recovery, search_window(self.tracker))
+        self.searcher = Searcher(self.tracker, recovery, self.verifier)
 
     def known(self, target_id: str) -> bool:
         """Whether there is such a target, be it still catching up."""
@@ -333,6 +334,12 @@ def _holds_center(box_xywh: Box, other_xywh: Box) -> bool:
     x, y = boxes.center(other_xywh)
     left, top, width, height = box_xywh
     return left <= x <= left + width and top <= y <= top + height
+
+
+def search_window(tracker: TrackerLike) -> float:
+    """Side of the tracker's search window in box sides: other weights may have another context."""
+    network = getattr(tracker, 'model', None)
+    return network.search_context if network is not None else WINDOW
 
 
 def named(error: Exception) -> str:

@@ -49,6 +49,7 @@ from siamla_ros.tracker.results import BoxAnswer
 # Rounds of the global search take these sizes. Trackers find a target that has 0.8 to 1.6 times the
 # size of the box that lays the window, so the first two see most that comes back, and see it soon.
 GRID_SIZES = (1.3, 1.3, 0.8)
+WINDOW = 3.75  # the search context of the shipped network
 LONGEST_STEP_S = 1.0  # a longer pause says nothing about the target's motion
 ASSUMED_INTERVAL_S = 1.0 / 30.0  # where stamps do not advance
 
@@ -90,7 +91,6 @@ class RecoveryConfig:
     grid_windows: int = bounded(
         48, 1, 1000, 'most windows of the global grid; a coarser one is taken above that'
     )
-    window: float = bounded(3.75, 2.0, 20.0, "side of the tracker's search window, in box sides")
 
     def __post_init__(self) -> None:
         check_fields(self)
@@ -143,8 +143,10 @@ class Verdict(NamedTuple):
 class Recovery:
     """Plans and judges a search; holds a configuration and nothing else."""
 
-    def __init__(self, config: RecoveryConfig | None = None) -> None:
+    def __init__(self, config: RecoveryConfig | None = None, window: float = WINDOW) -> None:
+        """window: side of the tracker's search window in box sides, by which windows are laid."""
         self.config = config or RecoveryConfig()
+        self.window = window
 
     def begin(
         self, box_xywh: Box, stamp_s: float, velocity_px_s: tuple[float, float] = (0.0, 0.0)
@@ -269,7 +271,7 @@ class Recovery:
         windows = [
             box
             for number in range(reach + 1)
-            for box in ring(place, number, self.config.window, memory.image_size)
+            for box in ring(place, number, self.window, memory.image_size)
         ]
         turn, chosen = _take(windows, memory.near_turn, count)
         return replace(memory, near_turn=turn), chosen
@@ -281,7 +283,7 @@ class Recovery:
         windows = grid(
             memory.motion.box_xywh,
             memory.image_size,
-            self.config.window,
+            self.window,
             self.config.grid_windows,
             GRID_SIZES[memory.far_round % len(GRID_SIZES)],
         )

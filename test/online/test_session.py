@@ -1,5 +1,7 @@
 """The supervised tracker without ROS."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from support.ros_doubles import ColorTracker
@@ -54,3 +56,11 @@ def test_what_is_no_image_is_named(image):
 def test_a_stamp_that_is_no_number_is_named():
     with pytest.raises(ValueError, match='stamp_s is nan'):
         TrackingSession(ColorTracker()).step(picture(100), float('nan'))
+
+
+def test_search_windows_are_those_of_the_network():
+    class Wide(ColorTracker):
+        model = SimpleNamespace(search_context=5.5)
+
+    assert TrackingSession(ColorTracker()).engine.searcher.recovery.window == 3.75
+    assert TrackingSession(Wide()).engine.searcher.recovery.window == 5.5

@@ -7,8 +7,9 @@ from dataclasses import fields, replace
 
 import pytest
 from support.searches import CONFIG, IMAGE, LAST, RATE_HZ, Answer, Thing, probe, search
+from support.searches import WINDOW as SEARCHED
 
-from siamla_ros.redetection.redetector import Outcome, Recovery, RecoveryConfig
+from siamla_ros.redetection.redetector import WINDOW, Outcome, Recovery, RecoveryConfig
 from siamla_ros.supervision.supervisor import Observation, State, Supervisor, SupervisorConfig
 
 
@@ -99,7 +100,7 @@ def test_something_that_moves_on_is_proven():
 @pytest.mark.parametrize('size', [8.0, 160.0])
 def test_a_thing_of_a_wild_size_is_ignored(size):
     thing = Thing((320.0 - size / 2, 220.0 - size / 2, size, size), 1.0)
-    recovery = Recovery(CONFIG)
+    recovery = Recovery(CONFIG, SEARCHED)
     plan = recovery.plan(recovery.begin(LAST, 0.0), IMAGE, 0.03)
     verdict = recovery.judge(plan.memory, [Answer(thing.box_xywh, 1.0)] * len(plan.boxes_xywh))
     assert verdict.outcome is Outcome.NOTHING
@@ -132,7 +133,7 @@ def test_the_further_off_the_more_proof_is_asked(place_doubt, near, far):
 
 @pytest.mark.parametrize(('chance', 'kept'), [(0.05, 0), (0.2, 1)])
 def test_who_is_surely_somebody_else_keeps_no_window_from_the_search(chance, kept):
-    recovery = Recovery(CONFIG)
+    recovery = Recovery(CONFIG, SEARCHED)
     plan = recovery.plan(recovery.begin(LAST, 0.0), IMAGE, 0.03)
     found = probe([Thing(LAST)], plan.boxes_xywh)
     verdict = recovery.judge(plan.memory, found, lambda answers: [chance] * len(answers))
@@ -142,7 +143,7 @@ def test_who_is_surely_somebody_else_keeps_no_window_from_the_search(chance, kep
 def test_a_colored_place_is_looked_at_at_once_in_a_global_search_alone():
     sight = (20.0, 20.0, 50.0, 50.0)
     for mode, seen in (('global', True), ('local', False)):
-        recovery = Recovery(replace(CONFIG, mode=mode))
+        recovery = Recovery(replace(CONFIG, mode=mode), SEARCHED)
         plan = recovery.plan(recovery.begin(LAST, 0.0), IMAGE, 0.03, sights=[sight])
         assert (sight in plan.boxes_xywh) == seen
         assert len(plan.boxes_xywh) <= CONFIG.crops_per_frame
@@ -150,7 +151,7 @@ def test_a_colored_place_is_looked_at_at_once_in_a_global_search_alone():
 
 @pytest.mark.parametrize(('ms_per_crop', 'windows'), [(0.0, 4), (5.0, 4), (10.0, 2), (99.0, 1)])
 def test_the_time_budget_limits_the_windows(ms_per_crop, windows):
-    recovery = Recovery(replace(CONFIG, budget_ms=20.0))
+    recovery = Recovery(replace(CONFIG, budget_ms=20.0), SEARCHED)
     plan = recovery.plan(recovery.begin(LAST, 0.0), IMAGE, 0.03, ms_per_crop)
     assert len(plan.boxes_xywh) == windows
 
@@ -161,7 +162,7 @@ def test_one_window_an_image_is_enough():
 
 @pytest.mark.parametrize('stamps', [[0.0] * 20, [-0.1 * k for k in range(20)]])
 def test_stamps_that_stand_or_run_back_still_let_a_target_be_proven(stamps):
-    recovery = Recovery(CONFIG)
+    recovery = Recovery(CONFIG, SEARCHED)
     memory = recovery.begin(LAST, 0.0)
     outcomes = []
     for stamp in stamps:
@@ -173,7 +174,7 @@ def test_stamps_that_stand_or_run_back_still_let_a_target_be_proven(stamps):
 
 
 def test_a_new_image_size_forgets_the_candidates():
-    recovery = Recovery(CONFIG)
+    recovery = Recovery(CONFIG, SEARCHED)
     plan = recovery.plan(recovery.begin(LAST, 0.0), IMAGE, 0.03)
     memory = recovery.judge(plan.memory, probe([Thing(LAST)], plan.boxes_xywh)).memory
     assert memory.candidates
@@ -182,7 +183,7 @@ def test_a_new_image_size_forgets_the_candidates():
 
 def test_the_loop_with_the_supervisor_from_loss_to_reacquisition():
     supervisor = Supervisor(SupervisorConfig(), search=True)
-    recovery = Recovery(CONFIG)
+    recovery = Recovery(CONFIG, SEARCHED)
     memory = supervisor.start(0.0, LAST, IMAGE).memory
     states, looking, box = [], None, LAST
     for frame in range(1, 80):
@@ -219,7 +220,6 @@ def test_the_loop_with_the_supervisor_from_loss_to_reacquisition():
         ('crops_per_frame', 0),
         ('crops_per_frame', 2.0),
         ('accept_threshold', math.nan),
-        ('window', 1.0),
         ('rings', -1),
     ],
 )
@@ -239,7 +239,7 @@ def test_every_parameter_describes_itself():
 
 @pytest.mark.parametrize('confidence', [math.nan, -0.1, 1.1])
 def test_a_confidence_that_is_none_is_refused(confidence):
-    recovery = Recovery(CONFIG)
+    recovery = Recovery(CONFIG, SEARCHED)
     plan = recovery.plan(recovery.begin(LAST, 0.0), IMAGE, 0.03)
     with pytest.raises(ValueError, match='confidence of answer 1 is'):
         recovery.judge(plan.memory, [Answer(LAST, 0.5), Answer(LAST, confidence)])
@@ -248,10 +248,10 @@ def test_a_confidence_that_is_none_is_refused(confidence):
 @pytest.mark.parametrize('box', [(0.0, 0.0, 0.0, 9.0), (math.nan, 0.0, 9.0, 9.0)])
 def test_begin_refuses_a_box_that_is_none(box):
     with pytest.raises(ValueError, match='box_xywh is'):
-        Recovery(CONFIG).begin(box, 0.0)
+        Recovery(CONFIG, SEARCHED).begin(box, 0.0)
 
 
 def test_default_windows_are_those_of_the_shipped_network():
     from siamla_ros.model.checkpoint import read_checkpoint
 
-    assert RecoveryConfig().window == read_checkpoint('default').model.search_context
+    assert read_checkpoint('default').model.search_context == WINDOW

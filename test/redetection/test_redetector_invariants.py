@@ -8,8 +8,14 @@ from dataclasses import replace
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.searches import CONFIG, IMAGE, Answer, Thing, probe
+from support.searches import WINDOW as SEARCHED
 
-from siamla_ros.redetection.redetector import Outcome, Recovery, RecoveryConfig, RecoveryMemory
+from siamla_ros.redetection.redetector import (
+    Outcome,
+    Recovery,
+    RecoveryConfig,
+    RecoveryMemory,
+)
 
 
 def lasting(history: list[list[Answer]], config: RecoveryConfig) -> bool:
@@ -39,7 +45,7 @@ coordinates = st.tuples(
 )
 def test_any_scene_keeps_to_the_budget_and_to_the_proof(mode, crops, confirm, last, scenes, dt):
     config = replace(CONFIG, mode=mode, crops_per_frame=crops, confirm_frames=confirm)
-    recovery = Recovery(config)
+    recovery = Recovery(config, SEARCHED)
     memory: RecoveryMemory = recovery.begin(last, 0.0, (30.0, -10.0))
     history: list[list[Answer]] = []
     for frame, scene in enumerate(scenes, start=1):

@@ -10,6 +10,7 @@ from siamla_ros.redetection.redetector import Outcome, Recovery, RecoveryConfig,
 
 IMAGE = (640, 480)
 LAST = (300.0, 200.0, 40.0, 40.0)
+WINDOW = 4.0  # side of the search windows in box sides
 CONFIG = RecoveryConfig(
     mode='global',
     crops_per_frame=4,
@@ -21,7 +22,6 @@ CONFIG = RecoveryConfig(
     place_doubt=0.0,
     rings=2,
     frames_per_ring=4,
-    window=4.0,
 )
 RATE_HZ = 30.0
 
@@ -41,7 +41,7 @@ class Thing:
     score: float = 0.9
 
 
-def probe(things: list[Thing], windows, window: float = 4.0) -> list[Answer]:
+def probe(things: list[Thing], windows, window: float = WINDOW) -> list[Answer]:
     """What a tracker would answer: the likest thing within each window, at a fitting scale."""
     answers = []
     for box in windows:
@@ -72,14 +72,14 @@ def search(
 
     things: a list, or a function of the frame number that gives one.
     """
-    recovery = Recovery(config)
+    recovery = Recovery(config, WINDOW)
     memory = recovery.begin(last, 0.0, velocity)
     spent, verdict = [], Verdict(Outcome.NOTHING, None, memory)
     for frame in range(1, frames + 1):
         plan = recovery.plan(memory, IMAGE, frame / RATE_HZ)
         spent.append(len(plan.boxes_xywh))
         scene = things(frame) if callable(things) else things
-        found = probe(scene, plan.boxes_xywh, config.window)
+        found = probe(scene, plan.boxes_xywh, WINDOW)
         verdict = recovery.judge(plan.memory, found, recognize)
         memory = verdict.memory
         if verdict.outcome is Outcome.ACCEPTED:

@@ -49,7 +49,7 @@ class SiamlaFollower:
 
     def __init__(self, tracker: TrackerLike, camera: CameraModel, config: FollowConfig) -> None:
         self._camera = camera
-        self._session = TrackingSession(tracker, settings_for(tracker, 'local'))
+        self._session = TrackingSession(tracker, settings_for('local'))
         self._controller = FollowController(config)
         self._controller.enable(True)
         self._first = None
