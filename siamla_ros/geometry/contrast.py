@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from siamla_ros.geometry.boxes import Box, BoxError
 
 MIN_CONTRAST = 3.0
-"""Gray levels. Sensor noise in the dark lies below it; the least of 148 real targets, thermal and
+"""Gray levels. Sensor noise in the dark lies below it; the least of 167 real targets, thermal and
 tiny ones among them, is 9.3."""
 _MARGIN = 0.5  # of the box, on each side: a flat target is told apart by what lies around it
 _MIN_MARGIN_PX = 4.0
