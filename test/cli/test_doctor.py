@@ -61,7 +61,7 @@ def test_every_problem_has_a_fix(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     assert 'numpy<2' in fixes['cv2'] and 'fastdds_profile.xml' in fixes['dds profile']
 
 
-@pytest.mark.parametrize(('mebibytes', 'expected'), [(64, PROBLEM), (1024, OK)])
+@pytest.mark.parametrize(('mebibytes', 'expected'), [(16, PROBLEM), (64, OK)])
 def test_shared_memory_must_hold_the_segments_of_the_profile(
     mebibytes: int, expected: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
