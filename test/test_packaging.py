@@ -109,10 +109,3 @@ def test_readme_links_lead_somewhere() -> None:
     links = re.findall(r'\]\((?!https?:)([^)#]+)\)', (ROOT / 'README.md').read_text('utf-8'))
     assert links
     assert [link for link in links if not (ROOT / link).exists()] == []
-
-
-def test_the_targets_of_validation_clips_go_with_the_package() -> None:
-    pytest.importorskip('cv2')
-    from siamla_ros.calibration.validation_episodes import TABLE
-
-    assert TABLE.is_file() and (ROOT / 'siamla_ros/data' / TABLE.name).is_file()
