@@ -1,4 +1,4 @@
-"""What README and docs name must exist."""
+"""What README and docs name must exist; they stay short and in the words of the field."""
 
 from __future__ import annotations
 
@@ -6,9 +6,12 @@ import importlib.util
 import re
 from pathlib import Path
 
+import draw_rooms
+import parameter_docs
 import pytest
 
 from siamla_ros.cli.main import COMMANDS
+from siamla_ros.online.parameters import BY_NAME
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / 'README.md', *sorted((ROOT / 'docs').rglob('*.md'))]
@@ -31,3 +34,66 @@ def test_what_a_page_names_exists(page):
     targets = set(re.findall(r'^([a-z-]+):', (ROOT / 'Makefile').read_text('utf-8'), re.MULTILINE))
     for target in TARGET.findall(text):
         assert target in targets, f'make {target}'
+
+
+WORD_LIMIT = 9000
+# Words of an earlier private vocabulary, as (word, what to say).
+PRIVATE = {
+    r'glances?': 'appearance sample',
+    r'seers?': 'verifier',
+    r'rehears\w+': 'evaluate on validation episodes',
+    r'lured': 'distractor',
+    r'haste': 'interval',
+    r'look-?alikes?': 'distractor, similar object',
+}
+# The field of TrackStatus and its copies in code keep this name.
+CODE_WORDS = [word for word in PRIVATE if 'alike' not in word]  # a kind of absence has that name
+IN_PAGES = {**PRIVATE, r'believ\w+': 'confirmed', r'doubt\w*': 'UNCERTAIN, uncertainty'}
+SHORT_PAGES = [page for page in PAGES if 'research' not in page.parts]
+INTERFACES = sorted([*(ROOT / 'msg').glob('*.msg'), *(ROOT / 'srv').glob('*.srv')])
+
+
+def private_words(text, words):
+    """The private words in a text; names in code are names."""
+    prose = re.sub(r'`[^`]*`', '', text)
+    return [found for word in words for found in re.findall(rf'\b{word}\b', prose, re.I)]
+
+
+def test_pages_keep_to_their_budget():
+    """A word holds a letter or a digit: bars of tables are none. docs/research does not count."""
+    words = [word for page in SHORT_PAGES for word in page.read_text('utf-8').split()]
+    assert 5000 < sum(bool(re.search(r'\w', word)) for word in words) <= WORD_LIMIT
+
+
+@pytest.mark.parametrize('page', SHORT_PAGES + INTERFACES, ids=lambda page: page.name)
+def test_pages_use_the_words_of_the_field(page):
+    text = page.read_text('utf-8').replace('bool believed', '')
+    assert private_words(text, IN_PAGES) == []
+
+
+def test_code_uses_the_words_of_the_field():
+    found = {
+        str(path.relative_to(ROOT)): words
+        for path in sorted((ROOT / 'siamla_ros').rglob('*.py'))
+        if (words := private_words(path.read_text('utf-8'), CODE_WORDS))
+    }
+    assert found == {}
+
+
+def test_private_words_are_found():
+    assert private_words('A Glance, in haste: `glance`.', PRIVATE) == ['Glance', 'haste']
+
+
+def test_the_picture_of_the_rooms_is_up_to_date():
+    assert draw_rooms.svg(ROOT) == (ROOT / 'docs/rooms.svg').read_text('utf-8'), (
+        'run: python tools/draw_rooms.py'
+    )
+
+
+def test_advanced_parameters_exist():
+    assert set(parameter_docs.ADVANCED) <= set(BY_NAME)
+    names = re.findall(
+        r'`((?:supervisor|recovery|identity)\.\w+)`',
+        ''.join(page.read_text('utf-8') for page in SHORT_PAGES),
+    )
+    assert len(names) > 20 and set(names) <= set(BY_NAME), set(names) - set(BY_NAME)

@@ -21,7 +21,7 @@ from siamla_ros.identity.model import AppearanceSample, IdentityConfig, Identity
 from siamla_ros.supervision.presence import EvidenceModel, frame_log_odds
 from siamla_ros.tracker.results import BoxAnswer, TargetState
 
-HASTE = 3  # a doubtful frame is sampled so many times sooner than a good one
+UNCERTAIN_RATE = 3  # a frame of low confidence is sampled so many times as often as a good one
 ENLARGED = 1.25  # the window laid over a colored place: its center is known roughly only
 TOLERANCE_S = 0.01  # of a stamp: at 30 Hz nine frames and 0.3 s are the same
 SMALLEST_PX = 2.0  # side of a box that shows nothing
@@ -75,7 +75,7 @@ class Verifier:
             uncertain: The target is not confirmed.
         """
         small = min(answer.box_xywh[2:]) < SMALLEST_PX
-        due = uncertain or self._due(known, interval_s, HASTE if doubtful else 1)
+        due = uncertain or self._due(known, interval_s, UNCERTAIN_RATE if doubtful else 1)
         if not (self.config.enabled and due) or small:
             return None
         return self._sample(image_bgr, state, answer)
@@ -124,11 +124,11 @@ class Verifier:
         place = colored_place(image_bgr, target, (w, h), but)
         return [] if place is None else [boxes.from_center(*place, w * ENLARGED, h * ENLARGED)]
 
-    def _due(self, known: IdentityState, interval_s: float, haste: int) -> bool:
+    def _due(self, known: IdentityState, interval_s: float, rate: int) -> bool:
         """Whether the last sample was frames enough ago, or seconds."""
         return (
-            known.frames + 1 >= self.config.sample_frames // haste
-            or known.seconds + interval_s >= self.config.sample_s / haste - TOLERANCE_S
+            known.frames + 1 >= self.config.sample_frames // rate
+            or known.seconds + interval_s >= self.config.sample_s / rate - TOLERANCE_S
         )
 
     def _sample(

@@ -125,7 +125,7 @@ class NodeSettings:
         unit='s',
     )
     publish_predicted: bool = setting(
-        True, 'put a predicted box into the status while the target is not believed'
+        True, 'put a predicted box into the status while the target is not confirmed'
     )
     debug_max_rate_hz: float = setting(
         15.0,

@@ -87,7 +87,7 @@ class SupervisorConfig:
         0.7, 0.0, 10.0, 'second peak / confidence from which a distractor is suspected'
     )
     stale_after_s: float = bounded(
-        1.0, 0.001, 3600.0, 'gap between stamps that suspends belief; must exceed the interval'
+        1.0, 0.001, 3600.0, 'gap between stamps that ends confirmation; must exceed the interval'
     )
     assumed_interval_s: float = bounded(
         1.0 / 30.0, 0.001, 10.0, 'interval counted where stamps do not advance or break off'

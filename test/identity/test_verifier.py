@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from siamla_ros.identity.model import IdentityConfig
-from siamla_ros.identity.verifier import HASTE, Verifier
+from siamla_ros.identity.verifier import UNCERTAIN_RATE, Verifier
 from siamla_ros.supervision.presence import EvidenceModel
 from siamla_ros.tracker.results import TargetState
 
@@ -57,7 +57,7 @@ def followed(frames: int, config=CONFIG, interval_s=1 / 30, **options):
 
 @pytest.mark.parametrize(
     ('options', 'asked'),
-    [({}, 90 // 9), ({'doubtful': True}, 90 // (9 // HASTE)), ({'uncertain': True}, 90)],
+    [({}, 90 // 9), ({'doubtful': True}, 90 // (9 // UNCERTAIN_RATE)), ({'uncertain': True}, 90)],
 )
 def test_a_good_frame_is_seldom_sampled_and_a_doubtful_one_more_often(options, asked):
     assert followed(90, **options)[0].asked == asked
