@@ -97,3 +97,11 @@ def test_advanced_parameters_exist():
         ''.join(page.read_text('utf-8') for page in SHORT_PAGES),
     )
     assert len(names) > 20 and set(names) <= set(BY_NAME), set(names) - set(BY_NAME)
+
+
+def test_the_picture_leaves_out_what_follows():
+    graph = {'a': {'b', 'c', 'd'}, 'b': {'c'}, 'c': {'d'}, 'd': set()}
+    assert draw_rooms.floors(graph) == [['a'], ['b'], ['c'], ['d']]
+    assert draw_rooms.direct(graph) == {'a': {'b'}, 'b': {'c'}, 'c': {'d'}, 'd': set()}
+    with pytest.raises(ValueError, match='circle among a, b'):
+        draw_rooms.floors({'a': {'b'}, 'b': {'a'}})

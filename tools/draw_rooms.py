@@ -1,8 +1,8 @@
 """Draws the rooms of the package and their imports: `python tools/draw_rooms.py` writes
 docs/rooms.svg.
 
-A box is a room, a line an import; rooms stand on the floor below all rooms that import them. Needs
-the standard library alone.
+A box is a room, a line an import that no longer way of imports implies; rooms stand on the floor
+below all rooms that import them. Needs the standard library alone.
 """
 
 from __future__ import annotations
@@ -55,6 +55,17 @@ def floors(graph: dict[str, set[str]]) -> list[list[str]]:
     return result
 
 
+def direct(graph: dict[str, set[str]]) -> dict[str, set[str]]:
+    """The imports that no longer way implies, for a graph without circles."""
+    below: dict[str, set[str]] = {}
+    for room in (room for floor in reversed(floors(graph)) for room in floor):
+        below[room] = graph[room].union(*(below[other] for other in graph[room]))
+    return {
+        room: {other for other in others if not any(other in below[o] for o in others)}
+        for room, others in graph.items()
+    }
+
+
 def svg(root: Path) -> str:
     """The picture as text; the same for the same imports."""
     graph = import_graph(root)
@@ -72,12 +83,12 @@ def svg(root: Path) -> str:
         'font-family="sans-serif" font-size="14">',
         f'<rect width="{width}" height="{height}" fill="#ffffff"/>',
     ]
-    for room, others in graph.items():
+    for room, others in direct(graph).items():
         for other in sorted(others):
             (x, y), (x2, y2) = places[room], places[other]
             lines.append(
                 f'<line x1="{x + BOX_W // 2}" y1="{y + BOX_H}" x2="{x2 + BOX_W // 2}" y2="{y2}" '
-                'stroke="#7a8ca3" stroke-opacity="0.55"/>'
+                'stroke="#7a8ca3" stroke-width="1.5"/>'
             )
     for room, (x, y) in places.items():
         lines.append(
