@@ -72,12 +72,15 @@ class Robot(RobotGraph):
     def moving(self):
         assert self.enable().success
         self.until(lambda: self.velocities and self.velocities[-1].linear.x > 0.3, 'not moving')
+        # Zeros that were sent before the target was known are no stop.
+        del self.velocities[: len(self.velocities) - 1]
         return self
 
     def steps_to_zero(self):
         """Velocities ahead from now on, up to the first zero."""
-        ahead = [twist.linear.x for twist in self.velocities]
-        return ahead[: ahead.index(0.0) + 1] if 0.0 in ahead else None
+        sent = list(self.velocities)
+        count = sent.index(Twist()) + 1 if Twist() in sent else 0
+        return [twist.linear.x for twist in sent[:count]]
 
 
 @pytest.fixture
