@@ -111,7 +111,7 @@ class Target:
         self.motion_s = stamp_s
 
     def predicted(self, stamp_s: float) -> Box | None:
-        """Where the target should be at that time, or None once that is anybody's guess."""
+        """Where the target should be at that time, or None once the prediction says nothing."""
         interval_s = stamp_s - self.motion_s
         if interval_s < 0.0:
             return None
