@@ -100,7 +100,7 @@ def main(arguments: list[str] | None = None) -> int:
         model, facts['box_scale'] = scale_boxes(model, *args.box_scale), args.box_scale
     plain = replace(
         source.decode,
-        consensus_exponent=args.consensus,
+        agreement_exponent=args.consensus,
         calibration_scale=1.0,
         calibration_bias=0.0,
     )

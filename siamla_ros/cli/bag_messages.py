@@ -100,7 +100,7 @@ class MessageMaker:
 
     def detections(self, header: Any, outputs: list[TargetOutput]) -> Any:
         """A Detection2DArray of the confirmed targets."""
-        found = [self._detection(header, output) for output in outputs if output.believed]
+        found = [self._detection(header, output) for output in outputs if output.confirmed]
         return self._types[DETECTIONS](header=header, detections=found)
 
     def _detection(self, header: Any, output: TargetOutput) -> Any:

@@ -32,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument(
         "--lost", action="store_true",
-        help="instead: time to LOST, false alarms, recovery and wrong re-acquisition",
+        help="instead: time to LOST, false alarms, re-detection and wrong re-acquisition",
     )  # fmt: skip
     parser.add_argument(
         "--session", action="store_true",

@@ -215,7 +215,7 @@ def _raw_output(name: str, values: tuple[Box, float, float, float, float]) -> Ta
         label=name,
         state=State.TRACKING,
         reason=Reason.NONE,
-        believed=True,
+        confirmed=True,
         confidence=confidence,
         classification=classification,
         localization=localization,

@@ -28,7 +28,7 @@ def row_of(number: int, stamp_s: float, output: TargetOutput) -> Row:
         'id': output.id,
         'state': output.state.name,
         'reason': output.reason.name,
-        'confirmed': output.believed,
+        'confirmed': output.confirmed,
         **box,
         **{name: round(float(getattr(output, name)), 4) for name in SCORES},
     }
@@ -66,7 +66,7 @@ class TargetSummary:
         """Count one frame."""
         missing = output.state in MISSING
         self.frames += 1
-        self.confirmed += output.believed
+        self.confirmed += output.confirmed
         self.lost += missing and not self.missing
         self.found_again += self.missing and not missing
         self.missing = missing

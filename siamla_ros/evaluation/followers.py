@@ -16,7 +16,7 @@ from siamla_ros.online.engine import TrackerLike
 from siamla_ros.online.parameters import Settings
 from siamla_ros.online.session import TrackingSession
 from siamla_ros.online.settings import NodeSettings
-from siamla_ros.redetection.redetector import RecoveryConfig
+from siamla_ros.redetection.redetector import RedetectionConfig
 from siamla_ros.supervision.supervisor import State, SupervisorConfig
 
 FRAME_S = 1.0 / 30.0  # the stamps of an episode
@@ -50,7 +50,7 @@ class SupervisedFollower:
                 output = session.start('target', sequence.init_box_xywh, image, stamp_s)
             else:
                 output = session.step(image, stamp_s)[0]
-            boxes[index], confirmed[index] = output.box_xywh, output.believed
+            boxes[index], confirmed[index] = output.box_xywh, output.confirmed
             lost[index] = output.state in (State.LOST, State.SEARCHING)
         if session.last_error:
             raise RuntimeError(f'{sequence.name}: {session.last_error}')
@@ -58,13 +58,13 @@ class SupervisedFollower:
 
 
 def settings_for(mode: str) -> Settings:
-    """The shipped configuration with one mode of recovery: off, local or global."""
-    recovery = replace(RecoveryConfig(), mode=mode)
-    return Settings(NodeSettings(), SupervisorConfig(), recovery, IdentityConfig())
+    """The shipped configuration with one mode of re-detection: off, local or global."""
+    redetection = replace(RedetectionConfig(), mode=mode)
+    return Settings(NodeSettings(), SupervisorConfig(), redetection, IdentityConfig())
 
 
 def supervised(tracker: TrackerLike, mode: str) -> SupervisedFollower:
-    """With the shipped configuration and one mode of recovery: off, local or global."""
+    """With the shipped configuration and one mode of re-detection: off, local or global."""
     return SupervisedFollower(tracker, settings_for(mode))
 
 

@@ -62,7 +62,7 @@ def evaluate(
 ) -> tuple[str, dict[str, Any]]:
     """The tables as text, and everything for JSON.
 
-    modes: of siamla's recovery, each a row of its own. Peers keep tracking and judge by their
+    modes: of siamla's re-detection, each a row of its own. Peers keep tracking and judge by their
     score; threshold and patience are tuned on these very episodes, which flatters them.
     """
     scenes, refused = suites.scenes_of(sequences)

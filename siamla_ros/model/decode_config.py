@@ -8,7 +8,17 @@ from typing import Any
 _LIMITS = {
     'calibration_scale': (0.05, 20.0),
     'calibration_bias': (-20.0, 20.0),
-    'consensus_exponent': (0.0, 8.0),
+    'agreement_exponent': (0.0, 8.0),
+}
+
+
+# Names in the headers of checkpoints that were written before version 0.2.
+_FORMER_NAMES = {
+    'consensus_exponent': 'agreement_exponent',
+    'hold_below': 'min_update_confidence',
+    'scale_penalty': 'penalty_k',
+    'size_rate': 'size_lr',
+    'window_weight': 'window_influence',
 }
 
 
@@ -19,16 +29,16 @@ class DecodeConfig:
 
     Attributes:
         fusion_exponent: A in `c = p^(1-a) Q^a`.
-        scale_penalty: K in `exp(-k (r s - 1))`, r and s the change of aspect and of size; 0:
+        penalty_k: K in `exp(-k (r s - 1))`, r and s the change of aspect and of size; 0:
             none.
-        window_weight: Share of the cosine window in the ranking; 0: none.
-        size_rate: Rate at which the size follows, 1: at once; scaled by the confidence.
+        window_influence: Share of the cosine window in the ranking; 0: none.
+        size_lr: Rate at which the size follows, 1: at once; scaled by the confidence.
         vote_iou: Cells whose box overlaps the best one at least so far vote on the box; 1: no vote.
-        hold_below: Reported confidence below which the next search begins where this one did, so
-            that what hides the target does not lead the search away; 0: every answer is followed,
-            as a one-pass evaluation does, and as suits a caller who holds states himself.
-        consensus_exponent: B in the reported `c A^b`, A the consensus of the cells on the box
-            (`consensus`); 0: the network's own confidence.
+        min_update_confidence: Reported confidence below which the next search begins where this
+            one did, so that what hides the target does not lead the search away; 0: every answer
+            is followed, as a one-pass evaluation does, and as suits a caller who holds states.
+        agreement_exponent: B in the reported `c A^b`, A the agreement of the cells on the box
+            (`box_agreement`); 0: the network's own confidence.
         calibration_scale: See `calibration_bias`.
         calibration_bias: The reported confidence is `sigmoid(scale * logit(c) + bias)`, fitted on
             validation data so that it is the probability of a box with IoU > 0.5; monotone, so that
@@ -36,12 +46,12 @@ class DecodeConfig:
     """
 
     fusion_exponent: float = 0.5
-    scale_penalty: float = 0.05
-    window_weight: float = 0.2
-    size_rate: float = 0.7
+    penalty_k: float = 0.05
+    window_influence: float = 0.2
+    size_lr: float = 0.7
     vote_iou: float = 0.6
-    hold_below: float = 0.0
-    consensus_exponent: float = 0.0
+    min_update_confidence: float = 0.0
+    agreement_exponent: float = 0.0
     calibration_scale: float = 1.0
     calibration_bias: float = 0.0
 
@@ -54,5 +64,5 @@ class DecodeConfig:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> DecodeConfig:
-        """From a checkpoint; unknown keys are refused by the constructor."""
-        return cls(**values)
+        """From a checkpoint of any version; unknown keys are refused by the constructor."""
+        return cls(**{_FORMER_NAMES.get(name, name): value for name, value in values.items()})

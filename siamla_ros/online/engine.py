@@ -28,7 +28,7 @@ from siamla_ros.online.init_requests import InitCode, InitError
 from siamla_ros.online.parameters import Settings
 from siamla_ros.online.search import Prober, Searcher
 from siamla_ros.online.targets import Target, TargetOutput
-from siamla_ros.redetection.redetector import WINDOW, Recovery
+from siamla_ros.redetection.redetector import WINDOW, Redetector
 from siamla_ros.supervision.motion import BoxMotion
 from siamla_ros.supervision.presence import EvidenceModel
 from siamla_ros.supervision.supervisor import Observation, State, Supervisor
@@ -75,10 +75,10 @@ class Engine:
         """Take over changed parameters; targets stay."""
         self.settings = settings
         model = evidence_model(self.tracker)
-        self.supervisor = Supervisor(settings.supervisor, settings.recovery.mode != 'off', model)
+        self.supervisor = Supervisor(settings.supervisor, settings.redetection.mode != 'off', model)
         self.verifier = Verifier(self.tracker, settings.identity, model)
-        recovery = Recovery(settings.recovery, search_window(self.tracker))
-        self.searcher = Searcher(self.tracker, recovery, self.verifier)
+        redetector = Redetector(settings.redetection, search_window(self.tracker))
+        self.searcher = Searcher(self.tracker, redetector, self.verifier)
 
     def known(self, target_id: str) -> bool:
         """Whether there is such a target, be it still catching up."""
@@ -292,12 +292,12 @@ class Engine:
             return None
 
     def _search(self, target: Target, image: np.ndarray, frame: Frame) -> None:
-        """Self-recovery, if it is the target's turn to be searched for."""
+        """Self-redetector, if it is the target's turn to be searched for."""
         if target.memory.state is not State.SEARCHING:
             target.search = None
             return
         try:
-            result = self.searcher.look(target, image, frame.stamp_s)
+            result = self.searcher.search(target, image, frame.stamp_s)
         except Exception as error:  # noqa: BLE001 - whatever a runtime raises
             self.report('search', error)
             return

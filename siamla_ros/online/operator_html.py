@@ -1,4 +1,4 @@
-"""What the browser of an operator gets from the click node: one page, no other files."""
+"""What the browser of an operator gets from the operator page: one page, no other files."""
 
 PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>siamla_ros: name the target</title>
@@ -81,14 +81,14 @@ async function next() {
   if (!from && !sending && !document.hidden) try {
     const answer = await fetch('frame.jpg', {cache: 'no-store'});
     if (answer.ok) await show(answer); else say(await answer.text());
-  } catch (error) { say('no connection to the click node; trying again'); }
+  } catch (error) { say('no connection to the operator page; trying again'); }
   setTimeout(next, 60); }
 async function post(path, content) {
   sending = true;
   try {
     const answer = await fetch(path, {method: 'POST', body: JSON.stringify(content)});
     say(await answer.text(), answer.ok ? 'good' : 'bad');
-  } catch (error) { say('no connection to the click node: nothing was sent', 'bad'); }
+  } catch (error) { say('no connection to the operator page: nothing was sent', 'bad'); }
   sending = false; }
 view.onpointerdown = event => {
   if (!image || !event.isPrimary || event.button) return;

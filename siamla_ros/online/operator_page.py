@@ -1,4 +1,4 @@
-"""The small web server behind the page of the click node. Free of ROS."""
+"""The small web server behind the page of the operator page. Free of ROS."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ TEXT, HTML = 'text/plain; charset=utf-8', 'text/html; charset=utf-8'
 logger = logging.getLogger(__name__)
 
 
-class Click(NamedTuple):
+class DrawnBox(NamedTuple):
     """A box drawn by the operator on the image of a stamp."""
 
     box_xywh: tuple[float, float, float, float]
@@ -39,20 +39,20 @@ class Picture(NamedTuple):
     targets: tuple[dict[str, Any], ...] = ()
 
 
-class Desk(Protocol):
+class OperatorCallbacks(Protocol):
     """What the server asks and tells; called on threads of the server."""
 
     def picture(self) -> Picture | str:
         """The newest picture, or why there is none."""
 
-    def on_click(self, click: Click) -> tuple[bool, str]:
+    def on_box(self, drawn: DrawnBox) -> tuple[bool, str]:
         """Take a box: whether that went well, and the answer in words."""
 
     def on_clear(self) -> tuple[bool, str]:
         """Forget all targets: whether that went well, and the answer in words."""
 
 
-def parse_click(body: bytes) -> Click:
+def parse_drawn_box(body: bytes) -> DrawnBox:
     """What the page sends.
 
     :raises ValueError: it is not that
@@ -63,7 +63,7 @@ def parse_click(body: bytes) -> Click:
         target_id, label = (
             check_id(str(content[name])) if content[name] else '' for name in ('id', 'label')
         )
-        click = Click(box, int(content['stamp']), target_id, label)
+        drawn = DrawnBox(box, int(content['stamp']), target_id, label)
     except (
         KeyError,
         TypeError,
@@ -72,12 +72,12 @@ def parse_click(body: bytes) -> Click:
         UnicodeDecodeError,
         json.JSONDecodeError,
     ) as error:
-        raise ValueError(f'not a click: {error!r}') from error
-    if len(click.box_xywh) != 4 or not all(math.isfinite(value) for value in click.box_xywh):
-        raise ValueError(f'box is {click.box_xywh}, must be four finite numbers')
-    if not 0 <= click.stamp_ns < 2**31 * 1_000_000_000:
-        raise ValueError(f'stamp is {click.stamp_ns}, must lie in [0, 2^31) seconds')
-    return click
+        raise ValueError(f'not a box: {error!r}') from error
+    if len(drawn.box_xywh) != 4 or not all(math.isfinite(value) for value in drawn.box_xywh):
+        raise ValueError(f'box is {drawn.box_xywh}, must be four finite numbers')
+    if not 0 <= drawn.stamp_ns < 2**31 * 1_000_000_000:
+        raise ValueError(f'stamp is {drawn.stamp_ns}, must lie in [0, 2^31) seconds')
+    return drawn
 
 
 class _Server(ThreadingHTTPServer):
@@ -91,7 +91,7 @@ class _Server(ThreadingHTTPServer):
 
 
 class _Handler(BaseHTTPRequestHandler):
-    desk: Desk
+    callbacks: OperatorCallbacks
     timeout = IDLE_S
 
     def do_GET(self) -> None:  # the name is http.server's
@@ -109,13 +109,13 @@ class _Handler(BaseHTTPRequestHandler):
             return
         if self.path == '/init':
             try:
-                click = parse_click(body)
+                drawn = parse_drawn_box(body)
             except ValueError as error:
                 self._say(400, str(error))
                 return
-            self._tell(lambda: self.desk.on_click(click))
+            self._tell(lambda: self.callbacks.on_box(drawn))
         elif self.path == '/clear':
-            self._tell(self.desk.on_clear)
+            self._tell(self.callbacks.on_clear)
         else:
             self._say(404, 'not found')
 
@@ -136,12 +136,12 @@ class _Handler(BaseHTTPRequestHandler):
         try:
             good, text = action()
         except Exception as error:  # the operator must learn of it
-            logger.exception('the click node failed')
-            good, text = False, f'the click node failed: {error}'
+            logger.exception('the operator page failed')
+            good, text = False, f'the operator page failed: {error}'
         self._say(200 if good else 409, text)
 
     def _send_picture(self) -> None:
-        found = self.desk.picture()
+        found = self.callbacks.picture()
         if isinstance(found, str):
             self._say(503, found)
             return
@@ -176,9 +176,9 @@ class _Handler(BaseHTTPRequestHandler):
         """Sixteen requests a second are not worth a line each."""
 
 
-def make_server(host: str, port: int, desk: Desk) -> ThreadingHTTPServer:
+def make_server(host: str, port: int, callbacks: OperatorCallbacks) -> ThreadingHTTPServer:
     """A server for the page; call `serve_forever` in a thread of its own.
 
     :raises OSError: the port is taken
     """
-    return _Server((host, port), type('Handler', (_Handler,), {'desk': desk}))
+    return _Server((host, port), type('Handler', (_Handler,), {'callbacks': callbacks}))

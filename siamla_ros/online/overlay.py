@@ -85,7 +85,7 @@ def marks_of(outputs: Sequence[TargetOutput]) -> list[Mark]:
         for mark in target_marks(
             output.label or output.id,
             output.state,
-            output.believed,
+            output.confirmed,
             output.confidence,
             output.box_xywh,
             output.trusted_xywh,

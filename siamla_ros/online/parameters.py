@@ -1,6 +1,6 @@
 """The one table of parameters: declaration, validation, YAML and documentation are made from it.
 
-Rows come from typed settings (`NodeSettings`, `SupervisorConfig`, `RecoveryConfig`,
+Rows come from typed settings (`NodeSettings`, `SupervisorConfig`, `RedetectionConfig`,
 `IdentityConfig`), so that a number, its range and its description are written once. Free of ROS:
 `parameter_server` declares the table on a node.
 """
@@ -14,13 +14,13 @@ from typing import Any
 from siamla_ros.configuration import check_number
 from siamla_ros.identity.model import IdentityConfig
 from siamla_ros.online.settings import NodeSettings
-from siamla_ros.redetection.redetector import RecoveryConfig
+from siamla_ros.redetection.redetector import RedetectionConfig
 from siamla_ros.supervision.supervisor import SupervisorConfig
 
 GROUPS: tuple[tuple[str, type], ...] = (
     ('', NodeSettings),
     ('supervisor.', SupervisorConfig),
-    ('recovery.', RecoveryConfig),
+    ('redetection.', RedetectionConfig),
     ('identity.', IdentityConfig),
 )
 TYPE_NAMES = {bool: 'bool', int: 'int', float: 'double', str: 'string'}
@@ -108,7 +108,7 @@ class Settings:
 
     node: NodeSettings
     supervisor: SupervisorConfig
-    recovery: RecoveryConfig
+    redetection: RedetectionConfig
     identity: IdentityConfig
 
 

@@ -1,4 +1,4 @@
-"""Matches images with what was said about them, by stamp, and sums up. Free of ROS."""
+"""Matches images with what was published about them, by stamp, and sums up. Free of ROS."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from siamla_ros.supervision.supervisor import State
 
 
 @dataclass(frozen=True)
-class Said:
+class StatusSample:
     """What one status message says of a target."""
 
     name: str
     state: State
     confidence: float
     box_xywh: tuple[float, float, float, float]
-    believed: bool
+    confirmed: bool
     predicted_xywh: tuple[float, float, float, float] | None = None
 
     def marks(self) -> list[Mark]:
@@ -29,7 +29,7 @@ class Said:
         return target_marks(
             self.name,
             self.state,
-            self.believed,
+            self.confirmed,
             self.confidence,
             self.box_xywh,
             predicted_xywh=self.predicted_xywh,
@@ -40,7 +40,7 @@ class Said:
 class _Entry:
     frame: Frame | None = None
     answered: bool = False
-    said: dict[str, Said] = field(default_factory=dict)
+    samples: dict[str, StatusSample] = field(default_factory=dict)
     since_s: float = field(default_factory=time.monotonic)
 
 
@@ -63,21 +63,21 @@ class Timeline:
         """The detections of an image arrived."""
         self._entry(stamp_ns).answered = True
 
-    def status(self, stamp_ns: int, target_id: str, said: Said) -> None:
+    def status(self, stamp_ns: int, target_id: str, sample: StatusSample) -> None:
         """A status arrived."""
-        self._entry(stamp_ns).said[target_id] = said
+        self._entry(stamp_ns).samples[target_id] = sample
 
-    def ready(self, final: bool = False) -> Iterator[tuple[Frame, list[Said], bool]]:
+    def ready(self, final: bool = False) -> Iterator[tuple[Frame, list[StatusSample], bool]]:
         """Frame, statuses and whether it was answered; `final`: do not wait for anything more."""
         now_s = time.monotonic()
         while self._entries:
             stamp_ns, entry = next(iter(self._entries.items()))
-            complete = entry.frame is not None and entry.answered and entry.said
+            complete = entry.frame is not None and entry.answered and entry.samples
             if not (complete or final or now_s - entry.since_s > self.patience_s):
                 return
             del self._entries[stamp_ns]
             if entry.frame is not None:
-                yield entry.frame, list(entry.said.values()), entry.answered
+                yield entry.frame, list(entry.samples.values()), entry.answered
 
 
 @dataclass

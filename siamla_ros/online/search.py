@@ -1,4 +1,4 @@
-"""One image of self-recovery for one lost target: plan windows, probe them, judge the answers."""
+"""One image of re-detection for one lost target: windows are proposed, probed and evaluated."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 from siamla_ros.geometry.boxes import Box
 from siamla_ros.identity.verifier import Verifier
 from siamla_ros.online.targets import Target
-from siamla_ros.redetection.redetector import Outcome, Recovery
+from siamla_ros.redetection.redetector import Outcome, Redetector
 from siamla_ros.tracker.results import TargetState, TrackResult
 
 
@@ -30,24 +30,24 @@ class Prober(Protocol):
 class Searcher:
     """Runs searches and remembers what a window costs, to keep to the time budget."""
 
-    def __init__(self, tracker: Prober, recovery: Recovery, verifier: Verifier) -> None:
+    def __init__(self, tracker: Prober, redetector: Redetector, verifier: Verifier) -> None:
         self._tracker = tracker
-        self.recovery, self.verifier = recovery, verifier
+        self.redetector, self.verifier = redetector, verifier
         self.ms_per_crop = 0.0
 
-    def look(self, target: Target, image: np.ndarray, stamp_s: float) -> TrackResult | None:
-        """Look for the target in this image; its answer once recovery is sure, else None.
+    def search(self, target: Target, image: np.ndarray, stamp_s: float) -> TrackResult | None:
+        """Look for the target in this image; its answer once redetector is sure, else None.
 
         Whatever the tracker raises is passed on.
         """
         memory = target.memory
         if target.search is None:
-            target.search = self.recovery.begin(
+            target.search = self.redetector.begin(
                 memory.search_box_xywh, memory.trusted_stamp_s, target.motion.velocity_px_s
             )
         size = (image.shape[1], image.shape[0])
-        plan = self.recovery.plan(
-            target.search, size, stamp_s, self.ms_per_crop, self._sights(target, image)
+        plan = self.redetector.propose(
+            target.search, size, stamp_s, self.ms_per_crop, self._color_proposals(target, image)
         )
         if not plan.boxes_xywh:
             target.search = plan.memory
@@ -55,23 +55,23 @@ class Searcher:
         began_s = time.monotonic()
         found = self._tracker.probe(image, target.state, plan.boxes_xywh)
         self._note_cost((time.monotonic() - began_s) * 1e3 / len(found))
-        verdict = self.recovery.judge(
+        result = self.redetector.evaluate(
             plan.memory,
             found,
             lambda answers: self.verifier.probabilities(
                 target.identity, image, target.state, answers
             ),
         )
-        target.search = verdict.memory
-        if verdict.outcome is not Outcome.ACCEPTED or verdict.index is None:
+        target.search = result.memory
+        if result.outcome is not Outcome.ACCEPTED or result.index is None:
             return None
-        return found[verdict.index]
+        return found[result.index]
 
-    def _sights(self, target: Target, image: np.ndarray) -> list[Box]:
-        """Where the target's colors are, beside the candidates, which are looked at anyway."""
-        if self.recovery.config.mode != 'global':
+    def _color_proposals(self, target: Target, image: np.ndarray) -> list[Box]:
+        """Where the target's colors are, beside the hypotheses, which are sampled anyway."""
+        if self.redetector.config.mode != 'global':
             return []
-        taken = [candidate.box_xywh for candidate in target.search.candidates]
+        taken = [hypothesis.box_xywh for hypothesis in target.search.hypotheses]
         box = target.memory.search_box_xywh
         return self.verifier.color_proposals(target.identity, image, box, taken)
 

@@ -1,7 +1,7 @@
 """The node's own settings: each number once, with its range, unit and a sentence for the user.
 
-`parameters` turns these fields (and those of the supervisor and of recovery) into ROS parameters,
-YAML and documentation.
+`parameters` turns these fields (and those of the supervisor and of re-detection) into ROS
+parameters, YAML and documentation.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def setting(
 
 @dataclass(frozen=True)
 class NodeSettings:
-    """Everything about the node that is neither supervision nor recovery."""
+    """Everything about the node that is neither supervision nor re-detection."""
 
     model: str = setting(
         'default',

@@ -21,17 +21,17 @@ MAX_SPREAD = 2.0  # box sizes of uncertainty after which a prediction says nothi
 class TargetOutput:
     """One target on one image.
 
-    :param box_xywh: the network's own answer, in pixels, believed or not
-    :param predicted_xywh: where the target should be, while it is not believed
+    :param box_xywh: the network's own answer, in pixels, confirmed or not
+    :param predicted_xywh: where the target should be, while it is not confirmed
     :param newly_lost: LOST was entered on this image
-    :param trusted_xywh, trusted_ns: the last box that was believed, and the stamp of its image
+    :param trusted_xywh, trusted_ns: the last box that was confirmed, and the stamp of its image
     """
 
     id: str
     label: str
     state: State
     reason: Reason
-    believed: bool
+    confirmed: bool
     confidence: float
     classification: float
     localization: float
@@ -127,7 +127,7 @@ class Target:
             label=self.label,
             state=decision.state,
             reason=decision.reason,
-            believed=decision.confirmed,
+            confirmed=decision.confirmed,
             confidence=result.confidence if result else 0.0,
             classification=result.classification if result else 0.0,
             localization=result.localization if result else 0.0,

@@ -1,6 +1,6 @@
-"""Places where a lost target may be, and how long each has stood the test.
+"""Hypotheses of where a lost target is, and for how long each has been confirmed.
 
-Pure functions for `recovery`; boxes are half-open x, y, w, h in pixels.
+Pure functions for `redetector`; boxes are half-open x, y, w, h in pixels.
 """
 
 from __future__ import annotations
@@ -15,44 +15,44 @@ from siamla_ros.geometry.boxes import Box
 from siamla_ros.supervision.evidence import box_size
 from siamla_ros.tracker.results import BoxAnswer
 
-MOST_PLACES = 3  # of an image that are looked at twice
+MAX_HYPOTHESES = 3  # of an image that are verified
 SAME_PLACE_IOU = 0.3
-LOOKS = 8  # over which the evidence of a candidate is averaged
+AVERAGED_SAMPLES = 8  # over which the evidence of a hypothesis is averaged
 TINY = 1e-6
-# A candidate may move on between two looks, in box sizes and in box sizes a second.
+# A hypothesis may move on between two samples, in box sizes and in box sizes a second.
 MOTION_SLACK = 0.4
 MAX_SPEED = 10.0
 
 
 @dataclass(frozen=True)
-class Candidate:
+class Hypothesis:
     """A place that may be the target's.
 
-    confidence: of the last look. log_odds: that it is the target, mean of its last looks, of which
-    there were `looks`. proven_frames, proven_s: how long that mean has kept above the accept
-    threshold without a break; the first look counts a frame and no time.
+    confidence: of the last sample. log_odds: that it is the target, mean of its last samples, of
+    which there were `samples`. confirmed_frames, confirmed_s: how long that mean has kept above the
+    accept threshold without a break; the first sample counts a frame and no time.
     """
 
     box_xywh: Box
     confidence: float
     log_odds: float = 0.0
-    looks: int = 0
-    proven_frames: int = 0
-    proven_s: float = 0.0
+    samples: int = 0
+    confirmed_frames: int = 0
+    confirmed_s: float = 0.0
 
 
-class Hit(NamedTuple):
-    """An answer that is worth a second look: its index, and the candidate that it was aimed at."""
+class HypothesisSample(NamedTuple):
+    """An answer that is worth verifying: its index, and the hypothesis that it was aimed at."""
 
     index: int
     answer: BoxAnswer
-    known: Candidate | None
+    known: Hypothesis | None
 
 
-class Place(NamedTuple):
-    """A candidate as this image shows it, and the index of the answer that shows it."""
+class RankedHypothesis(NamedTuple):
+    """A hypothesis as this image shows it, and the index of the answer that shows it."""
 
-    candidate: Candidate
+    hypothesis: Hypothesis
     index: int
 
 
@@ -71,54 +71,59 @@ def log_odds(probability: float) -> float:
     return math.log(value / (1.0 - value))
 
 
-def look_again(hit: Hit, probability: float, asked: float, interval_s: float) -> Candidate:
-    """The candidate after one more look, by which it is the target with that probability.
+def update_hypothesis(
+    sample: HypothesisSample, probability: float, required: float, interval_s: float
+) -> Hypothesis:
+    """The hypothesis after one more sample, by which it is the target with that probability.
 
-    asked: the log odds that the mean of its looks must reach.
+    required: the log odds that the mean of its samples must reach.
     """
-    box, known, odds = tuple(hit.answer.box_xywh), hit.known, log_odds(probability)
+    box, known, odds = tuple(sample.answer.box_xywh), sample.known, log_odds(probability)
     if known is not None and not _moved_on(known, box, interval_s):
         known = None
-    looks = known.looks + 1 if known else 1
+    count = known.samples + 1 if known else 1
     if known:
-        odds = known.log_odds + (odds - known.log_odds) / min(looks, LOOKS)
-    if odds < asked:
-        return Candidate(box, hit.answer.confidence, odds, looks)
-    if known is None or known.proven_frames == 0:
-        return Candidate(box, hit.answer.confidence, odds, looks, 1)
-    return Candidate(
+        odds = known.log_odds + (odds - known.log_odds) / min(count, AVERAGED_SAMPLES)
+    if odds < required:
+        return Hypothesis(box, sample.answer.confidence, odds, count)
+    if known is None or known.confirmed_frames == 0:
+        return Hypothesis(box, sample.answer.confidence, odds, count, 1)
+    return Hypothesis(
         box,
-        hit.answer.confidence,
+        sample.answer.confidence,
         odds,
-        looks,
-        known.proven_frames + 1,
-        known.proven_s + interval_s,
+        count,
+        known.confirmed_frames + 1,
+        known.confirmed_s + interval_s,
     )
 
 
-def one_a_place(hits: Sequence[Hit]) -> list[Hit]:
-    """The most promising hits, at most `MOST_PLACES`, one where several overlap."""
-    # at one place the hit that was looked at for long outranks a fresh look
+def non_maximum_suppression(samples: Sequence[HypothesisSample]) -> list[HypothesisSample]:
+    """The most promising samples, at most `MAX_HYPOTHESES`, one where several overlap."""
+    # at one place the sample that was sampled for long outranks a new one
     ranked = sorted(
-        hits,
-        key=lambda hit: (-(hit.known.proven_frames if hit.known else 0), -hit.answer.confidence),
+        samples,
+        key=lambda sample: (
+            -(sample.known.confirmed_frames if sample.known else 0),
+            -sample.answer.confidence,
+        ),
     )
-    places: list[Hit] = []
-    for hit in ranked:
-        if all(_apart(hit.answer, other.answer) for other in places):
-            places.append(hit)
-    return places[:MOST_PLACES]
+    kept: list[HypothesisSample] = []
+    for sample in ranked:
+        if all(_apart(sample.answer, other.answer) for other in kept):
+            kept.append(sample)
+    return kept[:MAX_HYPOTHESES]
 
 
-def rivalled(places: Sequence[Place], ratio: float) -> bool:
+def ambiguous(ranked: Sequence[RankedHypothesis], ratio: float) -> bool:
     """Whether another place is at least `ratio` times as likely the target as the first."""
-    limit = ratio * probability_of(places[0].candidate)
-    return any(probability_of(place.candidate) >= limit for place in places[1:])
+    limit = ratio * probability_of(ranked[0].hypothesis)
+    return any(probability_of(place.hypothesis) >= limit for place in ranked[1:])
 
 
-def probability_of(candidate: Candidate) -> float:
-    """That a candidate is the target, by its looks so far."""
-    return 1.0 / (1.0 + math.exp(-candidate.log_odds))
+def probability_of(hypothesis: Hypothesis) -> float:
+    """That a hypothesis is the target, by its samples so far."""
+    return 1.0 / (1.0 + math.exp(-hypothesis.log_odds))
 
 
 def size_fits(box_xywh: Box, lost_size: float, limit: float) -> bool:
@@ -127,7 +132,7 @@ def size_fits(box_xywh: Box, lost_size: float, limit: float) -> bool:
     return size > 0.0 and lost_size / limit <= size <= lost_size * limit
 
 
-def _moved_on(known: Candidate, box_xywh: Box, interval_s: float) -> bool:
+def _moved_on(known: Hypothesis, box_xywh: Box, interval_s: float) -> bool:
     if float(boxes.iou(known.box_xywh, box_xywh)) >= SAME_PLACE_IOU:
         return True
     (old_x, old_y), (x, y) = boxes.center(known.box_xywh), boxes.center(box_xywh)

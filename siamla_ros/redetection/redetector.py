@@ -1,18 +1,18 @@
 """Looking for a lost target: a bounded search, and the proof that what it found is the target.
 
-    memory = recovery.begin(supervised.search_box_xywh, stamp_s, motion.velocity_px_s)  # on LOST
-    plan = recovery.plan(memory, image_size, stamp_s)        # on each image of SEARCHING
+    memory = redetector.begin(supervised.search_box_xywh, stamp_s, motion.velocity_px_s)  # on LOST
+    plan = redetector.propose(memory, image_size, stamp_s)        # on each image of SEARCHING
     found = tracker.probe(image, state, plan.boxes_xywh)     # one batched pass
-    verdict = recovery.judge(plan.memory, found)             # accepted | candidate | nothing
+    result = redetector.evaluate(plan.memory, found)             # accepted | hypothesis | nothing
 
 * Where: rings of windows that grow round the last box and its predicted motion and, in mode
   `global`, a coarse grid over the whole image at several scales. Each image gets `crops_per_frame`
   of them in turn, so that the cost of an image is bounded and a whole round takes several images.
-* Proof: a promising answer becomes a candidate, which is then looked at on every image from its own
-  box. What is asked is the probability that it is *this* target (`identity`; without it, the
-  network's confidence). It is accepted once the mean of its looks has kept above
+* Acceptance: a promising answer becomes a hypothesis, which is then sampled on every image from its
+  own box. What counts is the probability that it is *this* target (`identity`; without it, the
+  network's confidence). It is accepted once the mean of its samples has kept above
   `accept_threshold`, and further above it the further off it is, for `confirm_frames` images in a
-  row and `confirm_s` seconds, unless another candidate elsewhere is nearly as good. One that turns
+  row and `confirm_s` seconds, unless another hypothesis elsewhere is nearly as good. One that turns
   out to be something else is dropped, so that it does not keep windows from the search.
 
 Pure: no torch, no ROS, no clock; memory is immutable.
@@ -30,16 +30,16 @@ from siamla_ros.configuration import bounded, check_fields, choice
 from siamla_ros.geometry import boxes
 from siamla_ros.geometry.boxes import Box
 from siamla_ros.redetection.hypotheses import (
-    Candidate,
-    Hit,
-    Place,
+    Hypothesis,
+    HypothesisSample,
+    RankedHypothesis,
+    ambiguous,
     check_confidences,
     log_odds,
-    look_again,
-    one_a_place,
+    non_maximum_suppression,
     probability_of,
-    rivalled,
     size_fits,
+    update_hypothesis,
 )
 from siamla_ros.redetection.search_grid import grid, inside, ring
 from siamla_ros.supervision.evidence import box_size, check_box, check_stamp
@@ -55,33 +55,38 @@ ASSUMED_INTERVAL_S = 1.0 / 30.0  # where stamps do not advance
 
 
 @dataclass(frozen=True)
-class RecoveryConfig:
+class RedetectionConfig:
     """The search and its proof; every field is also a ROS parameter (docs/tuning.md)."""
 
     mode: str = choice(
-        'local', ('off', 'local', 'global'), 'self-recovery of a lost target, and how far it looks'
+        'local',
+        ('off', 'local', 'global'),
+        're-detection of a lost target, and how far it searches',
     )
     crops_per_frame: int = bounded(4, 1, 64, 'search windows on one image')
     budget_ms: float = bounded(
         0.0, 0.0, 10000.0, 'time for them on one image, fewer windows if needed; 0: no limit'
     )
     accept_threshold: float = bounded(
-        0.90, 0.0, 1.0, 'probability of being the target that a candidate must keep up'
+        0.90, 0.0, 1.0, 'probability of being the target that a hypothesis must keep up'
     )
-    hint_threshold: float = bounded(0.45, 0.0, 1.0, 'confidence that makes a candidate')
-    confirm_frames: int = bounded(4, 1, 1000, 'images in a row that prove a candidate')
+    hint_threshold: float = bounded(0.45, 0.0, 1.0, 'confidence that makes a hypothesis')
+    confirm_frames: int = bounded(4, 1, 1000, 'images in a row that prove a hypothesis')
     confirm_s: float = bounded(0.1, 0.0, 60.0, 'and the seconds they must span')
-    place_doubt: float = bounded(
+    displacement_penalty: float = bounded(
         1.0,
         0.0,
         10.0,
         'log odds more that acceptance asks, times ln(1 + box sides from the last place)',
     )
     drop_threshold: float = bounded(
-        0.1, 0.0, 1.0, 'probability of being the target below which a candidate is dropped'
+        0.1, 0.0, 1.0, 'probability of being the target below which a hypothesis is dropped'
     )
-    rival_ratio: float = bounded(
-        0.85, 0.0, 10.0, 'share of its probability from which another candidate prevents acceptance'
+    distractor_ratio: float = bounded(
+        0.85,
+        0.0,
+        10.0,
+        'share of its probability from which another hypothesis prevents acceptance',
     )
     max_size_ratio: float = bounded(
         3.0, 1.0, 100.0, 'largest ratio of sides between the target found and the target lost'
@@ -102,8 +107,8 @@ class RecoveryConfig:
 
 
 @dataclass(frozen=True)
-class RecoveryMemory:
-    """State of one search; immutable, made by `Recovery`. lost_xywh: where it began."""
+class SearchMemory:
+    """State of one search; immutable, made by `Redetector`. lost_xywh: where it began."""
 
     motion: BoxMotion
     stamp_s: float
@@ -114,70 +119,70 @@ class RecoveryMemory:
     near_turn: int = 0
     far_turn: int = 0
     far_round: int = 0
-    candidates: tuple[Candidate, ...] = ()
+    hypotheses: tuple[Hypothesis, ...] = ()
 
 
 class Plan(NamedTuple):
-    """The boxes to probe on this image, candidates first, and the memory for `judge`."""
+    """The boxes to probe on this image, hypotheses first, and the memory for `evaluate`."""
 
     boxes_xywh: tuple[Box, ...]
-    memory: RecoveryMemory
+    memory: SearchMemory
 
 
 class Outcome(Enum):
     """What the answers amount to."""
 
     NOTHING = 'nothing'
-    CANDIDATE = 'candidate'
+    HYPOTHESIS = 'hypothesis'
     ACCEPTED = 'accepted'
 
 
-class Verdict(NamedTuple):
+class SearchResult(NamedTuple):
     """index: which of the answers was accepted, None otherwise; its state continues the target."""
 
     outcome: Outcome
     index: int | None
-    memory: RecoveryMemory
+    memory: SearchMemory
 
 
-class Recovery:
+class Redetector:
     """Plans and judges a search; holds a configuration and nothing else."""
 
-    def __init__(self, config: RecoveryConfig | None = None, window: float = WINDOW) -> None:
+    def __init__(self, config: RedetectionConfig | None = None, window: float = WINDOW) -> None:
         """window: side of the tracker's search window in box sides, by which windows are laid."""
-        self.config = config or RecoveryConfig()
+        self.config = config or RedetectionConfig()
         self.window = window
 
     def begin(
         self, box_xywh: Box, stamp_s: float, velocity_px_s: tuple[float, float] = (0.0, 0.0)
-    ) -> RecoveryMemory:
+    ) -> SearchMemory:
         """Start from the last trusted box. Raises ValueError for a box that is no box."""
         check_stamp(stamp_s)
         check_box(box_xywh, smallest=1e-3)
         start = BoxMotion.start(box_xywh)
-        return RecoveryMemory(
+        return SearchMemory(
             replace(start, mean=(*start.mean[:4], *map(float, velocity_px_s))), stamp_s, box_xywh
         )
 
-    def plan(
+    def propose(
         self,
-        memory: RecoveryMemory,
+        memory: SearchMemory,
         image_size: tuple[int, int],
         stamp_s: float,
         ms_per_crop: float = 0.0,
-        sights: Sequence[Box] = (),
+        color_proposals: Sequence[Box] = (),
     ) -> Plan:
         """Choose this image's windows.
 
         image_size: (width, height). ms_per_crop: what a window has cost lately, to keep to
-        `budget_ms`. sights: boxes where something of the target's colors is in sight; a global
-        search looks at them first.
+        `budget_ms`. color_proposals: boxes where the target's colors are seen; a
+        global search probes them first.
         """
         check_stamp(stamp_s)
         passed = stamp_s - memory.stamp_s
         interval_s = min(passed, LONGEST_STEP_S) if passed > 0.0 else ASSUMED_INTERVAL_S
         if memory.image_size not in ((0, 0), image_size):
-            memory = replace(memory, candidates=())  # their pixels are no longer these pixels
+            memory = replace(memory, hypotheses=())  # their pixels are no longer these pixels
         memory = replace(
             memory,
             motion=memory.motion.predicted(interval_s),
@@ -189,10 +194,10 @@ class Recovery:
         if self.config.mode == 'off':
             return Plan((), memory)
         crops = self.affordable(ms_per_crop)
-        memory = replace(memory, candidates=memory.candidates[: max(crops // 2, 1)])
-        chosen = [candidate.box_xywh for candidate in memory.candidates]
+        memory = replace(memory, hypotheses=memory.hypotheses[: max(crops // 2, 1)])
+        chosen = [hypothesis.box_xywh for hypothesis in memory.hypotheses]
         far = self._far_share(memory, crops - len(chosen))
-        seen = list(sights[: far - 1]) if far > 1 else []
+        seen = list(color_proposals[: far - 1]) if far > 1 else []
         memory, far_boxes = self._far(memory, far - len(seen))
         memory, near_boxes = self._near(memory, crops - len(chosen) - len(seen) - len(far_boxes))
         return Plan((*chosen, *near_boxes, *seen, *far_boxes), memory)
@@ -204,66 +209,73 @@ class Recovery:
             most = min(most, int(self.config.budget_ms / ms_per_crop))
         return max(most, 1)
 
-    def judge(
+    def evaluate(
         self,
-        memory: RecoveryMemory,
+        memory: SearchMemory,
         found: Sequence[BoxAnswer],
-        recognize: Callable[[Sequence[BoxAnswer]], Sequence[float]] | None = None,
-    ) -> Verdict:
+        verify: Callable[[Sequence[BoxAnswer]], Sequence[float]] | None = None,
+    ) -> SearchResult:
         """Weigh the answers to a plan, in its order.
 
-        recognize: probability that each of a few answers, at most `MOST_PLACES` of them, shows this
+        verify: probability that each of a few answers, at most `MAX_HYPOTHESES` of them, shows this
         very target; without it, their confidence. Raises ValueError for a confidence outside
         [0, 1] (NaN, too).
         """
         check_confidences(found)
         lost_size = box_size(memory.motion.box_xywh)
-        hits = one_a_place(
+        samples = non_maximum_suppression(
             [
-                Hit(index, answer, self._known(memory, index))
+                HypothesisSample(index, answer, self._hypothesis_at(memory, index))
                 for index, answer in enumerate(found)
                 if answer.confidence >= self.config.hint_threshold
                 and size_fits(answer.box_xywh, lost_size, self.config.max_size_ratio)
             ]
         )
-        places = self._places(memory, hits, recognize)
-        memory = replace(memory, candidates=tuple(place.candidate for place in places))
-        if not places:
-            return Verdict(Outcome.NOTHING, None, memory)
-        if self._proven(places[0].candidate) and not rivalled(places, self.config.rival_ratio):
-            return Verdict(Outcome.ACCEPTED, places[0].index, replace(memory, candidates=()))
-        return Verdict(Outcome.CANDIDATE, None, memory)
+        ranked = self._ranked(memory, samples, verify)
+        memory = replace(memory, hypotheses=tuple(place.hypothesis for place in ranked))
+        if not ranked:
+            return SearchResult(Outcome.NOTHING, None, memory)
+        if self._is_confirmed(ranked[0].hypothesis) and not ambiguous(
+            ranked, self.config.distractor_ratio
+        ):
+            return SearchResult(Outcome.ACCEPTED, ranked[0].index, replace(memory, hypotheses=()))
+        return SearchResult(Outcome.HYPOTHESIS, None, memory)
 
-    def _places(
+    def _ranked(
         self,
-        memory: RecoveryMemory,
-        hits: Sequence[Hit],
-        recognize: Callable[[Sequence[BoxAnswer]], Sequence[float]] | None,
-    ) -> list[Place]:
-        """What the hits are candidates for, the likeliest first, without the hopeless ones."""
-        answers = [hit.answer for hit in hits]
-        if recognize is None or not hits:
+        memory: SearchMemory,
+        samples: Sequence[HypothesisSample],
+        verify: Callable[[Sequence[BoxAnswer]], Sequence[float]] | None,
+    ) -> list[RankedHypothesis]:
+        """What the samples are hypotheses for, the likeliest first, without the hopeless ones."""
+        answers = [sample.answer for sample in samples]
+        if verify is None or not samples:
             chances: Sequence[float] = [answer.confidence for answer in answers]
         else:
-            chances = recognize(answers)
-        places = [
-            Place(
-                look_again(hit, chance, self._asked(memory, hit.answer), memory.interval_s),
-                hit.index,
+            chances = verify(answers)
+        ranked = [
+            RankedHypothesis(
+                update_hypothesis(
+                    sample,
+                    chance,
+                    self._required_log_odds(memory, sample.answer),
+                    memory.interval_s,
+                ),
+                sample.index,
             )
-            for hit, chance in zip(hits, chances)
+            for sample, chance in zip(samples, chances)
         ]
-        worth = [p for p in places if probability_of(p.candidate) >= self.config.drop_threshold]
-        return sorted(worth, key=lambda place: -place.candidate.log_odds)
+        worth = [p for p in ranked if probability_of(p.hypothesis) >= self.config.drop_threshold]
+        return sorted(worth, key=lambda place: -place.hypothesis.log_odds)
 
-    def _asked(self, memory: RecoveryMemory, answer: BoxAnswer) -> float:
-        """Log odds that a candidate must reach: the further off it is, the more."""
+    def _required_log_odds(self, memory: SearchMemory, answer: BoxAnswer) -> float:
+        """Log odds that a hypothesis must reach: the further off it is, the more."""
         (x, y), (old_x, old_y) = boxes.center(answer.box_xywh), boxes.center(memory.lost_xywh)
         sides = math.hypot(x - old_x, y - old_y) / box_size(memory.lost_xywh)
         least = log_odds(self.config.accept_threshold)
-        return least + self.config.place_doubt * math.log1p(sides)
+        return least + self.config.displacement_penalty * math.log1p(sides)
 
-    def _near(self, memory: RecoveryMemory, count: int) -> tuple[RecoveryMemory, list[Box]]:
+    def _near(self, memory: SearchMemory, count: int) -> tuple[SearchMemory, list[Box]]:
         """The next windows round the last place and the predicted one."""
         x, y = inside(boxes.center(memory.motion.box_xywh), memory.image_size)
         place = boxes.from_center(x, y, *memory.motion.box_xywh[2:])
@@ -276,7 +288,7 @@ class Recovery:
         turn, chosen = _take(windows, memory.near_turn, count)
         return replace(memory, near_turn=turn), chosen
 
-    def _far(self, memory: RecoveryMemory, count: int) -> tuple[RecoveryMemory, list[Box]]:
+    def _far(self, memory: SearchMemory, count: int) -> tuple[SearchMemory, list[Box]]:
         """The next windows of the grid over the image; after each round it changes its scale."""
         if count < 1:
             return memory, []
@@ -294,8 +306,8 @@ class Recovery:
             memory, far_turn=0 if over else start + count, far_round=memory.far_round + over
         ), chosen
 
-    def _far_share(self, memory: RecoveryMemory, windows: int) -> int:
-        """How many of the windows look far: half of them, and all but one once the rings are
+    def _far_share(self, memory: SearchMemory, windows: int) -> int:
+        """How many of the windows lie far off: half of them, and all but one once the rings are
         full.
         """
         if self.config.mode != 'global':
@@ -304,12 +316,12 @@ class Recovery:
         return windows // 2 if memory.frames <= near_first else max(windows - 1, 0)
 
     @staticmethod
-    def _known(memory: RecoveryMemory, index: int) -> Candidate | None:
-        return memory.candidates[index] if index < len(memory.candidates) else None
+    def _hypothesis_at(memory: SearchMemory, index: int) -> Hypothesis | None:
+        return memory.hypotheses[index] if index < len(memory.hypotheses) else None
 
-    def _proven(self, candidate: Candidate) -> bool:
-        enough = candidate.proven_s >= self.config.confirm_s - 1e-9
-        return candidate.proven_frames >= self.config.confirm_frames and enough
+    def _is_confirmed(self, hypothesis: Hypothesis) -> bool:
+        enough = hypothesis.confirmed_s >= self.config.confirm_s - 1e-9
+        return hypothesis.confirmed_frames >= self.config.confirm_frames and enough
 
 
 def _take(windows: Sequence[Box], turn: int, count: int) -> tuple[int, list[Box]]:

@@ -85,7 +85,7 @@ def status_message(
     message.localization = output.localization
     message.second_peak = output.second_peak
     message.bbox = box_message(output.box_xywh)
-    message.believed = output.believed
+    message.confirmed = output.confirmed
     message.frames_in_state = output.frames_in_state
     if show_predicted and output.predicted_xywh is not None:
         message.has_predicted = True

@@ -24,8 +24,8 @@ from siamla_ros.msg import TrackStatus
 from siamla_ros.online import overlay
 from siamla_ros.online.frame import Frame
 from siamla_ros.online.image_formats import ImageError
-from siamla_ros.online.operator_page import Click, Picture, make_server
-from siamla_ros.online.recording import Said
+from siamla_ros.online.operator_page import DrawnBox, Picture, make_server
+from siamla_ros.online.recording import StatusSample
 from siamla_ros.ros import qos
 from siamla_ros.ros.helper_parameters import HelperParameter, declare
 from siamla_ros.ros.image_source import ImageSource
@@ -48,12 +48,12 @@ PATIENCE_S = 1.5
 ANSWER_S = 10.0
 
 
-class ClickNode(Node):
+class OperatorPageNode(Node):
     """Subscribes image and status; calls the tracker's services, or publishes init without them."""
 
     def __init__(self, **options: object) -> None:
         """:raises ValueError: a parameter is bad, or the port is taken"""
-        super().__init__('click', **options)
+        super().__init__('operator_page', **options)
         values = declare(self, PARAMETERS)
         self._quality = min(values['quality'], 100)
         self._frames: deque[Frame] = deque(maxlen=FRAMES)
@@ -103,7 +103,7 @@ class ClickNode(Node):
         try:
             canvas = overlay.draw(
                 frame.to_bgr(),
-                [mark for status in statuses.values() for mark in _said(status).marks()],
+                [mark for status in statuses.values() for mark in _status_sample(status).marks()],
             )
         except (ImageError, cv2.error) as error:
             self.get_logger().error(f'image refused: {error}', throttle_duration_sec=1.0)
@@ -130,12 +130,12 @@ class ClickNode(Node):
             newest,
         )
 
-    def on_click(self, click: Click) -> tuple[bool, str]:
+    def on_box(self, drawn: DrawnBox) -> tuple[bool, str]:
         """Give the box to the tracker; its answer, if it has the service for that."""
-        header = Header(stamp=time_message(click.stamp_ns))
-        detection = detection_message(header, click.box_xywh, 1.0, click.id, click.label)
-        x, y, w, h = click.box_xywh
-        text = f'box {x:.0f},{y:.0f},{w:.0f},{h:.0f} as {click.id or "target"}'
+        header = Header(stamp=time_message(drawn.stamp_ns))
+        detection = detection_message(header, drawn.box_xywh, 1.0, drawn.id, drawn.label)
+        x, y, w, h = drawn.box_xywh
+        text = f'box {x:.0f},{y:.0f},{w:.0f},{h:.0f} as {drawn.id or "target"}'
         if self._init.service_is_ready():
             answer = self._ask(self._init, InitTarget.Request(detection=detection))
             if answer is None:
@@ -172,13 +172,13 @@ class ClickNode(Node):
         self._thread.join()
 
 
-def _said(status: TrackStatus) -> Said:
-    return Said(
+def _status_sample(status: TrackStatus) -> StatusSample:
+    return StatusSample(
         status.label or status.id,
         State(status.state),
         status.confidence,
         box_of(status.bbox),
-        status.believed,
+        status.confirmed,
         box_of(status.predicted_bbox) if status.has_predicted else None,
     )
 
@@ -194,7 +194,7 @@ def _summary(status: TrackStatus) -> dict[str, Any]:
 
 def main(args: list[str] | None = None) -> int:
     """Run until interrupted."""
-    return run(ClickNode, args)
+    return run(OperatorPageNode, args)
 
 
 if __name__ == '__main__':

@@ -80,15 +80,15 @@ class Outputs:
     def publish(self, frame: Frame, outputs: Sequence[TargetOutput]) -> float:
         """Everything about one processed image; returns seconds from its stamp to now."""
         header = messages.header_of(frame)
-        believed = [
+        confirmed = [
             messages.detection_message(
                 header, output.box_xywh, output.confidence, output.id, output.label
             )
             for output in outputs
-            if output.believed
+            if output.confirmed
         ]
-        self._detections.publish(Detection2DArray(header=header, detections=believed))
-        for detection in believed:
+        self._detections.publish(Detection2DArray(header=header, detections=confirmed))
+        for detection in confirmed:
             self._detection.publish(detection)
         latency_s = (self._node.get_clock().now().nanoseconds - frame.stamp_ns) / 1e9
         self._publish_status(header, outputs or (None,), latency_s)

@@ -21,7 +21,7 @@ from siamla_ros.datasets.video import FrameSink
 from siamla_ros.msg import TrackStatus
 from siamla_ros.online import overlay
 from siamla_ros.online.frame import Frame
-from siamla_ros.online.recording import Said, Summary, Timeline, describe
+from siamla_ros.online.recording import StatusSample, Summary, Timeline, describe
 from siamla_ros.ros import qos
 from siamla_ros.ros.helper_parameters import HelperParameter, declare
 from siamla_ros.ros.image_source import ImageSource
@@ -97,28 +97,28 @@ class RecorderNode(Node):
 
     def _on_status(self, message: TrackStatus) -> None:
         if not message.id:
-            name, said = '', Said('no target', State.IDLE, 0.0, (0.0,) * 4, False)
+            name, sample = '', StatusSample('no target', State.IDLE, 0.0, (0.0,) * 4, False)
         else:
             name = message.id
-            said = Said(
+            sample = StatusSample(
                 message.label or message.id,
                 State(message.state),
                 message.confidence,
                 box_of(message.bbox),
-                message.believed,
+                message.confirmed,
                 box_of(message.predicted_bbox) if message.has_predicted else None,
             )
         with self._lock:
-            self._summary.status(said.state)
-            self._timeline.status(stamp_ns_of(message.header.stamp), name, said)
+            self._summary.status(sample.state)
+            self._timeline.status(stamp_ns_of(message.header.stamp), name, sample)
 
     def _write(self, final: bool = False) -> None:
         with self._lock:
             ready = list(self._timeline.ready(final))
-        for frame, said, answered in ready:
+        for frame, samples, answered in ready:
             if self._sink is not None:
-                marks = [mark for item in said for mark in item.marks()]
-                states = ', '.join(item.state.name for item in said)
+                marks = [mark for item in samples for mark in item.marks()]
+                states = ', '.join(item.state.name for item in samples)
                 caption = states if answered else 'not processed'
                 self._sink.write(overlay.draw(frame.to_bgr(), marks, caption))
         silence_s = self._values['stop_after_silence']

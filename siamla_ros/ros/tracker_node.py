@@ -1,4 +1,4 @@
-"""The tracker node: images and one box in, believed boxes out. A lifecycle node that starts by
+"""The tracker node: images and one box in, confirmed boxes out. A lifecycle node that starts by
 itself.
 
 Callbacks only hand things over; a worker thread does the work, so that services and parameters stay

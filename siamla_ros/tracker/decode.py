@@ -1,5 +1,5 @@
 """From response maps to one box: penalties, score-weighted box voting, and the fused confidence
-with the consensus of the cells.
+with the box_agreement of the cells.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ SAME_PEAK_IOU = 0.2
 """Cells whose boxes overlap at least so far speak of one object."""
 
 
-class Choice(NamedTuple):
+class DecodedBox(NamedTuple):
     """The box chosen from one map, in pixels of the image, not clipped, and its scores in [0,
     1].
     """
@@ -46,7 +46,7 @@ def cell_boxes(
     return np.stack([x - left / sx, y - top / sy, (left + right) / sx, (top + bottom) / sy], -1)
 
 
-def choose(
+def decode_box(
     maps: Maps,
     index: int,
     window: Window,
@@ -54,15 +54,15 @@ def choose(
     grid: CellGrid,
     last_box_xywh: tuple[float, float, float, float],
     config: DecodeConfig,
-) -> Choice:
+) -> DecodedBox:
     """The target's box in map ``index`` of a batch."""
     p = maps.classification[index].astype(np.float64)
     q = maps.quality[index].astype(np.float64)
     confidence = p ** (1.0 - config.fusion_exponent) * q**config.fusion_exponent
     candidates = cell_boxes(maps.ltrb[index], window, size_px, grid)
-    ranking = confidence * _change_penalty(candidates, last_box_xywh, config.scale_penalty)
+    ranking = confidence * _change_penalty(candidates, last_box_xywh, config.penalty_k)
     near = _cosine_window(p.shape, grid.middle(size_px))
-    ranking = (1 - config.window_weight) * ranking + config.window_weight * near
+    ranking = (1 - config.window_influence) * ranking + config.window_influence * near
     best = np.unravel_index(int(ranking.argmax()), ranking.shape)
     overlap = boxes.iou(candidates, candidates[best])
     box = (
@@ -71,27 +71,29 @@ def choose(
         else candidates[best]
     )
     score = float(confidence[best])
-    rivals = np.where(overlap < SAME_PEAK_IOU, confidence, 0.0)
-    rival = np.unravel_index(int(rivals.argmax()), rivals.shape)
+    distractors = np.where(overlap < SAME_PEAK_IOU, confidence, 0.0)
+    distractor = np.unravel_index(int(distractors.argmax()), distractors.shape)
     reported = _reported(candidates, confidence, box, score, config)
-    return Choice(
-        _smooth_size(box, last_box_xywh, config.size_rate, score),
+    return DecodedBox(
+        _smooth_size(box, last_box_xywh, config.size_lr, score),
         reported,
         float(min(p[best], 1.0)),
         float(min(q[best], 1.0)),
-        _reported(candidates, confidence, candidates[rival], float(rivals[rival]), config),
+        _reported(
+            candidates, confidence, candidates[distractor], float(distractors[distractor]), config
+        ),
     )
 
 
 def _reported(
     candidates: NDArray, confidence: NDArray, box: NDArray, score: float, config: DecodeConfig
 ) -> float:
-    if config.consensus_exponent > 0:
-        score *= consensus(candidates, confidence, box) ** config.consensus_exponent
+    if config.agreement_exponent > 0:
+        score *= box_agreement(candidates, confidence, box) ** config.agreement_exponent
     return calibrated(score, config.calibration_scale, config.calibration_bias)
 
 
-def consensus(
+def box_agreement(
     candidates: NDArray[np.float64], confidence: NDArray[np.float64], box_xywh: NDArray
 ) -> float:
     """How well the cells agree on a box, in [0, 1]: the mean IoU with it of the boxes (H, W, 4)

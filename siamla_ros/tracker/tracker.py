@@ -20,7 +20,7 @@ from siamla_ros.geometry.crops import ImageArray, Window, border_color, context_
 from siamla_ros.model.config import ModelConfig
 from siamla_ros.model.decode_config import DecodeConfig
 from siamla_ros.runtime.base import Runtime
-from siamla_ros.tracker.decode import Choice, choose
+from siamla_ros.tracker.decode import DecodedBox, decode_box
 from siamla_ros.tracker.results import TargetState, TrackResult
 
 
@@ -121,27 +121,27 @@ class Tracker:
             image, windows, [s.border_bgr for s in states], [s.template for s in states]
         )
         return [
-            self._result(image, state, places[i], self._choose(maps, i, windows[i], places[i]))
+            self._result(image, state, places[i], self._decode(maps, i, windows[i], places[i]))
             for i, state in enumerate(states)
         ]
 
-    def _choose(self, maps: Any, index: int, window: Window, place: Box) -> Choice:
-        return choose(
+    def _decode(self, maps: Any, index: int, window: Window, place: Box) -> DecodedBox:
+        return decode_box(
             maps, index, window, self.model.search_size_px, self.model.grid, place, self.decode
         )
 
     def _result(
-        self, image: ImageArray, state: TargetState, place: Box, choice: Choice
+        self, image: ImageArray, state: TargetState, place: Box, decoded: DecodedBox
     ) -> TrackResult:
-        box = boxes.as_box(boxes.clip(choice.box_xywh, _size(image)))
-        seen = choice.confidence >= self.decode.hold_below
+        box = boxes.as_box(boxes.clip(decoded.box_xywh, _size(image)))
+        seen = decoded.confidence >= self.decode.min_update_confidence
         return TrackResult(
             box,
-            choice.confidence,
-            choice.classification,
-            choice.localization,
-            choice.second_peak,
-            state.moved(box if seen else place, choice.confidence),
+            decoded.confidence,
+            decoded.classification,
+            decoded.localization,
+            decoded.second_peak,
+            state.moved(box if seen else place, decoded.confidence),
         )
 
 
@@ -161,7 +161,7 @@ def load_tracker(
     :param runtime: ``auto`` (ONNX Runtime on the CPU where the exported graphs lie beside the
         weights, else torch),
         ``torch`` or ``onnxruntime``
-    :param threads: CPU threads of the network; 0 leaves the library's own choice
+    :param threads: CPU threads of the network; 0 leaves the library's own decoded
     :param half: float16 on CUDA
     :param decode: values of :class:`~siamla_ros.tracker.decode.DecodeConfig` to override
     :raises WeightsError: missing or damaged weights

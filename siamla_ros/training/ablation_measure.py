@@ -23,7 +23,7 @@ from siamla_ros.geometry.crops import ImageArray, Window, border_color, context_
 from siamla_ros.model import ModelConfig, SiamLA
 from siamla_ros.model.decode_config import DecodeConfig
 from siamla_ros.runtime.base import Maps
-from siamla_ros.tracker.decode import Choice, calibrated, cell_boxes, choose
+from siamla_ros.tracker.decode import DecodedBox, calibrated, cell_boxes, decode_box
 from siamla_ros.tracker.platt import fit_platt
 from siamla_ros.training.validate import Report, scenes_of
 
@@ -111,17 +111,17 @@ def report_of(
     ious, present, erased = [], [], []
     for view, answer in zip(views, answers, strict=True):
         for maps, told in ((answer.present, present), (answer.erased, erased)):
-            choices = [_choose(view, maps, i, model, decode) for i in range(len(view.places))]
-            told += [choice.confidence for choice in choices]
+            decoded = [_decode(view, maps, i, model, decode) for i in range(len(view.places))]
+            told += [item.confidence for item in decoded]
             if maps is answer.present:
-                found = [boxes.clip(choice.box_xywh, view.image_size) for choice in choices]
+                found = [boxes.clip(item.box_xywh, view.image_size) for item in decoded]
                 ious += [float(boxes.iou(box, view.truth_xywh)) for box in found]
     return Report(np.array(ious), np.array(present), np.array(erased))
 
 
-def _choose(view: View, maps: Maps, i: int, model: ModelConfig, decode: DecodeConfig) -> Choice:
+def _decode(view: View, maps: Maps, i: int, model: ModelConfig, decode: DecodeConfig) -> DecodedBox:
     window, place = view.windows[i], view.places[i]
-    return choose(maps, i, window, model.search_size_px, model.grid, place, decode)
+    return decode_box(maps, i, window, model.search_size_px, model.grid, place, decode)
 
 
 def aligned(

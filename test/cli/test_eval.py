@@ -103,7 +103,7 @@ def test_lost_benchmark(moving_target, tmp_path, capsys, doubtful):
 
 
 def test_options_of_siamla():
-    assert option('window_weight=0.3') == ('window_weight', 0.3)
+    assert option('window_influence=0.3') == ('window_influence', 0.3)
     assert option('runtime=torch') == ('runtime', 'torch')
     for bad in ('x', '=1', 'a b=1'):
         with pytest.raises(argparse.ArgumentTypeError, match='KEY=VALUE'):

@@ -38,7 +38,7 @@ def test_missing_device(checkpoint):
 
 def test_cells_agree_with_the_update(checkpoint):
     # Without window, penalty, vote and smoothing the answer is the box of the best cell.
-    plain = {'window_weight': 0.0, 'scale_penalty': 0.0, 'vote_iou': 1.0, 'size_rate': 1.0}
+    plain = {'window_influence': 0.0, 'penalty_k': 0.0, 'vote_iou': 1.0, 'size_lr': 1.0}
     tracker = make_tracker(f'mine=siamla:{checkpoint}', 'cpu', {**plain, 'runtime': 'torch'})
     assert tracker.name == 'mine'
     assert tracker.last_cells() is None

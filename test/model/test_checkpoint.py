@@ -25,7 +25,7 @@ def rewrite(path, **header) -> None:
 
 def test_round_trip(tmp_path):
     model = tiny_model(seed=5, quality='laqp')
-    decode = DecodeConfig(fusion_exponent=0.3, window_weight=0.1)
+    decode = DecodeConfig(fusion_exponent=0.3, window_influence=0.1)
     saved = save_checkpoint(tmp_path / 'new' / 'a.safetensors', model, decode, {'recipe': [1, 2]})
     read = read_checkpoint(str(saved.path))
     assert read == saved

@@ -26,7 +26,7 @@ def test_the_first_output_is_the_given_box_and_the_tracker_is_not_asked():
     first = film.shoot(100)
     engine.start('red', 'square', (98, 97, 30, 30), first, live=True)
     (output,) = engine.process(first)
-    assert output.box_xywh == (98, 97, 30, 30) and output.believed
+    assert output.box_xywh == (98, 97, 30, 30) and output.confirmed
     assert (output.state, output.reason) == (State.TRACKING, Reason.INIT)
     assert (output.id, output.label, output.confidence) == ('red', 'square', 1.0)
     assert engine.tracker.batches == []
@@ -36,7 +36,7 @@ def test_a_moving_target_is_followed():
     engine, film = started()
     for x in range(103, 160, 3):
         (output,) = engine.process(film.shoot(x))
-        assert output.believed and output.box_xywh == (x, 100, SIDE, SIDE)
+        assert output.confirmed and output.box_xywh == (x, 100, SIDE, SIDE)
 
 
 def test_many_targets_take_one_batch():
@@ -74,16 +74,16 @@ def test_bad_boxes_are_refused_and_the_old_target_goes_on(box, code):
     with pytest.raises(InitError) as refusal:
         engine.start('red', '', box, film.shoot(100), live=True)
     assert refusal.value.code is code
-    assert engine.process(film.shoot(103))[0].believed
+    assert engine.process(film.shoot(103))[0].confirmed
 
 
 def test_a_failing_tracker_is_survived_and_reported():
     engine, film = started(FailingTracker())
-    believed = []
+    confirmed = []
     for _ in range(14):
         (output,) = engine.process(film.shoot(100))
-        believed.append(output.believed)
-    assert believed[:2] == [True, True] and not any(believed[2:10])
+        confirmed.append(output.confirmed)
+    assert confirmed[:2] == [True, True] and not any(confirmed[2:10])
     assert engine.errors == 8 and 'CUDA out of memory' in engine.last_error
     assert engine.known('red')
 
@@ -100,7 +100,7 @@ def test_one_bad_target_does_not_starve_the_others():
     engine.start('bad', '', (10, 10, 20, 20), both, live=True)
     engine.process(both)
     good, bad = engine.process(film.shoot(100))
-    assert good.believed and not bad.believed
+    assert good.confirmed and not bad.confirmed
 
 
 def test_init_that_fails_inside_the_tracker_is_refused():
@@ -119,7 +119,7 @@ def test_an_unusable_image_changes_nothing():
     with pytest.raises(ImageError):
         engine.process(dataclasses.replace(film.shoot(100), encoding='nonsense'))
     assert engine.targets['red'].state is before
-    assert engine.process(film.shoot(103))[0].believed
+    assert engine.process(film.shoot(103))[0].confirmed
 
 
 def test_another_resolution_carries_the_box_over():
@@ -127,7 +127,7 @@ def test_another_resolution_carries_the_box_over():
     engine.process(film.shoot(100))
     for _ in range(8):
         (output,) = engine.process(film.shoot(200, y=200, width=640, height=480, side=2 * SIDE))
-    assert output.believed and output.box_xywh == (200, 200, 2 * SIDE, 2 * SIDE)
+    assert output.confirmed and output.box_xywh == (200, 200, 2 * SIDE, 2 * SIDE)
 
 
 def test_clear_forgets_one_or_all():
@@ -158,7 +158,7 @@ def test_catch_up_goes_through_the_past_and_joins_the_present():
     now = film.shoot(160)
     buffer.put(now)
     (output,) = engine.process(now)
-    assert output.believed and output.box_xywh[0] == 160
+    assert output.confirmed and output.box_xywh[0] == 160
 
 
 def test_catch_up_skips_images_to_keep_its_deadline():
@@ -183,18 +183,18 @@ def test_identical_stamps_do_not_stop_the_tracker():
     engine.process(first)
     for seq, x in enumerate(range(102, 130, 2), start=2):
         (output,) = engine.process(frame(picture(x), 0, seq))
-    assert output.believed and output.box_xywh[0] == 128
+    assert output.confirmed and output.box_xywh[0] == 128
 
 
 def test_a_target_kept_over_a_pause_must_be_confirmed_again():
     engine, film = started()
     for _ in range(5):
         (output,) = engine.process(film.shoot(100))
-    assert output.believed
+    assert output.confirmed
     engine.suspend()
     (output,) = engine.process(film.shoot(None))
-    assert (output.state, output.believed) == (State.UNCERTAIN, False)
-    assert all(not engine.process(film.shoot(None))[0].believed for _ in range(300))
+    assert (output.state, output.confirmed) == (State.UNCERTAIN, False)
+    assert all(not engine.process(film.shoot(None))[0].confirmed for _ in range(300))
 
 
 def test_an_output_is_given_for_its_own_image_only():
@@ -212,4 +212,4 @@ def test_a_featureless_box_is_refused_and_the_old_target_goes_on(level):
     with pytest.raises(InitError, match='contrast .* 0.00 gray levels, must be >= 3') as refusal:
         engine.start('red', '', (100, 100, SIDE, SIDE), flat, live=True)
     assert refusal.value.code is InitCode.FEATURELESS
-    assert engine.process(film.shoot(103))[0].believed
+    assert engine.process(film.shoot(103))[0].confirmed

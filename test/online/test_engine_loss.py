@@ -15,14 +15,14 @@ def test_a_hidden_target_is_not_believed_and_lost_exactly_once():
     seen = []
     for _ in range(30):
         (output,) = engine.process(film.shoot(None))
-        assert not output.believed
+        assert not output.confirmed
         seen.append(output.newly_lost)
     assert sum(seen) == 1
     assert output.trusted_xywh == last.box_xywh and output.trusted_ns < film.stamp_ns
 
 
 def test_a_hidden_target_is_predicted_for_a_while_only():
-    engine, film = started(recovery__mode='off')
+    engine, film = started(redetection__mode='off')
     for x in range(103, 163, 3):
         engine.process(film.shoot(x))
     (first,) = engine.process(film.shoot(None))
@@ -33,17 +33,17 @@ def test_a_hidden_target_is_predicted_for_a_while_only():
 
 
 def test_recovery_finds_the_target_where_it_reappears():
-    engine, film = started(recovery__mode='local')
+    engine, film = started(redetection__mode='local')
     lose(engine, film)
     states = []
     for _ in range(30):
         (output,) = engine.process(film.shoot(120))
         states.append(output.state)
-        if output.believed:
+        if output.confirmed:
             break
     assert State.SEARCHING in states and output.reason is Reason.REACQUIRED
     assert output.box_xywh == (120, 100, SIDE, SIDE)
-    assert engine.process(film.shoot(123))[0].believed
+    assert engine.process(film.shoot(123))[0].confirmed
 
 
 DARKER_BGR = (20, 30, 175)  # the tracker of these tests takes it for the same red
@@ -67,15 +67,15 @@ class KeenTracker(ColorTracker):
 def test_who_looks_alike_to_the_tracker_is_not_taken_for_the_target(identity, taken):
     tracker = KeenTracker()
     tracker.calibration = STRICT
-    engine, film = started(tracker, recovery__mode='local', identity__enabled=identity)
+    engine, film = started(tracker, redetection__mode='local', identity__enabled=identity)
     for _ in range(30):
         engine.process(film.shoot(100))
     lose(engine, film)
-    believed = [engine.process(film.shoot(120, color=DARKER_BGR))[0].believed for _ in range(40)]
-    assert any(believed) == taken
+    confirmed = [engine.process(film.shoot(120, color=DARKER_BGR))[0].confirmed for _ in range(40)]
+    assert any(confirmed) == taken
     for _ in range(20):
         (output,) = engine.process(film.shoot(110))
-    assert output.believed, 'the target itself is'
+    assert output.confirmed, 'the target itself is'
 
 
 def test_the_appearance_counts_in_the_evidence_of_a_tracked_box():
@@ -89,9 +89,9 @@ def test_the_appearance_counts_in_the_evidence_of_a_tracked_box():
     }
     engine, film = started(tracker)
     for _ in range(30):
-        assert engine.process(film.shoot(100))[0].believed
+        assert engine.process(film.shoot(100))[0].confirmed
     outputs = [engine.process(film.shoot(100, color=DARKER_BGR))[0] for _ in range(20)]
-    assert not outputs[-1].believed
+    assert not outputs[-1].confirmed
     assert Reason.DISTRACTOR in [output.reason for output in outputs]
 
 
@@ -112,12 +112,12 @@ def test_samples_that_fail_are_survived_and_reported():
             raise RuntimeError('CUDA out of memory')
 
     engine, film = started(Blind())
-    believed = [engine.process(film.shoot(100))[0].believed for _ in range(40)]
-    assert all(believed) and engine.errors > 0 and 'verification' in engine.last_error
+    confirmed = [engine.process(film.shoot(100))[0].confirmed for _ in range(40)]
+    assert all(confirmed) and engine.errors > 0 and 'verification' in engine.last_error
 
 
 def test_without_recovery_only_a_new_box_brings_it_back():
-    engine, film = started(recovery__mode='off')
+    engine, film = started(redetection__mode='off')
     lose(engine, film)
     for _ in range(20):
         (output,) = engine.process(film.shoot(100))

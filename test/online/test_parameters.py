@@ -33,7 +33,7 @@ def test_names_are_unique():
         ('model', '', ['model', "''"]),
         ('autostart', 1, ['autostart', '1', 'bool']),
         ('supervisor.high_threshold', 1.5, ['supervisor.high_threshold', '1.5', '1']),
-        ('recovery.mode', 'everywhere', ['recovery.mode', "'everywhere'", 'global']),
+        ('redetection.mode', 'everywhere', ['redetection.mode', "'everywhere'", 'global']),
     ],
 )
 def test_a_bad_value_is_refused_with_name_value_and_limit(name, value, words):

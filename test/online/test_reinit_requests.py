@@ -8,7 +8,7 @@ from siamla_ros.supervision.supervisor import Reason
 
 def lost():
     """An output of a target that has just been lost."""
-    engine, film = started(recovery__mode='off')
+    engine, film = started(redetection__mode='off')
     return lose(engine, film)
 
 

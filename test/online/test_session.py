@@ -62,5 +62,5 @@ def test_search_windows_are_those_of_the_network():
     class Wide(ColorTracker):
         model = SimpleNamespace(search_context=5.5)
 
-    assert TrackingSession(ColorTracker()).engine.searcher.recovery.window == 3.75
-    assert TrackingSession(Wide()).engine.searcher.recovery.window == 5.5
+    assert TrackingSession(ColorTracker()).engine.searcher.redetector.window == 3.75
+    assert TrackingSession(Wide()).engine.searcher.redetector.window == 5.5

@@ -106,7 +106,7 @@ def test_a_box_waits_for_an_image_that_can_be_used():
     assert not done.wait(0.3)
     bench.show(film.shoot(100))
     bench.worker.stop()
-    assert answers[0].accepted and bench.published[-1][1][0].believed
+    assert answers[0].accepted and bench.published[-1][1][0].confirmed
 
 
 def test_what_waits_is_answered_when_it_stops():
@@ -162,7 +162,7 @@ def test_an_unexpected_error_in_a_start_is_answered_and_the_next_box_is_followed
         time.sleep(0.01)
     bench.show(film.shoot(100))
     bench.worker.stop()
-    assert bench.published[-1][1][0].believed
+    assert bench.published[-1][1][0].confirmed
     assert bench.worker.engine.errors == 1
 
 
@@ -216,7 +216,7 @@ def test_whatever_the_tracker_raises_costs_the_image_and_is_named(error):
     bench.show(film.shoot(100))
     (failed,) = bench.published[-1][1]
     assert (failed.state, failed.reason) == (State.UNCERTAIN, Reason.TRACKER_FAILED)
-    assert not failed.believed
+    assert not failed.confirmed
     assert bench.worker.engine.last_error.startswith(f'update: {type(error).__name__}')
     tracker.update = update
     for _ in range(3):
@@ -236,7 +236,7 @@ def test_an_error_beside_the_tracker_costs_the_image_too(monkeypatch):
     bench.show(film.shoot(100))
     bench.worker.stop()
     (failed,) = bench.published[-1][1]
-    assert (failed.state, failed.believed) == (State.UNCERTAIN, False)
+    assert (failed.state, failed.confirmed) == (State.UNCERTAIN, False)
     assert engine.last_error == 'image: ZeroDivisionError: division by zero'
 
 
@@ -286,7 +286,7 @@ def test_when_images_stay_away_targets_are_told_once_as_uncertain_under_the_last
     ((frame, (output,)),) = told
     assert frame.stamp_ns == film.stamp_ns and frame.frame_id == 'camera' and frame.nbytes == 0
     assert (output.state, output.reason) == (State.UNCERTAIN, Reason.STALE)
-    assert not output.believed and bench.worker.starved
+    assert not output.confirmed and bench.worker.starved
     bench.show(film.shoot(100))
     assert not bench.worker.starved
     bench.worker.stop()

@@ -7,22 +7,30 @@ from dataclasses import replace
 import pytest
 from support.searches import LAST, RATE_HZ, Answer
 
-from siamla_ros.redetection.hypotheses import LOOKS, Candidate, Hit, log_odds, look_again
+from siamla_ros.redetection.hypotheses import (
+    AVERAGED_SAMPLES,
+    Hypothesis,
+    HypothesisSample,
+    log_odds,
+    update_hypothesis,
+)
 
-KNOWN = Candidate(LAST, 0.9, log_odds(0.9), looks=5, proven_frames=5, proven_s=0.2)
+KNOWN = Hypothesis(LAST, 0.9, log_odds(0.9), samples=5, confirmed_frames=5, confirmed_s=0.2)
 
 
-def again(box, chance, interval_s=1 / RATE_HZ, known=KNOWN) -> Candidate:
-    return look_again(Hit(0, Answer(box, 0.9), known), chance, log_odds(0.6), interval_s)
+def again(box, chance, interval_s=1 / RATE_HZ, known=KNOWN) -> Hypothesis:
+    return update_hypothesis(
+        HypothesisSample(0, Answer(box, 0.9), known), chance, log_odds(0.6), interval_s
+    )
 
 
 def test_a_candidate_that_jumps_is_proven_anew():
     near = again((310.0, 205.0, 40.0, 40.0), 0.9)
-    assert (near.proven_frames, near.proven_s) == (6, pytest.approx(0.2 + 1 / RATE_HZ))
+    assert (near.confirmed_frames, near.confirmed_s) == (6, pytest.approx(0.2 + 1 / RATE_HZ))
     far = again((400.0, 200.0, 40.0, 40.0), 0.9)
-    assert (far.looks, far.proven_frames, far.proven_s) == (1, 1, 0.0)
+    assert (far.samples, far.confirmed_frames, far.confirmed_s) == (1, 1, 0.0)
     slow = again((400.0, 200.0, 40.0, 40.0), 0.9, 0.5)
-    assert slow.proven_frames == 6, 'half a second is time enough to get there'
+    assert slow.confirmed_frames == 6, 'half a second is time enough to get there'
 
 
 @pytest.mark.parametrize(
@@ -36,14 +44,14 @@ def test_a_candidate_that_jumps_is_proven_anew():
     ],
 )
 def test_proof_is_the_mean_of_the_looks(chances, proven):
-    candidate = KNOWN
+    hypothesis = KNOWN
     for chance in chances:
-        candidate = again(LAST, chance, known=candidate)
-    assert candidate.proven_frames == proven
+        hypothesis = again(LAST, chance, known=hypothesis)
+    assert hypothesis.confirmed_frames == proven
 
 
 def test_old_looks_fade():
-    candidate = replace(KNOWN, looks=1000)
-    for _ in range(3 * LOOKS):
-        candidate = again(LAST, 0.2, known=candidate)
-    assert candidate.log_odds == pytest.approx(log_odds(0.2), abs=0.3)
+    hypothesis = replace(KNOWN, samples=1000)
+    for _ in range(3 * AVERAGED_SAMPLES):
+        hypothesis = again(LAST, 0.2, known=hypothesis)
+    assert hypothesis.log_odds == pytest.approx(log_odds(0.2), abs=0.3)

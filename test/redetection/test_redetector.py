@@ -9,7 +9,7 @@ import pytest
 from support.searches import CONFIG, IMAGE, LAST, RATE_HZ, Answer, Thing, probe, search
 from support.searches import WINDOW as SEARCHED
 
-from siamla_ros.redetection.redetector import WINDOW, Outcome, Recovery, RecoveryConfig
+from siamla_ros.redetection.redetector import WINDOW, Outcome, RedetectionConfig, Redetector
 from siamla_ros.supervision.supervisor import Observation, State, Supervisor, SupervisorConfig
 
 
@@ -32,8 +32,8 @@ def test_a_target_that_comes_back_is_found(box, within):
 
 
 def test_nothing_there_is_never_found_and_the_cost_is_bounded():
-    frame, verdict, spent = search([], frames=200)
-    assert frame is None and verdict.outcome is Outcome.NOTHING
+    frame, result, spent = search([], frames=200)
+    assert frame is None and result.outcome is Outcome.NOTHING
     assert max(spent) == CONFIG.crops_per_frame and sum(spent) > 3.5 * 200
 
 
@@ -42,8 +42,8 @@ def test_local_mode_stays_near_and_off_asks_nothing():
     assert search([Thing((330.0, 230.0, 40.0, 40.0))], config=local)[0] is not None
     assert search([Thing((20.0, 20.0, 40.0, 40.0))], config=local)[0] is None
     assert search([Thing((20.0, 20.0, 40.0, 40.0))], config=CONFIG)[0] is not None
-    frame, verdict, spent = search([Thing(LAST)], config=off)
-    assert (frame, verdict.outcome, set(spent)) == (None, Outcome.NOTHING, {0})
+    frame, result, spent = search([Thing(LAST)], config=off)
+    assert (frame, result.outcome, set(spent)) == (None, Outcome.NOTHING, {0})
 
 
 def test_the_windows_follow_the_predicted_motion():
@@ -54,8 +54,8 @@ def test_the_windows_follow_the_predicted_motion():
 
 
 def test_a_weak_answer_is_a_candidate_but_never_accepted():
-    frame, verdict, _ = search([Thing(LAST, score=0.5)])
-    assert frame is None and verdict.outcome is Outcome.CANDIDATE
+    frame, result, _ = search([Thing(LAST, score=0.5)])
+    assert frame is None and result.outcome is Outcome.HYPOTHESIS
 
 
 def test_two_alike_are_refused_until_one_goes():
@@ -100,59 +100,61 @@ def test_something_that_moves_on_is_proven():
 @pytest.mark.parametrize('size', [8.0, 160.0])
 def test_a_thing_of_a_wild_size_is_ignored(size):
     thing = Thing((320.0 - size / 2, 220.0 - size / 2, size, size), 1.0)
-    recovery = Recovery(CONFIG, SEARCHED)
-    plan = recovery.plan(recovery.begin(LAST, 0.0), IMAGE, 0.03)
-    verdict = recovery.judge(plan.memory, [Answer(thing.box_xywh, 1.0)] * len(plan.boxes_xywh))
-    assert verdict.outcome is Outcome.NOTHING
+    redetector = Redetector(CONFIG, SEARCHED)
+    plan = redetector.propose(redetector.begin(LAST, 0.0), IMAGE, 0.03)
+    result = redetector.evaluate(plan.memory, [Answer(thing.box_xywh, 1.0)] * len(plan.boxes_xywh))
+    assert result.outcome is Outcome.NOTHING
 
 
 def test_who_looks_alike_is_not_accepted_however_confident_the_network_is():
     """The network says 0.9 of all; only recognition tells them apart."""
-    asked = []
+    required = []
 
     def chances(answers):
-        asked.append(len(answers))
+        required.append(len(answers))
         return [0.95 if answer.box_xywh == LAST else 0.3 for answer in answers]
 
     other = Thing((330.0, 330.0, 40.0, 40.0))
     assert search([other])[0] is not None, 'without recognition it is taken'
-    assert search([other], recognize=chances)[0] is None
-    assert search([Thing(LAST)], recognize=chances)[0] is not None
-    assert max(asked) <= 3
+    assert search([other], verify=chances)[0] is None
+    assert search([Thing(LAST)], verify=chances)[0] is not None
+    assert max(required) <= 3
 
 
-@pytest.mark.parametrize(('place_doubt', 'near', 'far'), [(0.0, True, True), (0.8, True, False)])
-def test_the_further_off_the_more_proof_is_asked(place_doubt, near, far):
-    config = replace(CONFIG, place_doubt=place_doubt)
+@pytest.mark.parametrize(
+    ('displacement_penalty', 'near', 'far'), [(0.0, True, True), (0.8, True, False)]
+)
+def test_the_further_off_the_more_proof_is_asked(displacement_penalty, near, far):
+    config = replace(CONFIG, displacement_penalty=displacement_penalty)
     for box, found in ((LAST, near), ((20.0, 20.0, 40.0, 40.0), far)):
         accepted, _, _ = search(
-            [Thing(box)], config=config, recognize=lambda answers: [0.8] * len(answers)
+            [Thing(box)], config=config, verify=lambda answers: [0.8] * len(answers)
         )
         assert (accepted is not None) == found
 
 
 @pytest.mark.parametrize(('chance', 'kept'), [(0.05, 0), (0.2, 1)])
 def test_who_is_surely_somebody_else_keeps_no_window_from_the_search(chance, kept):
-    recovery = Recovery(CONFIG, SEARCHED)
-    plan = recovery.plan(recovery.begin(LAST, 0.0), IMAGE, 0.03)
+    redetector = Redetector(CONFIG, SEARCHED)
+    plan = redetector.propose(redetector.begin(LAST, 0.0), IMAGE, 0.03)
     found = probe([Thing(LAST)], plan.boxes_xywh)
-    verdict = recovery.judge(plan.memory, found, lambda answers: [chance] * len(answers))
-    assert len(verdict.memory.candidates) == kept
+    result = redetector.evaluate(plan.memory, found, lambda answers: [chance] * len(answers))
+    assert len(result.memory.hypotheses) == kept
 
 
 def test_a_colored_place_is_looked_at_at_once_in_a_global_search_alone():
     sight = (20.0, 20.0, 50.0, 50.0)
     for mode, seen in (('global', True), ('local', False)):
-        recovery = Recovery(replace(CONFIG, mode=mode), SEARCHED)
-        plan = recovery.plan(recovery.begin(LAST, 0.0), IMAGE, 0.03, sights=[sight])
+        redetector = Redetector(replace(CONFIG, mode=mode), SEARCHED)
+        plan = redetector.propose(redetector.begin(LAST, 0.0), IMAGE, 0.03, color_proposals=[sight])
         assert (sight in plan.boxes_xywh) == seen
         assert len(plan.boxes_xywh) <= CONFIG.crops_per_frame
 
 
 @pytest.mark.parametrize(('ms_per_crop', 'windows'), [(0.0, 4), (5.0, 4), (10.0, 2), (99.0, 1)])
 def test_the_time_budget_limits_the_windows(ms_per_crop, windows):
-    recovery = Recovery(replace(CONFIG, budget_ms=20.0), SEARCHED)
-    plan = recovery.plan(recovery.begin(LAST, 0.0), IMAGE, 0.03, ms_per_crop)
+    redetector = Redetector(replace(CONFIG, budget_ms=20.0), SEARCHED)
+    plan = redetector.propose(redetector.begin(LAST, 0.0), IMAGE, 0.03, ms_per_crop)
     assert len(plan.boxes_xywh) == windows
 
 
@@ -162,28 +164,28 @@ def test_one_window_an_image_is_enough():
 
 @pytest.mark.parametrize('stamps', [[0.0] * 20, [-0.1 * k for k in range(20)]])
 def test_stamps_that_stand_or_run_back_still_let_a_target_be_proven(stamps):
-    recovery = Recovery(CONFIG, SEARCHED)
-    memory = recovery.begin(LAST, 0.0)
+    redetector = Redetector(CONFIG, SEARCHED)
+    memory = redetector.begin(LAST, 0.0)
     outcomes = []
     for stamp in stamps:
-        plan = recovery.plan(memory, IMAGE, stamp)
-        verdict = recovery.judge(plan.memory, probe([Thing(LAST)], plan.boxes_xywh))
-        memory = verdict.memory
-        outcomes.append(verdict.outcome)
+        plan = redetector.propose(memory, IMAGE, stamp)
+        result = redetector.evaluate(plan.memory, probe([Thing(LAST)], plan.boxes_xywh))
+        memory = result.memory
+        outcomes.append(result.outcome)
     assert outcomes.index(Outcome.ACCEPTED) <= 5
 
 
 def test_a_new_image_size_forgets_the_candidates():
-    recovery = Recovery(CONFIG, SEARCHED)
-    plan = recovery.plan(recovery.begin(LAST, 0.0), IMAGE, 0.03)
-    memory = recovery.judge(plan.memory, probe([Thing(LAST)], plan.boxes_xywh)).memory
-    assert memory.candidates
-    assert not recovery.plan(memory, (320, 240), 0.06).memory.candidates
+    redetector = Redetector(CONFIG, SEARCHED)
+    plan = redetector.propose(redetector.begin(LAST, 0.0), IMAGE, 0.03)
+    memory = redetector.evaluate(plan.memory, probe([Thing(LAST)], plan.boxes_xywh)).memory
+    assert memory.hypotheses
+    assert not redetector.propose(memory, (320, 240), 0.06).memory.hypotheses
 
 
 def test_the_loop_with_the_supervisor_from_loss_to_reacquisition():
     supervisor = Supervisor(SupervisorConfig(), search=True)
-    recovery = Recovery(CONFIG, SEARCHED)
+    redetector = Redetector(CONFIG, SEARCHED)
     memory = supervisor.start(0.0, LAST, IMAGE).memory
     states, looking, box = [], None, LAST
     for frame in range(1, 80):
@@ -192,13 +194,13 @@ def test_the_loop_with_the_supervisor_from_loss_to_reacquisition():
         scene = [] if 10 <= frame < 50 else [Thing(place)]
         if memory.state in (State.LOST, State.SEARCHING):
             decision = supervisor.tick(memory, stamp)
-            looking = looking or recovery.begin(memory.search_box_xywh, stamp)
-            plan = recovery.plan(looking, IMAGE, stamp)
+            looking = looking or redetector.begin(memory.search_box_xywh, stamp)
+            plan = redetector.propose(looking, IMAGE, stamp)
             found = probe(scene, plan.boxes_xywh)
-            verdict = recovery.judge(plan.memory, found)
-            looking = verdict.memory
-            if verdict.outcome is Outcome.ACCEPTED:
-                box = found[verdict.index].box_xywh
+            result = redetector.evaluate(plan.memory, found)
+            looking = result.memory
+            if result.outcome is Outcome.ACCEPTED:
+                box = found[result.index].box_xywh
                 decision = supervisor.reacquire(decision.memory, stamp, box, IMAGE)
         else:
             answer = probe(scene, [box])[0]
@@ -225,30 +227,30 @@ def test_the_loop_with_the_supervisor_from_loss_to_reacquisition():
 )
 def test_config_names_field_and_value(field, value):
     with pytest.raises(ValueError, match=f'{field} is {value!r}'):
-        RecoveryConfig(**{field: value})
+        RedetectionConfig(**{field: value})
 
 
 def test_config_refuses_a_hint_above_acceptance():
     with pytest.raises(ValueError, match='hint_threshold is 0.99, must not exceed'):
-        RecoveryConfig(hint_threshold=0.99)
+        RedetectionConfig(hint_threshold=0.99)
 
 
 def test_every_parameter_describes_itself():
-    assert all(item.metadata['description'] for item in fields(RecoveryConfig))
+    assert all(item.metadata['description'] for item in fields(RedetectionConfig))
 
 
 @pytest.mark.parametrize('confidence', [math.nan, -0.1, 1.1])
 def test_a_confidence_that_is_none_is_refused(confidence):
-    recovery = Recovery(CONFIG, SEARCHED)
-    plan = recovery.plan(recovery.begin(LAST, 0.0), IMAGE, 0.03)
+    redetector = Redetector(CONFIG, SEARCHED)
+    plan = redetector.propose(redetector.begin(LAST, 0.0), IMAGE, 0.03)
     with pytest.raises(ValueError, match='confidence of answer 1 is'):
-        recovery.judge(plan.memory, [Answer(LAST, 0.5), Answer(LAST, confidence)])
+        redetector.evaluate(plan.memory, [Answer(LAST, 0.5), Answer(LAST, confidence)])
 
 
 @pytest.mark.parametrize('box', [(0.0, 0.0, 0.0, 9.0), (math.nan, 0.0, 9.0, 9.0)])
 def test_begin_refuses_a_box_that_is_none(box):
     with pytest.raises(ValueError, match='box_xywh is'):
-        Recovery(CONFIG, SEARCHED).begin(box, 0.0)
+        Redetector(CONFIG, SEARCHED).begin(box, 0.0)
 
 
 def test_default_windows_are_those_of_the_shipped_network():

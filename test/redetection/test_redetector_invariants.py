@@ -12,13 +12,13 @@ from support.searches import WINDOW as SEARCHED
 
 from siamla_ros.redetection.redetector import (
     Outcome,
-    Recovery,
-    RecoveryConfig,
-    RecoveryMemory,
+    RedetectionConfig,
+    Redetector,
+    SearchMemory,
 )
 
 
-def lasting(history: list[list[Answer]], config: RecoveryConfig) -> bool:
+def lasting(history: list[list[Answer]], config: RedetectionConfig) -> bool:
     """Whether the last `confirm_frames` images all had a promising answer, and one a good one."""
     recent = history[-config.confirm_frames :]
     best = [max((answer.confidence for answer in found), default=0.0) for found in recent]
@@ -45,21 +45,21 @@ coordinates = st.tuples(
 )
 def test_any_scene_keeps_to_the_budget_and_to_the_proof(mode, crops, confirm, last, scenes, dt):
     config = replace(CONFIG, mode=mode, crops_per_frame=crops, confirm_frames=confirm)
-    recovery = Recovery(config, SEARCHED)
-    memory: RecoveryMemory = recovery.begin(last, 0.0, (30.0, -10.0))
+    redetector = Redetector(config, SEARCHED)
+    memory: SearchMemory = redetector.begin(last, 0.0, (30.0, -10.0))
     history: list[list[Answer]] = []
     for frame, scene in enumerate(scenes, start=1):
-        plan = recovery.plan(memory, IMAGE, frame * dt)
-        assert plan == recovery.plan(memory, IMAGE, frame * dt), 'deterministic'
+        plan = redetector.propose(memory, IMAGE, frame * dt)
+        assert plan == redetector.propose(memory, IMAGE, frame * dt), 'deterministic'
         assert 1 <= len(plan.boxes_xywh) <= crops
         for box in plan.boxes_xywh:
             assert all(map(math.isfinite, box)) and min(box[2:]) > 0.0
         found = probe([Thing(*item) for item in scene], plan.boxes_xywh)
         history.append(found)
-        verdict = recovery.judge(plan.memory, found)
-        assert verdict == recovery.judge(plan.memory, found)
-        assert (verdict.index is not None) == (verdict.outcome is Outcome.ACCEPTED)
-        assert len(verdict.memory.candidates) <= 3
-        if verdict.outcome is Outcome.ACCEPTED:
+        result = redetector.evaluate(plan.memory, found)
+        assert result == redetector.evaluate(plan.memory, found)
+        assert (result.index is not None) == (result.outcome is Outcome.ACCEPTED)
+        assert len(result.memory.hypotheses) <= 3
+        if result.outcome is Outcome.ACCEPTED:
             assert lasting(history, config)
-        memory = verdict.memory
+        memory = result.memory

@@ -94,7 +94,7 @@ def test_a_camera_that_does_not_stamp_its_images_is_tracked_all_the_same(graph):
             for a in list(graph.mail['detections'])
             if a.header.frame_id == 'unstamped' and a.detections
         ],
-        'never believed',
+        'never confirmed',
     )
 
 
@@ -128,7 +128,7 @@ def test_clear_while_a_target_is_catching_up(graphs):
 @pytest.fixture
 def bridge(ros):
     """A graph with a detector bridge that asks the tracker about boxes."""
-    graph = Graph('color', {'recovery__mode': 'off', 'reinit_request_period_s': 0.3})
+    graph = Graph('color', {'redetection__mode': 'off', 'reinit_request_period_s': 0.3})
     values = {'min_probability': 0.3, 'reach': 0.0}
     node = DetectorBridge(
         namespace=graph.namespace,

@@ -23,8 +23,8 @@ from siamla_ros.ros.messages import box_of, detection_message
 
 @pytest.fixture
 def graph(ros):
-    """A tracker without self-recovery, whose bridges are started by `join`."""
-    made = Graph('color', {'recovery__mode': 'off', 'reinit_request_period_s': 0.3})
+    """A tracker without re-detection, whose bridges are started by `join`."""
+    made = Graph('color', {'redetection__mode': 'off', 'reinit_request_period_s': 0.3})
     made.detector = made.node.create_publisher(Detection2DArray, 'candidates', qos.image_out())
     with ExitStack() as nodes:
 

@@ -66,7 +66,7 @@ def test_nothing_is_confirmed_after_a_pause_in_which_the_target_left(graph):
         time.sleep(0.02)
     wait_until(lambda: len(graph.mail['detections']) >= 10, 'no images processed')
     assert [array.detections for array in graph.mail['detections'] if array.detections] == []
-    assert all(not status.believed for status in graph.mail['status'][-10:])
+    assert all(not status.confirmed for status in graph.mail['status'][-10:])
 
 
 def test_calls_during_and_after_deactivation_are_answered(graph):

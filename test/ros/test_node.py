@@ -1,4 +1,4 @@
-"""The tracker node over DDS: a box in, believed boxes out."""
+"""The tracker node over DDS: a box in, confirmed boxes out."""
 
 import time
 
@@ -40,7 +40,7 @@ def test_init_on_the_topic_is_followed_with_header_id_and_label(graph):
         assert detection.id == status.id == 'red'
         assert detection.results[0].hypothesis.class_id == status.label == 'square'
         assert 0.5 < detection.results[0].hypothesis.score <= 1.0
-        assert status.believed and status.state == TrackStatus.TRACKING
+        assert status.confirmed and status.state == TrackStatus.TRACKING
         assert -60 < status.latency.sec < 60 and status.latency.nanosec > 0
     alone = graph.answer('detection', graph.stamp_ns)
     assert alone == detection
@@ -167,7 +167,7 @@ def assert_no_request(graph):
 
 
 def test_a_lost_target_is_asked_for_until_the_same_id_resumes_it(graph):
-    assert graph.set('recovery.mode', 'off').successful
+    assert graph.set('redetection.mode', 'off').successful
     assert graph.set('reinit_request_period_s', 0.2).successful
     graph.start()
     last = graph.see(106)[0].detections[0]
@@ -182,16 +182,16 @@ def test_a_lost_target_is_asked_for_until_the_same_id_resumes_it(graph):
     graph.start(200)
     assert graph.see(200)[1].state == TrackStatus.TRACKING
     assert_no_request(graph)
-    graph.set('recovery.mode', 'local')
+    graph.set('redetection.mode', 'local')
 
 
 def test_a_cleared_target_is_not_asked_for_any_more(graph):
-    graph.set('recovery.mode', 'off')
+    graph.set('redetection.mode', 'off')
     graph.start()
     hide(graph)
     graph.clear()
     assert_no_request(graph)
-    graph.set('recovery.mode', 'local')
+    graph.set('redetection.mode', 'local')
 
 
 def test_recovery_brings_the_target_back_by_itself(graph):
@@ -212,7 +212,7 @@ def test_parameters_change_live_and_bad_ones_are_refused_with_the_limit(graph):
         ('max_targets', 0, '64'),
         ('supervisor.low_threshold', 0.99, 'high_threshold'),
         ('device', 'cpu', 'clean up first'),
-        ('recovery.mode', 'nowhere', 'global'),
+        ('redetection.mode', 'nowhere', 'global'),
     ):
         result = graph.set(name, value)
         assert not result.successful, name
@@ -225,14 +225,14 @@ def test_parameters_change_live_and_bad_ones_are_refused_with_the_limit(graph):
 
 
 def test_what_yaml_makes_of_off_and_of_whole_numbers_is_understood(graph):
-    for name, value in (('recovery.mode', False), ('init_wait_s', 2)):
+    for name, value in (('redetection.mode', False), ('init_wait_s', 2)):
         assert graph.set(name, value).successful, name
     settings = graph.tracker.settings
-    assert settings.recovery.mode == 'off' and settings.node.init_wait_s == 2.0
-    assert not graph.set('recovery.mode', True).successful
+    assert settings.redetection.mode == 'off' and settings.node.init_wait_s == 2.0
+    assert not graph.set('redetection.mode', True).successful
     assert not graph.set('init_wait_s', 'long').successful
     assert not graph.set('init_wait_s', 61).successful
-    assert graph.set('recovery.mode', 'local').successful
+    assert graph.set('redetection.mode', 'local').successful
     assert graph.set('init_wait_s', 1.0).successful
 
 

@@ -8,7 +8,7 @@ import urllib.request
 
 import pytest
 
-from siamla_ros.online.operator_page import Picture, make_server, parse_click
+from siamla_ros.online.operator_page import Picture, make_server, parse_drawn_box
 
 
 def body(**changes):
@@ -17,9 +17,9 @@ def body(**changes):
     ).encode()
 
 
-def test_a_click_keeps_the_stamp_to_the_nanosecond():
-    click = parse_click(body())
-    assert click == ((1.0, 2.0, 3.5, 4.0), 1700000000123456789, 'a', '')
+def test_a_drawn_box_keeps_the_stamp_to_the_nanosecond():
+    drawn = parse_drawn_box(body())
+    assert drawn == ((1.0, 2.0, 3.5, 4.0), 1700000000123456789, 'a', '')
 
 
 @pytest.mark.parametrize(
@@ -48,20 +48,20 @@ def test_a_click_keeps_the_stamp_to_the_nanosecond():
 )
 def test_nonsense_is_refused(data):
     with pytest.raises(ValueError):
-        parse_click(data)
+        parse_drawn_box(data)
 
 
-class Desk:
+class OperatorCallbacks:
     """What the node is to the server."""
 
     def __init__(self):
-        self.shown, self.clicks, self.answer = 'no image yet', [], (True, 'sent')
+        self.shown, self.boxes, self.answer = 'no image yet', [], (True, 'sent')
 
     def picture(self):
         return self.shown
 
-    def on_click(self, click):
-        self.clicks.append(click)
+    def on_box(self, drawn):
+        self.boxes.append(drawn)
         return self.answer
 
     def on_clear(self):
@@ -70,11 +70,11 @@ class Desk:
 
 @pytest.fixture
 def site():
-    desk = Desk()
-    server = make_server('127.0.0.1', 0, desk)
+    callbacks = OperatorCallbacks()
+    server = make_server('127.0.0.1', 0, callbacks)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
-    yield f'http://127.0.0.1:{server.server_address[1]}', desk
+    yield f'http://127.0.0.1:{server.server_address[1]}', callbacks
     server.shutdown()
     server.server_close()
     thread.join()
@@ -90,31 +90,31 @@ def fetch(url, data=None, headers=None):
         return error.code, error.headers, error.read()
 
 
-def test_page_picture_and_click(site):
-    url, desk = site
+def test_page_picture_and_box(site):
+    url, callbacks = site
     code, _, page = fetch(url + '/')
     assert code == 200 and b'<canvas' in page
     code, _, content = fetch(url + '/frame.jpg')
     assert (code, content) == (503, b'no image yet')
-    desk.shown = Picture(b'jpeg', 123, 0.25, ({'id': 'rød', 'state': 'LOST'},))
+    callbacks.shown = Picture(b'jpeg', 123, 0.25, ({'id': 'rød', 'state': 'LOST'},))
     code, headers, content = fetch(url + '/frame.jpg')
     assert (code, headers['X-Stamp'], headers['X-Age'], content) == (200, '123', '0.2', b'jpeg')
     assert json.loads(headers['X-Targets']) == [{'id': 'rød', 'state': 'LOST'}]
-    assert fetch(url + '/init', body())[::2] == (200, b'sent') and desk.clicks[0].id == 'a'
+    assert fetch(url + '/init', body())[::2] == (200, b'sent') and callbacks.boxes[0].id == 'a'
     assert fetch(url + '/else')[0] == fetch(url + '/else', b'')[0] == 404
 
 
 def test_what_goes_wrong_is_said_and_the_server_lives_on(site):
-    url, desk = site
-    desk.answer = (False, 'refused: too small')
+    url, callbacks = site
+    callbacks.answer = (False, 'refused: too small')
     assert fetch(url + '/init', body())[::2] == (409, b'refused: too small')
     code, _, text = fetch(url + '/init', b'{}')
-    assert code == 400 and b'not a click' in text
+    assert code == 400 and b'not a box' in text
     assert fetch(url + '/init', b'x' * 20_000)[0] == 413
     code, _, text = fetch(url + '/clear', b'{}')
     assert code == 409 and b'broken' in text
     other = {'Origin': 'http://elsewhere.example'}
-    assert fetch(url + '/init', body(), other)[0] == 403 and len(desk.clicks) == 1
+    assert fetch(url + '/init', body(), other)[0] == 403 and len(callbacks.boxes) == 1
     assert fetch(url + '/init', body(), {'Origin': url})[0] == 409
     with socket.create_connection(url[7:].split(':')) as line:
         line.sendall(b'POST /init HTTP/1.1\r\nContent-Length: \xc2\xb2\r\n\r\n')

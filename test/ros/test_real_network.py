@@ -21,7 +21,7 @@ BEHIND = 15  # images: half a second
 
 @pytest.fixture(scope='module')
 def real(graphs):
-    return graphs('real', device='cpu', recovery__mode='off')
+    return graphs('real', device='cpu', redetection__mode='off')
 
 
 def walk(graph, xs):
@@ -81,7 +81,7 @@ def test_two_ids_at_once_and_clear(real):
 
     began_s = time.monotonic()
     wait_until(both, 'not both')
-    print(f'\nboth believed after {1e3 * (time.monotonic() - began_s):.0f} ms')
+    print(f'\nboth confirmed after {1e3 * (time.monotonic() - began_s):.0f} ms')
     began_s = time.monotonic()
     assert real.clear_target('first').success
     print(f'one forgotten after {1e3 * (time.monotonic() - began_s):.0f} ms')

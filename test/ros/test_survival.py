@@ -81,7 +81,7 @@ def test_a_bad_image_is_reported_and_the_next_good_one_processed(graph, image):
 def test_resolution_may_change_in_mid_stream(graph):
     graph.start(100)
     big = {'y': 200, 'width': 640, 'height': 480, 'side': 2 * SIDE}
-    wait_until(lambda: graph.see(200, **big)[0].detections, 'not believed again', 5.0)
+    wait_until(lambda: graph.see(200, **big)[0].detections, 'not confirmed again', 5.0)
     assert box_of(graph.see(200, **big)[0].detections[0].bbox) == (200, 200, 48, 48)
 
 
@@ -89,7 +89,7 @@ def test_time_may_go_back_as_in_a_looped_bag(graph):
     graph.start(100)
     later = graph.stamp_ns
     graph.stamp_ns -= 30_000_000_000
-    wait_until(lambda: graph.see(100)[0].detections, 'not believed again', 5.0)
+    wait_until(lambda: graph.see(100)[0].detections, 'not confirmed again', 5.0)
     response = graph.init((100, 100, SIDE, SIDE), stamp_ns=later)
     assert response.code == InitTarget.Response.STAMP_IN_FUTURE, 'the old pass is forgotten'
     graph.stamp_ns = later
@@ -109,7 +109,7 @@ def test_the_source_may_die_and_return(graph):
         5.0,
     )
     graph.stamp_ns += 3_000_000_000
-    wait_until(lambda: graph.see(100)[0].detections, 'not believed again', 5.0)
+    wait_until(lambda: graph.see(100)[0].detections, 'not confirmed again', 5.0)
     graph.set('source_timeout_s', 2.0)
 
 
@@ -177,12 +177,12 @@ def test_compressed_images(graphs):
     png = cv2.imencode('.png', picture(100))[1].tobytes()
     compressed.init_out.publish(compressed.box((100, 100, SIDE, SIDE)))
 
-    def believed():
+    def confirmed():
         send(b'damaged')
         send(png)
         return any(array.detections for array in list(compressed.mail['detections']))
 
-    wait_until(believed, 'not believed')
+    wait_until(confirmed, 'not confirmed')
     assert compressed.tracker.stats.snapshot().counts['bad_image'] >= 1
 
 
@@ -258,6 +258,6 @@ def test_status_of_a_hidden_target_carries_a_marked_prediction(graph):
     for x in range(103, 133, 3):
         graph.see(x)
     detections, status = graph.see(None)
-    assert detections.detections == [] and not status.believed
+    assert detections.detections == [] and not status.confirmed
     assert status.has_predicted and 125 < box_of(status.predicted_bbox)[0] < 145
     assert status.state in (TrackStatus.TRACKING, TrackStatus.UNCERTAIN)

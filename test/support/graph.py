@@ -198,14 +198,14 @@ class Graph:
         return messages.detection_message(self.header(stamp_ns), box_xywh, 1.0, target_id, label)
 
     def start(self, x=100, target_id='red'):
-        """A target on a square at x, through the topic; believed when this returns."""
+        """A target on a square at x, through the topic; confirmed when this returns."""
         self.init_out.publish(self.box((x, 100, SIDE, SIDE), target_id))
 
-        def believed():
+        def confirmed():
             detections, _ = self.see(x)
             return any(item.id == target_id for item in detections.detections)
 
-        wait_until(believed, f'{target_id} not believed')
+        wait_until(confirmed, f'{target_id} not confirmed')
 
     def call(self, client, request, timeout_s=TIMEOUT_S):
         """A service, with its answer."""

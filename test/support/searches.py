@@ -6,20 +6,20 @@ import math
 from dataclasses import dataclass
 
 from siamla_ros.geometry import boxes
-from siamla_ros.redetection.redetector import Outcome, Recovery, RecoveryConfig, Verdict
+from siamla_ros.redetection.redetector import Outcome, RedetectionConfig, Redetector, SearchResult
 
 IMAGE = (640, 480)
 LAST = (300.0, 200.0, 40.0, 40.0)
 WINDOW = 4.0  # side of the search windows in box sides
-CONFIG = RecoveryConfig(
+CONFIG = RedetectionConfig(
     mode='global',
     crops_per_frame=4,
     accept_threshold=0.6,
     hint_threshold=0.3,
     confirm_frames=3,
     confirm_s=0.05,
-    rival_ratio=0.8,
-    place_doubt=0.0,
+    distractor_ratio=0.8,
+    displacement_penalty=0.0,
     rings=2,
     frames_per_ring=4,
 )
@@ -63,27 +63,27 @@ def probe(things: list[Thing], windows, window: float = WINDOW) -> list[Answer]:
 def search(
     things,
     frames: int = 60,
-    config: RecoveryConfig = CONFIG,
+    config: RedetectionConfig = CONFIG,
     velocity=(0.0, 0.0),
     last=LAST,
-    recognize=None,
-) -> tuple[int | None, Verdict, list[int]]:
-    """(image of acceptance or None, last verdict, number of windows on each image).
+    verify=None,
+) -> tuple[int | None, SearchResult, list[int]]:
+    """(image of acceptance or None, last result, number of windows on each image).
 
     things: a list, or a function of the frame number that gives one.
     """
-    recovery = Recovery(config, WINDOW)
-    memory = recovery.begin(last, 0.0, velocity)
-    spent, verdict = [], Verdict(Outcome.NOTHING, None, memory)
+    redetector = Redetector(config, WINDOW)
+    memory = redetector.begin(last, 0.0, velocity)
+    spent, result = [], SearchResult(Outcome.NOTHING, None, memory)
     for frame in range(1, frames + 1):
-        plan = recovery.plan(memory, IMAGE, frame / RATE_HZ)
+        plan = redetector.propose(memory, IMAGE, frame / RATE_HZ)
         spent.append(len(plan.boxes_xywh))
         scene = things(frame) if callable(things) else things
         found = probe(scene, plan.boxes_xywh, WINDOW)
-        verdict = recovery.judge(plan.memory, found, recognize)
-        memory = verdict.memory
-        if verdict.outcome is Outcome.ACCEPTED:
-            assert found[verdict.index].confidence >= config.hint_threshold
-            assert verdict.memory.candidates == ()
-            return frame, verdict, spent
-    return None, verdict, spent
+        result = redetector.evaluate(plan.memory, found, verify)
+        memory = result.memory
+        if result.outcome is Outcome.ACCEPTED:
+            assert found[result.index].confidence >= config.hint_threshold
+            assert result.memory.hypotheses == ()
+            return frame, result, spent
+    return None, result, spent

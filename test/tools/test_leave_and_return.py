@@ -54,7 +54,7 @@ def records(film, verdict, **changes):
             (left + 6, 'LOST', 'LOW_CONFIDENCE'),
             (back + 4, 'TRACKING', 'REINITIALIZED'),
         ],
-        'believed': [(left - 1, 'target', film.truth_xywh[left - 1]), (back + 4, 'target', box)],
+        'confirmed': [(left - 1, 'target', film.truth_xywh[left - 1]), (back + 4, 'target', box)],
         'requests': [(left + 6, left + 7, 0)],
         'answers': [(5, 5, 'target', film.truth_xywh[5]), (back + 2, back + 3, 'target', box)],
         'offered': [(left + 8, [(0.0, 0.0, 5.0, 5.0)]), (back + 2, [box])],
@@ -85,8 +85,8 @@ def test_what_counts_as_failure(scene):
     left, back = film.left_index, film.back_index
     wrong = (0.0, 0.0, 24.0, 24.0)
     assert records(film, verdict, answers=[(back, back, 'target', wrong)]).taken_wrong == 1
-    mistaken = records(film, verdict, believed=[(left + 9, 'target', wrong)])
+    mistaken = records(film, verdict, confirmed=[(left + 9, 'target', wrong)])
     assert mistaken.false_beliefs == 1 and mistaken.found_after is None and not mistaken.success
-    other = records(film, verdict, believed=[(back + 4, 'other', film.truth_xywh[back + 4])])
+    other = records(film, verdict, confirmed=[(back + 4, 'other', film.truth_xywh[back + 4])])
     assert other.found_after == 4 and not other.same_id and not other.success
     assert records(film, verdict, states=[]).lost_after is None

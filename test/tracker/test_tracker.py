@@ -57,7 +57,7 @@ class Scripted:
 
 
 def scripted(cell=(3, 3), half=16.0) -> Tracker:
-    plain = DecodeConfig(scale_penalty=0.0, window_weight=0.0, size_rate=1.0, vote_iou=1.0)
+    plain = DecodeConfig(penalty_k=0.0, window_influence=0.0, size_lr=1.0, vote_iou=1.0)
     return Tracker(Scripted(cell, half), tiny_config(), plain)
 
 
@@ -208,7 +208,9 @@ def test_probing_a_place_is_updating_from_there(tracker):
 
 @pytest.mark.parametrize(('hold', 'follows'), [(0.0, True), (1.0, False)])
 def test_a_doubted_answer_does_not_lead_the_search_away(tracker, hold, follows):
-    watcher = Tracker(tracker.runtime, tracker.model, replace(tracker.decode, hold_below=hold))
+    watcher = Tracker(
+        tracker.runtime, tracker.model, replace(tracker.decode, min_update_confidence=hold)
+    )
     state = watcher.init(IMAGE, BOX)
     result = watcher.update(moved_image(), [state])[0]
     assert 0.0 < result.confidence < 1.0 and result.box_xywh != state.box_xywh
@@ -252,11 +254,11 @@ def test_similarity_has_no_negative_values():
 
 def test_a_loaded_tracker_says_what_it_is(tmp_path):
     checkpoint = tiny_checkpoint(tmp_path)
-    tracker = load_tracker(checkpoint.path, 'cpu', size_rate=1.0)
+    tracker = load_tracker(checkpoint.path, 'cpu', size_lr=1.0)
     assert tracker.device == 'cpu'
     assert 'CPU was asked for' in tracker.device_reason
     assert 'torch because' in tracker.device_reason  # there are no exported graphs beside it
-    assert tracker.decode.size_rate == 1.0
+    assert tracker.decode.size_lr == 1.0
     assert tracker.description['sha256'] == checkpoint.sha256
     assert tracker.description['model'] == 'tiny'
     assert tracker.init(IMAGE, BOX).box_xywh == BOX
@@ -266,8 +268,8 @@ def test_bad_options_are_named(tmp_path):
     path = tiny_checkpoint(tmp_path).path
     with pytest.raises(ValueError, match='unknown option windw_weight'):
         load_tracker(path, 'cpu', windw_weight=0.1)
-    with pytest.raises(ValueError, match='window_weight = 7'):
-        load_tracker(path, 'cpu', window_weight=7.0)
+    with pytest.raises(ValueError, match='window_influence = 7'):
+        load_tracker(path, 'cpu', window_influence=7.0)
     with pytest.raises(ValueError, match='threads = -1'):
         load_tracker(path, 'cpu', threads=-1)
     with pytest.raises(ValueError, match="runtime = 'tensorflow'"):

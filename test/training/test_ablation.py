@@ -72,7 +72,7 @@ def test_the_exponent_decides_what_is_measured(data):
         a._replace(present=a.present._replace(quality=np.full_like(a.present.quality, 0.5)))
         for a in answers
     ]
-    by_q = DecodeConfig(fusion_exponent=1.0, window_weight=0.0, scale_penalty=0.0)
+    by_q = DecodeConfig(fusion_exponent=1.0, window_influence=0.0, penalty_k=0.0)
     report = report_of(views, silent, model.config, by_q)
     assert report.confidence == pytest.approx(np.full(len(report.confidence), 0.5))
     by_p = replace(by_q, fusion_exponent=0.0)

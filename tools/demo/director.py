@@ -114,7 +114,7 @@ class Director(Node):
     def _on_detections(self, array: Detection2DArray) -> None:
         image = self._image_of(array.header)
         for detection in array.detections:
-            self.record.believed.append((image, detection.id, box_of(detection.bbox)))
+            self.record.confirmed.append((image, detection.id, box_of(detection.bbox)))
 
     def _on_status(self, status: TrackStatus) -> None:
         image = self._image_of(status.header)

@@ -5,7 +5,7 @@ asks, a detector sees people, the detector bridge picks the right one, the track
     python tools/demo leave_and_return --film generated --search local
 
 Film, tracker, detector and detector bridge are processes of their own over DDS. Exits with 1 unless
-the target was declared lost, asked for, and found again under its id, with nothing else believed.
+the target was declared lost, asked for, and found again under its id, with nothing else confirmed.
 """
 
 import argparse
@@ -39,7 +39,7 @@ def parse_arguments(args: list[str]) -> argparse.Namespace:
         '--search',
         default='off',
         choices=['off', 'local', 'global'],
-        help='the self-recovery of the tracker',
+        help='the re-detection of the tracker',
     )
     parser.add_argument(
         '--bridge',
@@ -67,7 +67,7 @@ def parse_arguments(args: list[str]) -> argparse.Namespace:
 
 def start(options: argparse.Namespace, film: Film, processes: Processes) -> None:
     """Starts tracker, detector bridge, and the detector unless the film is generated."""
-    values = {'recovery.mode': options.search, 'device': 'cpu'}
+    values = {'redetection.mode': options.search, 'device': 'cpu'}
     command = node('tracker_node', **values)
     processes.start('tracker', (options.tracker or command[:1]) + command[1:])
     # reach 0: the target may come back anywhere, its appearance must decide

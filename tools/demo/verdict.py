@@ -14,14 +14,14 @@ class Record:
     """What went over the topics; images are numbered as in the film.
 
     :param states: (image, state, reason) of the target's statuses
-    :param believed: (image, id, box) of detections
+    :param confirmed: (image, id, box) of detections
     :param requests: (image on which it was lost, image shown last when the request came, attempt)
     :param answers: (image of the box, image shown last when it came, id, box)
     :param offered: (image, boxes) that the detector gave
     """
 
     states: list[tuple[int, str, str]] = field(default_factory=list)
-    believed: list[tuple[int, str, tuple]] = field(default_factory=list)
+    confirmed: list[tuple[int, str, tuple]] = field(default_factory=list)
     requests: list[tuple[int, int, int]] = field(default_factory=list)
     answers: list[tuple[int, int, str, tuple]] = field(default_factory=list)
     offered: list[tuple[int, list[tuple]]] = field(default_factory=list)
@@ -34,11 +34,11 @@ class Verdict:
     :param lost_after: from the first image without the target to LOST
     :param requested_after: to the request's arrival
     :param answered_after: from the target's return to the right answer's arrival
-    :param found_after: from the target's return to the first believed box on it, and `how`
+    :param found_after: from the target's return to the first confirmed box on it, and `how`
     :param offered_wrong: boxes of the detector that were not the target while a request was open
     :param taken_wrong: answers with a box that is not the target
     :param false_beliefs: detections after LOST that are not on the target
-    :param followed: share of the processed images from `found_after` on in which it was believed
+    :param followed: share of the processed images from `found_after` on in which it was confirmed
     :param processed: share of the film from the init box on that the tracker had time for
     """
 
@@ -56,7 +56,7 @@ class Verdict:
 
     @property
     def success(self) -> bool:
-        """Lost, asked for, found again under the same id, and nothing else believed."""
+        """Lost, asked for, found again under the same id, and nothing else confirmed."""
         return (
             None not in (self.lost_after, self.requested_after, self.found_after)
             and self.same_id
@@ -79,7 +79,7 @@ def judge(film: Film, record: Record, target_id: str) -> Verdict:
     ]
     hits = [
         (image, name)
-        for image, name, box in record.believed
+        for image, name, box in record.confirmed
         if image >= back and is_target(film, image, box, RIGHT_IOU)
     ]
     found = hits[0][0] if hits else None
@@ -96,7 +96,7 @@ def judge(film: Film, record: Record, target_id: str) -> Verdict:
         if lost is None
         else sum(
             image > lost and not is_target(film, image, box, 0.1)
-            for image, _, box in record.believed
+            for image, _, box in record.confirmed
         ),
         followed=_share(record, hits, found),
         processed=len({image for image, _, _ in record.states})

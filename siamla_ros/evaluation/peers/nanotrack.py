@@ -28,7 +28,7 @@ class NanoSettings:
 
     window: float
     penalty: float
-    size_rate: float
+    size_lr: float
 
 
 SETTINGS = {'v2': NanoSettings(0.490, 0.150, 0.385), 'v3': NanoSettings(0.455, 0.138, 0.348)}
@@ -121,7 +121,7 @@ class NanoTracker:
         logits, distances = self._head_session.run(None, feed)
         score, boxes_cxcywh = self._decode(logits[0], distances[0])
         best, penalty = self._choose(score, boxes_cxcywh, TEMPLATE_SIZE / side)
-        rate = penalty * float(score[best]) * self.settings.size_rate
+        rate = penalty * float(score[best]) * self.settings.size_lr
         self._smooth(boxes_cxcywh[:, best] * side / TEMPLATE_SIZE, rate, image_bgr.shape)
         corner = self._center - self._size / 2
         return Estimate((*map(float, corner), *map(float, self._size)), float(score[best]))
