@@ -39,8 +39,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="instead: the boxes that the node confirms: precision, recall, F, frames spent LOST",
     )  # fmt: skip
     parser.add_argument(
+        "--crossings", action="store_true",
+        help="instead: on which target the box sits after two have crossed (needs targets.csv)",
+    )  # fmt: skip
+    parser.add_argument(
         "--search", nargs="+", choices=("off", "local", "global"), metavar="MODE",
-        default=["off", "local", "global"], help="search of siamla with --lost and --session",
+        default=["off", "local", "global"],
+        help="search of siamla with --lost, --session and --crossings",
     )  # fmt: skip
     parser.add_argument('--seed', type=int, default=0, help='of the spliced sequences')
     parser.add_argument('--quiet', action='store_true', help='no progress bar')
@@ -50,6 +55,8 @@ def run(args: argparse.Namespace) -> int:
     """Evaluate, print the tables, write the files; 0. ValueError or OSError say what is wrong."""
     if args.output and not args.no_plots and importlib.util.find_spec('matplotlib') is None:
         raise ValueError('plots need matplotlib (pip install matplotlib); --no-plots does without')
+    if args.crossings:
+        return _crossings(args)
     sequences = load_dataset(args.dataset, args.format, args.sequences)
     trackers = named_trackers(args)
     if args.lost:
@@ -63,6 +70,17 @@ def run(args: argparse.Namespace) -> int:
         text, content = session_bench.evaluate(trackers, sequences, args.search, args.quiet)
         return _finish(args, trackers, sequences, text, {'session': content})
     return _one_pass(args, trackers, sequences)
+
+
+def _crossings(args: argparse.Namespace) -> int:
+    from siamla_ros.evaluation import crossing_bench
+    from siamla_ros.evaluation.crossings import load_crossings
+
+    crossings = load_crossings(args.dataset, args.sequences)
+    trackers = named_trackers(args)
+    text, content = crossing_bench.evaluate(trackers, crossings, args.search, args.quiet)
+    sequences = [crossing.sequence for crossing in crossings]
+    return _finish(args, trackers, sequences, text, {'crossings': content})
 
 
 def _one_pass(
