@@ -15,13 +15,16 @@ URL = 'https://github.com/siamla-ros/siamla_ros'
 TORCH = ['torch>=2.2']
 ONNX = ['onnx>=1.15']
 YAML = ['PyYAML>=6']
-EVAL = ['scipy>=1.10', 'matplotlib>=3.6', *YAML]
+PLOT = ['matplotlib>=3.6']
+EVAL = ['scipy>=1.10', *PLOT, *YAML]
 EXTRAS = {
     'torch': TORCH,
     'train': [*TORCH, *ONNX, *YAML, 'scipy>=1.10'],
     'eval': EVAL,
     'export': [*TORCH, *ONNX],
     'bags': ['rosbags>=0.10'],
+    'video': ['av>=12'],
+    'plot': PLOT,
 }
 TOOLS = ['pytest>=7', 'pytest-cov>=4', 'hypothesis>=6', 'ruff>=0.5', 'mypy>=1.8']
 

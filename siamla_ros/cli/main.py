@@ -36,9 +36,10 @@ EXTRA_OF = {
     'onnx': 'export',
     'yaml': 'train',
     'scipy': 'eval',
-    'matplotlib': 'eval',
     'rosbags': 'bags',
 }
+# Those that one option needs, whatever else the command needs.
+EXTRA_OF_OPTION = {'matplotlib': 'plot'}
 NEGATIVE = re.compile(r'-[.\d]')
 
 
@@ -105,7 +106,7 @@ def _explain_missing(command: str, error: ModuleNotFoundError) -> int:
             file=sys.stderr,
         )
         return 1
-    extra = COMMANDS[command][2] or EXTRA_OF.get(missing, '')
+    extra = EXTRA_OF_OPTION.get(missing) or COMMANDS[command][2] or EXTRA_OF.get(missing, '')
     package = f'"siamla-ros[{extra}]"' if extra else 'siamla-ros'
     print(
         f'siamla {command} needs the Python module {missing}, which is not installed.\n'

@@ -18,11 +18,12 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
+from siamla_ros.cli.run_plot import RunPlot
 from siamla_ros.cli.select_box import explain_without_display, select_box
-from siamla_ros.cli.track_output import Summary, open_table, row_of
-from siamla_ros.datasets.video import FrameSink, FrameSource, SourceFrame
+from siamla_ros.cli.track_output import Summary, Written, open_table
+from siamla_ros.datasets.video import FrameSource, SourceFrame
+from siamla_ros.datasets.video_sink import FrameSink
 from siamla_ros.geometry.boxes import Box, check_init_box
-from siamla_ros.online import overlay
 from siamla_ros.online.session import TrackingSession
 from siamla_ros.online.targets import TargetOutput
 from siamla_ros.supervision.supervisor import Reason, State
@@ -55,6 +56,13 @@ def add_init_argument(parser: argparse.ArgumentParser, required: bool = False) -
     )
 
 
+def add_plot_argument(parser: argparse.ArgumentParser) -> None:
+    """Declares `--plot`."""
+    parser.add_argument(
+        '--plot', type=Path, metavar='FILE', help='confidence and states over time (.png)'
+    )
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the options of `siamla track`."""
     parser.add_argument(
@@ -71,6 +79,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         '--output', type=Path, metavar='FILE', help='rows as .csv or .jsonl; else JSON on stdout'
     )
     parser.add_argument('--video', type=Path, metavar='FILE', help='annotated video (.mp4)')
+    add_plot_argument(parser)
     parser.add_argument(
         '--raw', action='store_true', help='the bare tracker: no states, no re-detection'
     )
@@ -86,6 +95,7 @@ def run(args: argparse.Namespace) -> int:
     """
     if args.start < 0 or (args.frames is not None and args.frames < 1):
         raise ValueError(f'--start {args.start} must be >= 0 and --frames {args.frames} >= 1')
+    plot = RunPlot(args.plot) if args.plot else None
     with ExitStack() as stack:
         source = stack.enter_context(FrameSource(args.source))
         table = open_table(args.output, stack)
@@ -97,7 +107,7 @@ def run(args: argparse.Namespace) -> int:
         for _, box in targets:
             check_init_box(box, (first.image.shape[1], first.image.shape[0]))
         sink = stack.enter_context(FrameSink(args.video, source.rate_hz)) if args.video else None
-        return _follow(source, args, first, frames, targets, table, sink)
+        return _follow(source, args, first, frames, targets, Written(table, sink, plot))
 
 
 def chosen_frames(source: FrameSource, args: argparse.Namespace) -> Iterator[SourceFrame]:
@@ -137,8 +147,7 @@ def _follow(
     first: SourceFrame,
     frames: Iterator[SourceFrame],
     targets: Sequence[tuple[str, Box]],
-    table: Callable[[dict[str, Any]], None],
-    sink: FrameSink | None,
+    written: Written,
 ) -> int:
     from siamla_ros import load_tracker  # takes seconds: not for --help
 
@@ -154,11 +163,7 @@ def _follow(
         count = 0
         while True:
             summary.add(outputs)
-            for output in outputs:
-                table(row_of(frame.number, frame.stamp_s, output))
-            if sink is not None:
-                marks = overlay.marks_of(outputs)
-                sink.write(overlay.draw(frame.image, marks, f'frame {frame.number}'))
+            written.add(frame, outputs)
             count += 1
             bar.update()
             following = next(frames, None)
@@ -166,8 +171,9 @@ def _follow(
                 break
             frame = following
             outputs = step(frame.image, frame.stamp_s)
+    lines = [*summary.lines(count, time.monotonic() - began_s), *written.close()]
     if not args.quiet:
-        print('\n'.join(summary.lines(count, time.monotonic() - began_s)), file=sys.stderr)
+        print('\n'.join(lines), file=sys.stderr)
     return 1 if source.missing and not args.skip_damaged else 0
 
 

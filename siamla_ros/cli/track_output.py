@@ -10,6 +10,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from siamla_ros.cli.run_plot import RunPlot
+from siamla_ros.datasets.video import SourceFrame
+from siamla_ros.datasets.video_sink import FrameSink
+from siamla_ros.online import overlay
 from siamla_ros.online.targets import TargetOutput
 from siamla_ros.supervision.supervisor import State
 
@@ -50,6 +54,35 @@ def open_table(path: Path | None, stack: ExitStack) -> Callable[[Row], None]:
     table = csv.DictWriter(out, FIELDS)
     table.writeheader()
     return lambda row: table.writerow({**row, 'confirmed': int(row['confirmed'])})
+
+
+@dataclass(frozen=True)
+class Written:
+    """What `siamla track` leaves: rows, and a video and a plot where they are asked for."""
+
+    table: Callable[[Row], None]
+    sink: FrameSink | None = None
+    plot: RunPlot | None = None
+
+    def add(self, frame: SourceFrame, outputs: Sequence[TargetOutput]) -> None:
+        """Take one frame."""
+        for output in outputs:
+            self.table(row_of(frame.number, frame.stamp_s, output))
+        if self.sink is not None:
+            canvas = overlay.draw(frame.image, overlay.marks_of(outputs), f'frame {frame.number}')
+            self.sink.write(canvas, frame.stamp_s)
+        if self.plot is not None:
+            self.plot.add(frame.stamp_s, outputs)
+
+    def close(self) -> list[str]:
+        """Complete the files; what was written, in words."""
+        if self.sink is not None:
+            self.sink.close()
+        if self.plot is not None:
+            self.plot.write()
+        return ([self.sink.describe()] if self.sink else []) + (
+            [f'{self.plot.path}: confidence and states over time'] if self.plot else []
+        )
 
 
 @dataclass

@@ -1,4 +1,4 @@
-"""Frames from a video file, a folder of images, a camera or a stream; frames into a video file."""
+"""Frames from a video file, a folder of images, a camera or a stream."""
 
 from __future__ import annotations
 
@@ -190,57 +190,3 @@ class _FrameClock:
         # Some files have no times: then the frame rate gives them.
         self.stamp_s = stamp_s if stamp_s > self.stamp_s else self.number / self._rate_hz
         return missing
-
-
-class FrameSink:
-    """Writes frames into an .mp4 file whose size is that of the first frame.
-
-    Args:
-        path: The file; it is complete only after `close` or the end of a `with` block.
-        rate_hz: Frames a second at which the video plays.
-    """
-
-    def __init__(self, path: str | Path, rate_hz: float = FALLBACK_RATE_HZ) -> None:
-        self.path = Path(path)
-        self.count = 0
-        self._rate_hz = rate_hz
-        self._writer: cv2.VideoWriter | None = None
-        self._size = (0, 0)
-
-    def write(self, image_bgr: np.ndarray) -> None:
-        """Appends an image, HxWx3 uint8; one of another size is scaled.
-
-        Raises:
-            ValueError: The file cannot be written.
-        """
-        if self._writer is None:
-            self._open((image_bgr.shape[1], image_bgr.shape[0]))
-        if (image_bgr.shape[1], image_bgr.shape[0]) != self._size:
-            image_bgr = cv2.resize(image_bgr, self._size)
-        self._writer.write(image_bgr)
-        self.count += 1
-
-    def _open(self, size: tuple[int, int]) -> None:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        code = cv2.VideoWriter_fourcc(*'mp4v')
-        writer = cv2.VideoWriter(str(self.path), code, self._rate_hz, size)
-        if not writer.isOpened():
-            raise ValueError(f'{self.path} cannot be written as an .mp4 video')
-        self._writer, self._size = writer, size
-
-    def close(self) -> None:
-        """Completes the file."""
-        if self._writer is not None:
-            self._writer.release()
-            self._writer = None
-
-    def __enter__(self) -> FrameSink:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()

@@ -11,13 +11,15 @@ import sys
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 from vision_msgs.msg import Detection2DArray
 
-from siamla_ros.datasets.video import FrameSink
+from siamla_ros.datasets.video import FALLBACK_RATE_HZ
+from siamla_ros.datasets.video_sink import FrameSink
 from siamla_ros.msg import TrackStatus
 from siamla_ros.online import overlay
 from siamla_ros.online.frame import Frame
@@ -32,7 +34,7 @@ from siamla_ros.supervision.supervisor import State
 PARAMETERS = (
     HelperParameter('output', '', 'video file (.mp4) to write; empty: none'),
     HelperParameter('summary', '', 'JSON file for the figures; empty: none'),
-    HelperParameter('rate', 30.0, 'images a second at which the video plays', minimum=1.0),
+    HelperParameter('rate', 0.0, 'images a second of the video; 0: as the stamps say', minimum=0.0),
     HelperParameter('print_every', 1, 'print every n-th detection; 0: none', minimum=0),
     HelperParameter('patience', 1.0, 'seconds an image waits for its detections', minimum=0.0),
     HelperParameter(
@@ -53,7 +55,7 @@ class RecorderNode(Node):
         self._lock = threading.Lock()
         self._timeline = Timeline(values['patience'])
         self._summary = Summary()
-        self._sink = FrameSink(values['output'], values['rate']) if values['output'] else None
+        self._sink = _sink(values)
         self._last_image_s = 0.0
         self.finished = False
         groups = [MutuallyExclusiveCallbackGroup() for _ in range(2)]
@@ -120,7 +122,8 @@ class RecorderNode(Node):
                 marks = [mark for item in samples for mark in item.marks()]
                 states = ', '.join(item.state.name for item in samples)
                 caption = states if answered else 'not processed'
-                self._sink.write(overlay.draw(frame.to_bgr(), marks, caption))
+                stamp_s = None if self._values['rate'] else frame.stamp_s
+                self._sink.write(overlay.draw(frame.to_bgr(), marks, caption), stamp_s)
         silence_s = self._values['stop_after_silence']
         idle_s = time.monotonic() - self._last_image_s if self._last_image_s else 0.0
         self.finished = bool(silence_s) and idle_s > silence_s
@@ -131,6 +134,7 @@ class RecorderNode(Node):
         figures = self._summary.as_dict()
         if self._sink is not None:
             self._sink.close()
+            self.get_logger().info(self._sink.describe())
             figures['video'] = self._values['output']
             figures['video_frames'] = self._sink.count
         if self._values['summary']:
@@ -138,6 +142,12 @@ class RecorderNode(Node):
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(json.dumps(figures, indent=2) + '\n', encoding='utf-8')
         print(describe(figures), flush=True)
+
+
+def _sink(values: dict[str, Any]) -> FrameSink | None:
+    if not values['output']:
+        return None
+    return FrameSink(values['output'], values['rate'] or FALLBACK_RATE_HZ)
 
 
 def _line(number: int, detection: object, latency_s: float) -> str:

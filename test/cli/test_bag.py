@@ -108,7 +108,9 @@ def test_targets_start_late_and_the_storage_can_be_chosen(tmp_path: Path) -> Non
     bag, out = write_bag(tmp_path / 'in', 'sqlite3', IMAGE), tmp_path / 'out'
     box = f'105,100,{SIDE},{SIDE}'
     options = ['--init', box, '--start', '5', '--storage', 'mcap', '--output', str(out), '--quiet']
-    assert main(['bag', str(bag), *options]) == 0
+    plot = tmp_path / 'run.png'
+    assert main(['bag', str(bag), *options, '--plot', str(plot)]) == 0
+    assert plot.read_bytes().startswith(b'\x89PNG')
     found = read_bag(out)
     assert len(found['/status']) == FRAMES - 5 and list(out.glob('*.mcap'))
     assert found['/status'][0][1].bbox.center.position.x == 105 + SIDE / 2

@@ -28,6 +28,8 @@ def test_overview_names_every_command(capsys: pytest.CaptureFixture) -> None:
         ('export', 'onnx', 'siamla-ros[export]'),
         ('train', 'torch._C', 'siamla-ros[train]'),
         ('eval', 'scipy.stats', 'siamla-ros[eval]'),
+        ('bag', 'matplotlib.figure', 'siamla-ros[plot]'),
+        ('bag', 'rosbags.highlevel', 'siamla-ros[bags]'),
         ('track', 'torch', 'siamla-ros[torch]'),
         ('track', 'cv2', 'siamla-ros\n'),
     ],

@@ -14,7 +14,8 @@ import siamla_ros
 from siamla_ros.cli import select_box, track
 from siamla_ros.cli.main import main
 from siamla_ros.cli.track_output import FIELDS
-from siamla_ros.datasets.video import FrameSink, FrameSource
+from siamla_ros.datasets.video import FrameSource
+from siamla_ros.datasets.video_sink import FrameSink
 
 GREEN_BGR = (20, 230, 30)
 FRAMES = 60

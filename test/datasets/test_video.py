@@ -9,7 +9,8 @@ import pytest
 
 from siamla_ros.datasets.formats import list_images
 from siamla_ros.datasets.image_files import read_image
-from siamla_ros.datasets.video import FrameSink, FrameSource, SourceError
+from siamla_ros.datasets.video import FrameSource, SourceError
+from siamla_ros.datasets.video_sink import FrameSink
 
 
 def frame(number: int, size: tuple[int, int] = (64, 48)) -> np.ndarray:
@@ -119,7 +120,7 @@ def damaged(tmp_path: Path) -> Path:
     """120 frames, of which some in the middle cannot be decoded."""
     rng = np.random.default_rng(0)
     texture = rng.integers(0, 255, (120, 160, 3), np.uint8)
-    with FrameSink(tmp_path / 'clip.mp4', 25.0) as sink:
+    with FrameSink(tmp_path / 'clip.mp4', 25.0, codec='mpeg4') as sink:
         for number in range(120):
             image = np.roll(texture, number, 1)
             image[:40] = 2 * number  # tells the number
