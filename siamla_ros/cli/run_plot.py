@@ -16,6 +16,8 @@ from siamla_ros.supervision.supervisor import State
 WIDTH_INCHES, TARGET_INCHES = 10.0, 2.6
 GAP_INTERVALS = 2.5  # a pause between images that is longer than so many usual ones is a gap
 CONFIRMED_Y = -0.05
+SUPERVISOR = build(defaults()).supervisor
+THRESHOLDS = (SUPERVISOR.low_threshold, SUPERVISOR.high_threshold)  # of the session's defaults
 
 
 class Sample(NamedTuple):
@@ -45,8 +47,6 @@ class RunPlot:
 
         self.path = path
         self._targets: dict[str, list[Sample]] = {}
-        supervisor = build(defaults()).supervisor
-        self._thresholds = supervisor.low_threshold, supervisor.high_threshold
 
     def add(self, stamp_s: float, outputs: Iterable[TargetOutput]) -> None:
         """Take one image of that time."""
@@ -81,7 +81,7 @@ class RunPlot:
         axes.plot(times, [item.confidence for item in samples], color='black', linewidth=1.0)
         confirmed = [item.stamp_s for item in samples if item.confirmed]
         axes.plot(confirmed, [CONFIRMED_Y] * len(confirmed), '|', color='tab:green', markersize=6)
-        for value, words in zip(self._thresholds, ('low', 'high')):
+        for value, words in zip(THRESHOLDS, ('low', 'high')):
             axes.axhline(value, color='gray', linestyle='--', linewidth=0.8)
             axes.annotate(
                 f'{words} {value:g}', (1.0, value), xycoords=('axes fraction', 'data'), fontsize=8

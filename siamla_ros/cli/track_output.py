@@ -10,7 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from siamla_ros.cli.run_plot import RunPlot
+import numpy as np
+
+from siamla_ros.cli.run_plot import THRESHOLDS, RunPlot
 from siamla_ros.datasets.video import SourceFrame
 from siamla_ros.datasets.video_sink import FrameSink
 from siamla_ros.online import overlay
@@ -63,16 +65,25 @@ class Written:
     table: Callable[[Row], None]
     sink: FrameSink | None = None
     plot: RunPlot | None = None
+    trails: overlay.Trails = field(default_factory=overlay.Trails)
 
     def add(self, frame: SourceFrame, outputs: Sequence[TargetOutput]) -> None:
         """Take one frame."""
         for output in outputs:
             self.table(row_of(frame.number, frame.stamp_s, output))
         if self.sink is not None:
-            canvas = overlay.draw(frame.image, overlay.marks_of(outputs), f'frame {frame.number}')
-            self.sink.write(canvas, frame.stamp_s)
+            self.sink.write(self._drawn(frame, outputs), frame.stamp_s)
         if self.plot is not None:
             self.plot.add(frame.stamp_s, outputs)
+
+    def _drawn(self, frame: SourceFrame, outputs: Sequence[TargetOutput]) -> np.ndarray:
+        return overlay.draw(
+            frame.image,
+            overlay.marks_of(outputs),
+            f'frame {frame.number}',
+            trails=self.trails.add(outputs),
+            thresholds=THRESHOLDS,
+        )
 
     def close(self) -> list[str]:
         """Complete the files; what was written, in words."""

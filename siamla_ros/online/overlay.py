@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -21,8 +24,7 @@ COLORS_BGR = {
 }
 PREDICTED_BGR = (200, 200, 200)
 BANNER_PX = 26
-
-
+TRAIL_IMAGES = 60  # two seconds at 30 Hz
 BAR_PX, GAP_PX = 4, 3  # height of a confidence bar, and its distance from the box
 MISSING = (State.LOST, State.SEARCHING)
 
@@ -43,6 +45,13 @@ class Mark:
     dashed: bool = False
     confidence: float | None = None
     banner: str = ''
+
+
+class Trail(NamedTuple):
+    """Centers of boxes on successive images, pixels; None where the target was not confirmed."""
+
+    centers: tuple[tuple[float, float] | None, ...]
+    color_bgr: tuple[int, int, int]
 
 
 def target_marks(
@@ -94,11 +103,45 @@ def marks_of(outputs: Sequence[TargetOutput]) -> list[Mark]:
     ]
 
 
+class Trails:
+    """The ways of the targets: centers of their confirmed boxes on the last images."""
+
+    def __init__(self, images: int = TRAIL_IMAGES) -> None:
+        self._images = images
+        self._centers: dict[str, deque[tuple[float, float] | None]] = {}
+
+    def add(self, outputs: Iterable[TargetOutput]) -> list[Trail]:
+        """Take an image; returns what to draw on it."""
+        known = {output.id: output for output in outputs}
+        self._centers = {
+            name: self._centers.get(name, deque(maxlen=self._images)) for name in known
+        }
+        for name, output in known.items():
+            x, y, w, h = output.box_xywh
+            self._centers[name].append((x + w / 2, y + h / 2) if output.believed else None)
+        return [
+            Trail(tuple(centers), COLORS_BGR[known[name].state])
+            for name, centers in self._centers.items()
+        ]
+
+
 def draw(
-    image_bgr: np.ndarray, marks: Sequence[Mark], caption: str = '', max_width: int = 0
+    image_bgr: np.ndarray,
+    marks: Sequence[Mark],
+    caption: str = '',
+    max_width: int = 0,
+    trails: Sequence[Trail] = (),
+    thresholds: Sequence[float] = (),
 ) -> np.ndarray:
-    """A copy of the image with the marks, reduced to `max_width` pixels if it is wider (0:
-    never).
+    """A copy of the image with the marks.
+
+    Args:
+        image_bgr: HxWx3 uint8.
+        marks: In pixels of the image.
+        caption: Words at the lower left.
+        max_width: The copy is reduced to this width if it is wider; 0: never.
+        trails: Ways of the targets, below the marks.
+        thresholds: Confidences at which a bar has a tick.
     """
     height, width = image_bgr.shape[:2]
     scale = max_width / width if 0 < max_width < width else 1.0
@@ -110,9 +153,11 @@ def draw(
     banner = '   '.join(mark.banner for mark in marks if mark.banner)
     if banner:
         _draw_banner(canvas, banner)
+    for trail in trails:
+        _draw_trail(canvas, trail, scale)
     for mark in marks:
         if mark.box_xywh is not None:
-            _draw_mark(canvas, mark, mark.box_xywh, scale)
+            _draw_mark(canvas, mark, mark.box_xywh, scale, thresholds)
     if caption:
         _text(canvas, caption, (6, canvas.shape[0] - 8), (255, 255, 255))
     return canvas
@@ -124,7 +169,24 @@ def _draw_banner(canvas: np.ndarray, text: str) -> None:
     _text(canvas, text, (8, BANNER_PX - 8), (255, 255, 255))
 
 
-def _draw_bar(canvas: np.ndarray, mark: Mark, left: int, right: int, bottom: int) -> None:
+def _draw_trail(canvas: np.ndarray, trail: Trail, scale: float) -> None:
+    """Lines between the centers of images in a row; where the target was not confirmed, none."""
+    height, width = canvas.shape[:2]
+    for before, after in pairwise(trail.centers):
+        if before is not None and after is not None:
+            ends = [(int(x * scale), int(y * scale)) for x, y in (before, after)]
+            if all(0 <= x < width and 0 <= y < height for x, y in ends):
+                cv2.line(canvas, ends[0], ends[1], trail.color_bgr, 1, cv2.LINE_AA)
+
+
+def _draw_bar(
+    canvas: np.ndarray,
+    mark: Mark,
+    left: int,
+    right: int,
+    bottom: int,
+    thresholds: Sequence[float],
+) -> None:
     """The confidence as a bar below the box, or at its lower edge where there is no room."""
     height, width = canvas.shape[:2]
     left, right = max(left, 0), min(right, width)
@@ -134,9 +196,14 @@ def _draw_bar(canvas: np.ndarray, mark: Mark, left: int, right: int, bottom: int
     filled = left + round((right - left) * min(max(mark.confidence or 0.0, 0.0), 1.0))
     canvas[top : top + BAR_PX, left:right] = (40, 40, 40)
     canvas[top : top + BAR_PX, left:filled] = mark.color_bgr
+    for value in thresholds:
+        tick = min(left + round((right - left) * value), right - 1)
+        canvas[top : top + BAR_PX, tick] = (255, 255, 255)
 
 
-def _draw_mark(canvas: np.ndarray, mark: Mark, box_xywh: Box, scale: float) -> None:
+def _draw_mark(
+    canvas: np.ndarray, mark: Mark, box_xywh: Box, scale: float, thresholds: Sequence[float]
+) -> None:
     x, y, w, h = (value * scale for value in box_xywh)
     limit = 4 * max(canvas.shape[:2])  # far outside is as good as anywhere, and fits an int
     left, top, right, bottom = (
@@ -153,7 +220,7 @@ def _draw_mark(canvas: np.ndarray, mark: Mark, box_xywh: Box, scale: float) -> N
     else:
         cv2.rectangle(canvas, (left, top), (right, bottom), mark.color_bgr, 2, cv2.LINE_AA)
     if mark.confidence is not None:
-        _draw_bar(canvas, mark, left, right, bottom)
+        _draw_bar(canvas, mark, left, right, bottom, thresholds)
     _text(canvas, mark.text, (left, top - 6 if top > 18 else bottom + 20), mark.color_bgr)
 
 

@@ -1,9 +1,19 @@
 """Drawing: a copy with the marks, wherever a box lies."""
 
+from typing import NamedTuple
+
 import numpy as np
 import pytest
 
-from siamla_ros.online.overlay import BANNER_PX, COLORS_BGR, Mark, draw, target_marks
+from siamla_ros.online.overlay import (
+    BANNER_PX,
+    COLORS_BGR,
+    Mark,
+    Trail,
+    Trails,
+    draw,
+    target_marks,
+)
 from siamla_ros.supervision.supervisor import State
 
 GREEN = (0, 255, 0)
@@ -59,6 +69,37 @@ def test_the_bar_is_as_long_as_the_confidence(confidence, share):
     canvas = draw(image, [Mark((30, 30, 100, 40), '', GREEN, confidence=confidence)])
     row = canvas[70 + 4, 30:130]
     assert (row == GREEN).all(1).mean() == pytest.approx(share, abs=0.02)
+
+
+def test_the_bar_has_ticks_at_the_thresholds():
+    image = np.full((120, 160, 3), 90, np.uint8)
+    mark = Mark((30, 30, 100, 40), '', GREEN, confidence=0.5)
+    row = draw(image, [mark], thresholds=(0.25, 1.0))[70 + 4, 30:130]
+    assert (row == 255).all(1).nonzero()[0].tolist() == [25, 99]
+
+
+def test_a_trail_joins_confirmed_places_only():
+    centers = ((10, 60), (40, 60), None, (80, 60), (110, 60), (500, 60))
+    canvas = draw(np.zeros((120, 160, 3), np.uint8), [], trails=[Trail(centers, GREEN)])
+    row = canvas[60, :, 1] > 0
+    assert row[10:40].all() and row[80:110].all() and not row[45:75].any() and not row[115:].any()
+
+
+class Output(NamedTuple):
+    """What a trail needs of an output."""
+
+    id: str
+    box_xywh: tuple[float, float, float, float]
+    believed: bool
+    state: State = State.TRACKING
+
+
+def test_trails_follow_each_target_for_some_images():
+    trails = Trails(images=2)
+    trails.add([Output('a', (0, 0, 10, 20), True), Output('b', (50, 50, 10, 10), False)])
+    trails.add([Output('a', (2, 0, 10, 20), True)])
+    (trail,) = trails.add([Output('a', (4, 0, 10, 20), False)])
+    assert trail == ((((7.0, 10.0), None)), COLORS_BGR[State.TRACKING])
 
 
 def marks(state, confirmed, **options):

@@ -80,14 +80,19 @@ def calibration() -> CameraModel:
 
 
 class Scene:
-    """Textures of one world; `render` draws it."""
+    """Textures of one world; `render` draws it.
 
-    def __init__(self, seed: int) -> None:
+    Args:
+        seed: of the world.
+        grain: largest noise of a pixel, in gray levels.
+    """
+
+    def __init__(self, seed: int, grain: int = 4) -> None:
         rng = np.random.default_rng(seed)
         self._horizon = HEIGHT // 2
         self._panorama = textures.panorama(rng, self._horizon)
         self._ground = textures.ground(rng)
-        self._noise = np.random.default_rng(seed + 1)
+        self._noise, self._grain = np.random.default_rng(seed + 1), grain
         columns = np.arange(WIDTH) + 0.5 - WIDTH / 2
         self._angles = np.arctan(columns / FOCAL)
         rows = np.arange(self._horizon, HEIGHT) + 0.5 - HEIGHT / 2
@@ -114,7 +119,7 @@ class Scene:
                 number,
                 self._paste(image, depth, owner, ahead, box, figure, number),
             )
-        grain = self._noise.integers(-4, 5, (HEIGHT, WIDTH, 1), np.int16)
+        grain = self._noise.integers(-self._grain, self._grain + 1, (HEIGHT, WIDTH, 1), np.int16)
         return View(
             np.clip(image + grain, 0, 255).astype(np.uint8),
             depth,
