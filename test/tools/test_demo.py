@@ -22,6 +22,7 @@ def load(name: str) -> ModuleType:
 
 processes = load('processes')
 clip = load('clip')
+outputs = load('outputs')
 
 # Ignores SIGINT, and has a child of its own that does so too.
 STUBBORN = """
@@ -112,3 +113,36 @@ def test_every_reason_is_told_when_nothing_can_be_fetched(
     assert 'a.avi: no-such-command is not installed' in str(error.value)
     assert 'b.mp4: false failed' in str(error.value)
     assert 'make demo VIDEO=' in str(error.value)
+
+
+def test_earlier_outputs_are_kept_and_numbered(tmp_path: Path) -> None:
+    assert outputs.keep_earlier(tmp_path / 'none') is None
+    for run in ('first', 'second'):
+        (tmp_path / 'log').mkdir()
+        (tmp_path / 'log' / 'camera.log').write_text(run)
+        (tmp_path / 'annotated.mp4').write_text(run)
+        (tmp_path / 'other.txt').write_text('stays')
+        kept = outputs.keep_earlier(tmp_path)
+        assert (kept / 'annotated.mp4').read_text() == run
+        assert (kept / 'log' / 'camera.log').read_text() == run
+    assert sorted(os.listdir(tmp_path)) == ['earlier', 'other.txt']
+    assert sorted(os.listdir(tmp_path / 'earlier')) == ['1', '2']
+
+
+@pytest.mark.parametrize(
+    'published, values, recorded, lines',
+    [
+        ('10', {'received': '10', 'processed': '10'}, 10, []),
+        ('10', {'received': '8', 'processed': '8'}, 10, ['2 images were published, not received']),
+        ('10', {'received': '10', 'processed': '9'}, 0, ['1 image was received, not processed']),
+        ('10', {'received': '10', 'processed': '10'}, 7, ['3 images were not in the video']),
+        ('', {'received': '10', 'processed': '9'}, 7, []),
+        ('10', {}, 10, []),
+    ],
+)
+def test_images_that_did_not_arrive_are_explained(
+    published: str, values: dict[str, str], recorded: int, lines: list[str]
+) -> None:
+    told = list(outputs.explain_images(published, values, recorded))
+    assert len(told) == len(lines)
+    assert all(line.startswith(words) for line, words in zip(told, lines))

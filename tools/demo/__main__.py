@@ -1,7 +1,8 @@
 """`make demo`: camera and tracker as separate processes over DDS, a box in, detections out.
 
 Runs in the environment of `tools/with_env`. Leaves demo_output/annotated.mp4 and the logs of the
-processes beside it; exits with 1 where no detection came. `python tools/demo leave_and_return`
+processes beside it, and what an earlier run left in demo_output/earlier/<number>; exits with 1
+where no detection came. `python tools/demo leave_and_return`
 plays another scene, `python tools/demo detector` is a node that it needs.
 """
 
@@ -29,6 +30,7 @@ from graph import (
     spin,
     wait_for_graph,
 )
+from outputs import explain_images, keep_earlier
 from processes import Processes
 from rclpy.executors import SingleThreadedExecutor
 from watch import Watcher
@@ -45,7 +47,7 @@ def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog='make demo', description=__doc__)
     parser.add_argument('--video', help='video file, folder of images or number of a camera')
     parser.add_argument('--init', help='x,y,w,h of the target in its first image, in pixels')
-    parser.add_argument('--rate', type=float, default=30.0, help='images a second')
+    parser.add_argument('--rate', type=float, help="images a second; else the file's own")
     parser.add_argument('--seconds', type=float, help='stop after so long')
     parser.add_argument('--model', default='default', help='name of a model or a checkpoint file')
     parser.add_argument('--device', default='auto', help='auto, cpu or cuda:N')
@@ -103,7 +105,7 @@ def play(
         + node(
             'recorder',
             output=video,
-            rate=args.rate,
+            rate=args.rate or 0.0,
             print_every=0,
             summary=args.output / 'summary.json',
         ),
@@ -115,7 +117,7 @@ def play(
         node(
             'camera_node',
             source=clip.path,
-            rate=args.rate,
+            rate=args.rate or 0.0,
             loop=False,
             max_frames=clip.frames,
             wait_for_subscribers=VIEWERS,
@@ -133,7 +135,9 @@ def play(
 def run(args: argparse.Namespace) -> int:
     """Runs the whole demo; returns the exit status."""
     clip = choose_clip(args)
-    shutil.rmtree(args.output, ignore_errors=True)
+    kept = keep_earlier(args.output)
+    if kept is not None:
+        print(f'what the run before left is in {kept}')
     video = args.output / 'annotated.mp4'
     print(
         f'following the {clip.label} at {clip.init_box_xywh} in {clip.path}; Ctrl-C stops',
@@ -169,9 +173,10 @@ def report(output: Path, processes: Processes, watcher: Watcher) -> int:
     summary = output / 'summary.json'
     seen = json.loads(summary.read_text('utf-8')) if summary.exists() else {}
     frames = seen.get('video_frames', 0)
+    told = published[-1] if published else ''
     print(
         f"""
-images published by the camera    {published[-1] if published else 'none'}
+images published by the camera    {told or 'none'}
        received by the tracker    {tracker.get('received', '?')}
        processed                  {tracker.get('processed', '?')}
        dropped for newer ones     {tracker.get('dropped', '?')}
@@ -181,6 +186,8 @@ annotated video                   {f'{seen["video"]}, {frames} frames' if frames
 logs                              {output / 'log'}""",
         flush=True,
     )
+    for line in explain_images(told, tracker, frames):
+        print(line)
     return seen.get('detections', 0)
 
 
