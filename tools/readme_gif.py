@@ -103,7 +103,7 @@ class Strip:
 
 def pictures(device: str) -> Iterator[tuple[np.ndarray, TargetOutput, Box | None]]:
     """Drawn images of the session, its output, and the truth."""
-    settings = build({**defaults(), 'recovery.mode': 'global'})
+    settings = build({**defaults(), 'redetection.mode': 'global'})
     session = TrackingSession(load_tracker(device=device), settings)
     limits = settings.supervisor.low_threshold, settings.supervisor.high_threshold
     trails, strip = overlay.Trails(), None
@@ -145,7 +145,7 @@ def main() -> int:
         if not states or states[-1] != output.state.name:
             states.append(output.state.name)
             print(f'image {number:3d}  {states[-1]}: {output.reason.name}')
-        wrong += output.believed and not _on_target(output.box_xywh, truth)
+        wrong += output.confirmed and not _on_target(output.box_xywh, truth)
     save(args.output, images[::EVERY])
     size = args.output.stat().st_size
     print(f'{args.output}: {size / 1e6:.2f} MB; confirmed on something else: {wrong} images')

@@ -51,7 +51,7 @@ class RunPlot:
     def add(self, stamp_s: float, outputs: Iterable[TargetOutput]) -> None:
         """Take one image of that time."""
         for item in outputs:
-            sample = Sample(stamp_s, float(item.confidence), item.state, item.believed)
+            sample = Sample(stamp_s, float(item.confidence), item.state, item.confirmed)
             self._targets.setdefault(item.id, []).append(sample)
 
     def write(self) -> None:

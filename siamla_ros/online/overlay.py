@@ -118,7 +118,7 @@ class Trails:
         }
         for name, output in known.items():
             x, y, w, h = output.box_xywh
-            self._centers[name].append((x + w / 2, y + h / 2) if output.believed else None)
+            self._centers[name].append((x + w / 2, y + h / 2) if output.confirmed else None)
         return [
             Trail(tuple(centers), COLORS_BGR[known[name].state])
             for name, centers in self._centers.items()

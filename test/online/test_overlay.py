@@ -90,7 +90,7 @@ class Output(NamedTuple):
 
     id: str
     box_xywh: tuple[float, float, float, float]
-    believed: bool
+    confirmed: bool
     state: State = State.TRACKING
 
 
