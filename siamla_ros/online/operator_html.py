@@ -59,7 +59,8 @@ function list(news) {
   at('clear').hidden = !targets.length;
   at('targets').replaceChildren(...targets.map(t => {
     const button = document.createElement('button');
-    button.textContent = `${t.id} ${t.state} ${t.confidence.toFixed(1)}`;
+    const confidence = t.confidence == null ? '?' : t.confidence.toFixed(1);
+    button.textContent = `${t.id} ${t.state} ${confidence}`;
     button.title = 'give this target a new box';
     button.style.borderColor = COLORS[t.state] || '#555';
     button.onclick = () => { at('id').value = t.id; at('label').value = t.label; };

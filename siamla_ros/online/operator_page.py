@@ -1,24 +1,54 @@
-"""The small web server behind the page of the operator page. Free of ROS."""
+"""The small web server behind the operator page. Free of ROS."""
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 import logging
 import math
-import sys
-from collections.abc import Callable
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+import re
+from collections.abc import Callable, Iterable
+from http.server import ThreadingHTTPServer
 from typing import Any, NamedTuple, Protocol
 
 from siamla_ros.geometry.boxes import as_box
+from siamla_ros.online.guarded_server import GuardedHandler, GuardedServer
 from siamla_ros.online.init_requests import check_id
 from siamla_ros.online.operator_html import PAGE
 
-MAX_BODY_BYTES = 10_000
-IDLE_S = 30.0  # a connection that says nothing is closed
-TEXT, HTML = 'text/plain; charset=utf-8', 'text/html; charset=utf-8'
+MAX_TARGETS = 64  # as many as the tracker follows at most; a header must stay short
+HTML = 'text/html; charset=utf-8'
 
 logger = logging.getLogger(__name__)
+
+
+def content_policy(page: str) -> str:
+    """What a browser may do with the page: its own script and pictures, nothing from elsewhere."""
+    scripts = re.findall(r'<script>(.*?)</script>', page, re.DOTALL)
+    digests = (base64.b64encode(hashlib.sha256(text.encode()).digest()) for text in scripts)
+    sources = ' '.join(f"'sha256-{digest.decode()}'" for digest in digests)
+    return (
+        f"default-src 'none'; script-src {sources}; style-src 'unsafe-inline'; "
+        "img-src 'self' blob: data:; connect-src 'self'; base-uri 'none'; form-action 'none'; "
+        "frame-ancestors 'none'"
+    )
+
+
+POLICY = content_policy(PAGE)
+
+
+def json_text(value: Any) -> str:
+    """JSON that a browser reads: null where a number is not finite, which JSON has no word for."""
+    return json.dumps(_finite(value), allow_nan=False)
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _finite(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 class DrawnBox(NamedTuple):
@@ -60,9 +90,7 @@ def parse_drawn_box(body: bytes) -> DrawnBox:
     try:
         content = json.loads(body)
         box = as_box(content['box'])
-        target_id, label = (
-            check_id(str(content[name])) if content[name] else '' for name in ('id', 'label')
-        )
+        target_id, label = (_name(content[name]) for name in ('id', 'label'))
         drawn = DrawnBox(box, int(content['stamp']), target_id, label)
     except (
         KeyError,
@@ -80,57 +108,36 @@ def parse_drawn_box(body: bytes) -> DrawnBox:
     return drawn
 
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """A browser that goes away in the middle is no news."""
-        error = sys.exc_info()[1]
-        if not isinstance(error, OSError):
-            logger.error('request from %s failed: %r', client_address, error)
+def _name(text: object) -> str:
+    if not isinstance(text, str):
+        raise TypeError(f'id and label must be texts, not {type(text).__name__}')
+    return check_id(text) if text else ''
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(GuardedHandler):
     callbacks: OperatorCallbacks
-    timeout = IDLE_S
 
-    def do_GET(self) -> None:  # the name is http.server's
+    def answer_get(self) -> None:
         path = self.path.partition('?')[0]
         if path == '/':
-            self._send(200, HTML, PAGE.encode())
+            self.send(200, HTML, PAGE.encode(), {'Content-Security-Policy': POLICY})
         elif path == '/frame.jpg':
             self._send_picture()
         else:
-            self._say(404, 'not found')
+            self.say(404, 'not found')
 
-    def do_POST(self) -> None:
-        body = self._body()
-        if body is None:
-            return
+    def answer_post(self, body: bytes) -> None:
         if self.path == '/init':
             try:
                 drawn = parse_drawn_box(body)
             except ValueError as error:
-                self._say(400, str(error))
+                self.say(400, str(error))
                 return
             self._tell(lambda: self.callbacks.on_box(drawn))
         elif self.path == '/clear':
             self._tell(self.callbacks.on_clear)
         else:
-            self._say(404, 'not found')
-
-    def _body(self) -> bytes | None:
-        """What was posted; None if it is refused, which then has been answered."""
-        size = self.headers.get('Content-Length', '')
-        origin = self.headers.get('Origin')
-        if not (size.isascii() and size.isdigit()) or int(size) > MAX_BODY_BYTES:
-            self._say(413, f'body must have at most {MAX_BODY_BYTES} bytes and say how many')
-        elif origin and origin.partition('://')[2] != self.headers.get('Host'):
-            self._say(403, 'posted by a page of another site')
-        else:
-            return self.rfile.read(int(size))
-        self.close_connection = True
-        return None
+            self.say(404, 'not found')
 
     def _tell(self, action: Callable[[], tuple[bool, str]]) -> None:
         try:
@@ -138,47 +145,44 @@ class _Handler(BaseHTTPRequestHandler):
         except Exception as error:  # the operator must learn of it
             logger.exception('the operator page failed')
             good, text = False, f'the operator page failed: {error}'
-        self._say(200 if good else 409, text)
+        self.say(200 if good else 409, text)
 
     def _send_picture(self) -> None:
-        found = self.callbacks.picture()
-        if isinstance(found, str):
-            self._say(503, found)
+        try:
+            found = self.callbacks.picture()
+        except Exception as error:  # one bad picture must not look like a server that is gone
+            logger.exception('the picture could not be made')
+            self.say(500, f'the picture could not be made: {error}')
             return
-        self._send(
+        if isinstance(found, str):
+            self.say(503, found)
+            return
+        self.send(
             200,
             'image/jpeg',
             found.jpeg,
             {
                 'X-Stamp': str(found.stamp_ns),
                 'X-Age': f'{found.age_s:.1f}',
-                'X-Targets': json.dumps(found.targets),
+                'X-Targets': json_text(found.targets[:MAX_TARGETS]),
             },
         )
 
-    def _say(self, code: int, text: str) -> None:
-        self._send(code, TEXT, text.encode(errors='replace'))
 
-    def _send(self, code: int, kind: str, body: bytes, extra: dict[str, str] | None = None) -> None:
-        self.send_response(code)
-        headers = {
-            'Content-Type': kind,
-            'Content-Length': str(len(body)),
-            'Cache-Control': 'no-store',
-            **(extra or {}),
-        }
-        for name, value in headers.items():
-            self.send_header(name, value)
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_: object) -> None:
-        """Sixteen requests a second are not worth a line each."""
-
-
-def make_server(host: str, port: int, callbacks: OperatorCallbacks) -> ThreadingHTTPServer:
+def make_server(
+    host: str, port: int, callbacks: OperatorCallbacks, allowed_hosts: Iterable[str] = ()
+) -> ThreadingHTTPServer:
     """A server for the page; call `serve_forever` in a thread of its own.
 
-    :raises OSError: the port is taken
+    Args:
+        host: Address to listen on.
+        port: 0 takes a free one.
+        callbacks: What it asks and tells.
+        allowed_hosts: Names under which a browser may ask, see `HostList`.
+
+    Raises:
+        OSError: The port is taken.
     """
-    return _Server((host, port), type('Handler', (_Handler,), {'callbacks': callbacks}))
+    return GuardedServer(
+        (host, port), type('Handler', (_Handler,), {'callbacks': callbacks}), allowed_hosts
+    )

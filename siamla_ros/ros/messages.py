@@ -11,8 +11,11 @@ from vision_msgs.msg import BoundingBox2D, Detection2D, ObjectHypothesisWithPose
 from siamla_ros.geometry.boxes import Box
 from siamla_ros.msg import ReinitRequest, TrackStatus
 from siamla_ros.online.frame import Frame
+from siamla_ros.online.init_requests import check_id, check_label
+from siamla_ros.online.recording import StatusSample
 from siamla_ros.online.reinit_requests import Request
 from siamla_ros.online.targets import TargetOutput
+from siamla_ros.supervision.supervisor import State
 
 
 def header_of(frame: Frame) -> Header:
@@ -106,3 +109,33 @@ def request_message(request: Request) -> ReinitRequest:
         attempt=request.attempt,
         closed=request.closed,
     )
+
+
+def sample_of(status: TrackStatus) -> StatusSample:
+    """What a status says of a target, as far as it can be drawn and listed.
+
+    Raises:
+        ValueError: A field has no such value; anybody may publish a status.
+    """
+    target_id, label = check_id(status.id), check_label(status.label)
+    box, predicted = box_of(status.bbox), None
+    if status.has_predicted:
+        predicted = box_of(status.predicted_bbox)
+    numbers_of = {'confidence': (status.confidence,), 'bbox': box, 'predicted_bbox': predicted}
+    for name, numbers in numbers_of.items():
+        if not all(math.isfinite(number) for number in numbers or ()):
+            raise ValueError(f'status: {name} is {numbers}, must be finite')
+    if status.state not in set(State):
+        raise ValueError(f'status: state is {status.state}, must be one of {_states()}')
+    return StatusSample(
+        label or target_id,
+        State(status.state),
+        status.confidence,
+        box,
+        status.confirmed,
+        predicted,
+    )
+
+
+def _states() -> str:
+    return ', '.join(f'{state.value} ({state.name})' for state in State)

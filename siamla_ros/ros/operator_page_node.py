@@ -24,12 +24,12 @@ from siamla_ros.msg import TrackStatus
 from siamla_ros.online import overlay
 from siamla_ros.online.frame import Frame
 from siamla_ros.online.image_formats import ImageError
-from siamla_ros.online.operator_page import DrawnBox, Picture, make_server
-from siamla_ros.online.recording import StatusSample
+from siamla_ros.online.operator_page import MAX_TARGETS, DrawnBox, Picture, make_server
+from siamla_ros.online.shared_picture import SharedPicture
 from siamla_ros.ros import qos
 from siamla_ros.ros.helper_parameters import HelperParameter, declare
 from siamla_ros.ros.image_source import ImageSource
-from siamla_ros.ros.messages import box_of, detection_message, stamp_ns_of, time_message
+from siamla_ros.ros.messages import detection_message, sample_of, stamp_ns_of, time_message
 from siamla_ros.ros.running import run
 from siamla_ros.srv import InitTarget
 from siamla_ros.supervision.supervisor import State
@@ -40,12 +40,15 @@ PARAMETERS = (
     HelperParameter('quality', 80, 'of the JPEG, 1 to 100', minimum=1),
     HelperParameter('image_transport', 'raw', 'how images come', choices=('raw', 'compressed')),
     HelperParameter('tracker', 'tracker', 'name of the tracker node, whose services are used'),
+    HelperParameter('allowed_hosts', '', 'names of this machine in a browser, comma-separated'),
 )
 # An image that the tracker has spoken of is shown rather than a newer one: the boxes fit it, and
 # the tracker, which may have missed the newer one, is sure to know it.
 FRAMES = 30
 PATIENCE_S = 1.5
 ANSWER_S = 10.0
+PICTURE_PERIOD_S = 0.06  # the page asks as often; a second viewer costs no second picture
+MAX_ANSWER = 500  # characters of what a service says
 
 
 class OperatorPageNode(Node):
@@ -58,6 +61,7 @@ class OperatorPageNode(Node):
         self._quality = min(values['quality'], 100)
         self._frames: deque[Frame] = deque(maxlen=FRAMES)
         self._status: dict[str, TrackStatus] = {}
+        self._shared = SharedPicture(self._picture, PICTURE_PERIOD_S)
         self._told_ns = 0
         self._publisher = self.create_publisher(Detection2D, 'init', qos.command())
         self._init = self.create_client(InitTarget, f'{values["tracker"]}/init_target')
@@ -67,7 +71,8 @@ class OperatorPageNode(Node):
         )
         self.create_subscription(TrackStatus, 'status', self._on_status, qos.result())
         try:
-            self._server = make_server(values['host'], values['port'], self)
+            names = [name.strip() for name in values['allowed_hosts'].split(',')]
+            self._server = make_server(values['host'], values['port'], self, names)
         except (OSError, OverflowError) as error:
             raise ValueError(
                 f'host is {values["host"]!r}, port is {values["port"]}: {error}'
@@ -78,18 +83,24 @@ class OperatorPageNode(Node):
         self.get_logger().info(f'open http://{values["host"]}:{self.port}')
 
     def _on_status(self, status: TrackStatus) -> None:
+        """Keep what is said of a target, as far as it can be shown: anybody may say it."""
+        others = {name: other for name, other in self._status.items() if name != status.id}
         if status.id and status.state != TrackStatus.IDLE:
-            self._status = {**self._status, status.id: status}
+            try:
+                sample_of(status)
+            except ValueError as error:
+                self.get_logger().error(f'refused: {error}', throttle_duration_sec=1.0)
+                return
+            self._status = dict([*others.items(), (status.id, status)][-MAX_TARGETS:])
         else:
-            self._status = (
-                {name: other for name, other in self._status.items() if name != status.id}
-                if status.id
-                else {}
-            )
+            self._status = others if status.id else {}
         self._told_ns = stamp_ns_of(status.header.stamp)
 
     def picture(self) -> Picture | str:
         """The newest image that the tracker has spoken of, with its boxes, or the newest one."""
+        return self._shared.get()
+
+    def _picture(self) -> Picture | str:
         frame = self._frame()
         if frame is None:
             publishers = self._source.publishers()
@@ -103,7 +114,7 @@ class OperatorPageNode(Node):
         try:
             canvas = overlay.draw(
                 frame.to_bgr(),
-                [mark for status in statuses.values() for mark in _status_sample(status).marks()],
+                [mark for status in statuses.values() for mark in sample_of(status).marks()],
             )
         except (ImageError, cv2.error) as error:
             self.get_logger().error(f'image refused: {error}', throttle_duration_sec=1.0)
@@ -141,8 +152,9 @@ class OperatorPageNode(Node):
             if answer is None:
                 return False, f'{text}: the tracker did not answer within {ANSWER_S:g} s'
             words = 'accepted' if answer.accepted else 'refused'
-            self.get_logger().info(f'{text}: {words}, {answer.message}')
-            return answer.accepted, f'{text}: {words}, {answer.message}'
+            text = f'{text}: {words}, {answer.message[:MAX_ANSWER]}'
+            self.get_logger().info(text)
+            return answer.accepted, text
         self._publisher.publish(detection)
         self.get_logger().info(f'sent {text}')
         if self._publisher.get_subscription_count() == 0:
@@ -156,31 +168,23 @@ class OperatorPageNode(Node):
         answer = self._ask(self._clear, Trigger.Request())
         if answer is None:
             return False, f'the tracker did not answer within {ANSWER_S:g} s'
-        return answer.success, answer.message
+        return answer.success, answer.message[:MAX_ANSWER]
 
     @staticmethod
     def _ask(client: Any, request: Any) -> Any:
         """A service called on a thread of the server, while the executor runs on another."""
         done, future = threading.Event(), client.call_async(request)
         future.add_done_callback(lambda _: done.set())
-        return future.result() if done.wait(ANSWER_S) else None
+        if done.wait(ANSWER_S):
+            return future.result()
+        client.remove_pending_request(future)  # else it is kept for an answer that never comes
+        return None
 
     def close(self) -> None:
         """Stop serving."""
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
-
-
-def _status_sample(status: TrackStatus) -> StatusSample:
-    return StatusSample(
-        status.label or status.id,
-        State(status.state),
-        status.confidence,
-        box_of(status.bbox),
-        status.confirmed,
-        box_of(status.predicted_bbox) if status.has_predicted else None,
-    )
 
 
 def _summary(status: TrackStatus) -> dict[str, Any]:

@@ -1,6 +1,9 @@
 """The web page: pictures out, boxes in, nonsense refused."""
 
+import base64
+import hashlib
 import json
+import re
 import socket
 import threading
 import urllib.error
@@ -44,6 +47,10 @@ def test_a_drawn_box_keeps_the_stamp_to_the_nanosecond():
         body(id='\ud800'),
         body(label='line\nbreak'),
         body(label='nul\0'),
+        body(id={'x': 1}),
+        body(id=7),
+        body(label=['x']),
+        body(label=True),
     ],
 )
 def test_nonsense_is_refused(data):
@@ -117,8 +124,46 @@ def test_what_goes_wrong_is_said_and_the_server_lives_on(site):
     assert fetch(url + '/init', body(), other)[0] == 403 and len(callbacks.boxes) == 1
     assert fetch(url + '/init', body(), {'Origin': url})[0] == 409
     with socket.create_connection(url[7:].split(':')) as line:
-        line.sendall(b'POST /init HTTP/1.1\r\nContent-Length: \xc2\xb2\r\n\r\n')
+        line.sendall(b'POST /init HTTP/1.1\r\nHost: localhost\r\nContent-Length: \xc2\xb2\r\n\r\n')
         assert b'413' in line.recv(100)
     with socket.create_connection(url[7:].split(':')) as line:
         line.sendall(b'GET /frame.jpg HTTP/1.0\r\n\r\n')  # and gone
     assert fetch(url + '/')[0] == 200
+
+
+def test_numbers_that_json_has_no_word_for_become_null(site):
+    """`NaN` in the header ends JSON.parse, and with it the page."""
+    url, callbacks = site
+    values = {'id': 'a', 'confidence': float('nan'), 'more': [float('inf'), 1.5]}
+    callbacks.shown = Picture(b'jpeg', 1, 0.0, (values,) * 100)
+    text = fetch(url + '/frame.jpg')[1]['X-Targets']
+    told = json.loads(text, parse_constant=pytest.fail)
+    assert len(told) == 64 and told[0] == {'id': 'a', 'confidence': None, 'more': [None, 1.5]}
+
+
+def test_the_page_runs_its_own_script_and_nothing_else(site):
+    """The digests in the policy are those of the scripts that the page has."""
+    _, headers, page = fetch(site[0] + '/')
+    policy = headers['Content-Security-Policy']
+    scripts = re.findall(rb'<script>(.*?)</script>', page, re.DOTALL)
+    assert len(scripts) == page.count(b'<script') and scripts
+    for script in scripts:
+        assert f"'sha256-{base64.b64encode(hashlib.sha256(script).digest()).decode()}'" in policy
+    assert "default-src 'none'" in policy and "frame-ancestors 'none'" in policy
+    assert b' onclick=' not in page and b'src="http' not in page
+
+
+def test_a_foreign_name_gets_neither_page_nor_picture(site):
+    url, callbacks = site
+    callbacks.shown = Picture(b'jpeg', 1)
+    foreign = {'Host': 'evil.example:8080', 'Origin': 'http://evil.example:8080'}
+    for path in ('/', '/frame.jpg'):
+        assert fetch(url + path, None, foreign)[0] == 403
+    assert fetch(url + '/init', body(), foreign)[0] == 403 and callbacks.boxes == []
+
+
+def test_a_picture_that_cannot_be_made_is_said(site):
+    url, callbacks = site
+    callbacks.picture = lambda: 1 / 0
+    code, _, text = fetch(url + '/frame.jpg')
+    assert code == 500 and b'division by zero' in text
