@@ -91,6 +91,8 @@ class LossConfig:
         quality_weight: Weight of the quality loss.
         negative_quality: The quality branch learns 0 on hard negatives (another object, erased
             target).
+        keep_boxes: Weight of the difference to the boxes of the start where these are right
+            (:mod:`siamla_ros.training.box_teacher`); 0: none.
     """
 
     dynamic_labels: bool = True
@@ -101,6 +103,7 @@ class LossConfig:
     regression_weight: float = 2.0
     quality_weight: float = 1.0
     negative_quality: bool = True
+    keep_boxes: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -176,6 +179,11 @@ class TrainConfig:
     seed: int = 0
 
     def __post_init__(self) -> None:
+        if self.loss.keep_boxes > 0 and self.init != 'tracker':
+            raise ValueError(
+                f'loss.keep_boxes = {self.loss.keep_boxes:g}: needs init: tracker, '
+                f'{self.init!r} has random boxes'
+            )
         if self.schedule.freeze_boxes and self.init != 'tracker':
             raise ValueError(
                 f'schedule.freeze_boxes: needs init: tracker, {self.init!r} has random boxes'

@@ -21,7 +21,6 @@ from torch import Tensor
 from tqdm import tqdm
 
 from siamla_ros.model import SiamLA
-from siamla_ros.model.siamla import Response
 from siamla_ros.training.config import DataConfig, TrainConfig, from_dict
 from siamla_ros.training.loop import Batch, PairDataset, Trainer, in_batches
 from siamla_ros.training.pairs import PairSource
@@ -172,8 +171,8 @@ class HeadTrainer(Trainer):
                 template, box = swap_templates(template, box, schedule.template_swap, rng)
             yield template, search, box
 
-    def _respond(self, template: Tensor, search: Tensor) -> Response:
-        return self.model.respond(search, template)
+    def _features(self, template: Tensor, search: Tensor) -> tuple[Tensor, Tensor]:
+        return template, search
 
 
 def pairs_of_step(step: int, batch: int, count: int, seed: int) -> Tensor:

@@ -19,6 +19,7 @@ from siamla_ros.datasets.training_pack import Record
 from siamla_ros.model import SiamLA
 from siamla_ros.model.siamla import Response
 from siamla_ros.training import losses
+from siamla_ros.training.box_teacher import BoxTeacher, keeping_loss
 from siamla_ros.training.checkpointing import validation_report
 from siamla_ros.training.config import TrainConfig
 from siamla_ros.training.optimize import Optimizer
@@ -65,6 +66,7 @@ class Trainer:
         self.tracks = tracks or []
         self.model = model.to(self.device, memory_format=torch.channels_last).train()
         self.ema = copy.deepcopy(self.model).eval()
+        self.teacher = BoxTeacher(self.model) if config.loss.keep_boxes > 0 else None
         self.source = source
         self.steps = config.schedule.pairs // config.schedule.batch
         self.optimizer = Optimizer(self.model, self.ema, config)
@@ -138,23 +140,31 @@ class Trainer:
             t.float().contiguous(memory_format=torch.channels_last) for t in (template, search)
         )
         with torch.autocast(self.device.type, torch.bfloat16, enabled=config.schedule.bf16):
-            response = self._respond(template, search)
+            response, taught = self._respond(template, search)
         label_warmup = (
             1.0 if config.loss.label_warmup <= 0 else min(progress / config.loss.label_warmup, 1.0)
         )
         centerness = config.model.quality == 'centerness'
         loss = losses.compute(response, box, config.loss, self.model.grid, label_warmup, centerness)
+        if taught is not None:
+            kept = keeping_loss(response.ltrb, taught, box, self.model.grid)
+            loss = loss._replace(total=loss.total + config.loss.keep_boxes * kept)
         if not torch.isfinite(loss.total):
             value = loss.total.item()
             raise FloatingPointError(f'step {self.step}: loss = {value}; lower the learning rate')
         self.optimizer.step(loss.total, self.step, self.steps)
         return losses.Losses(*(v.detach() for v in loss))
 
-    def _respond(self, template: Tensor, search: Tensor) -> Response:
-        """Maps of a batch from what the batches hold: here the pixels of both crops."""
+    def _respond(self, template: Tensor, search: Tensor) -> tuple[Response, Tensor | None]:
+        """Maps of a batch, and the teacher's boxes if there is one."""
+        z, x = self._features(template, search)
+        taught = self.teacher.ltrb(x.detach(), z.detach()) if self.teacher else None
+        return self.model.respond(x, z), taught
+
+    def _features(self, template: Tensor, search: Tensor) -> tuple[Tensor, Tensor]:
+        """Features of both crops from what the batches hold: here their pixels."""
         with torch.set_grad_enabled(self.learns_features):
-            z, x = self.model.features(template), self.model.features(search)
-        return self.model.respond(x, z)
+            return self.model.features(template), self.model.features(search)
 
     def _report(self, report: list[losses.Losses], bar: tqdm) -> None:
         means = {

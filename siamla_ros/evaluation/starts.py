@@ -1,0 +1,84 @@
+"""The same target begun in several ways: one pass from an exact first box says little.
+
+A tracker of a robot begins with a box that somebody dragged, or at a frame that nobody chose. So a
+sequence can also be run from a careless first box and from its middle; the truth stays the same.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from siamla_ros.datasets.sequence import Frames, Sequence
+from siamla_ros.geometry import boxes
+
+STARTS = ('exact', 'careless', 'middle')
+SHIFT, SCALE = 0.1, 0.1  # standard deviations of a careless box, in sides and in ln of a side
+LEAST_FRAMES = 15  # of what follows the middle
+
+
+@dataclass(frozen=True)
+class LaterFrames:
+    """The frames of another source from number `start` on."""
+
+    source: Frames
+    start: int
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        for number, image in enumerate(self.source):
+            if number >= self.start:
+                yield image
+
+
+@dataclass(frozen=True)
+class CarelessSequence(Sequence):
+    """A sequence whose first box was drawn carelessly; it is judged by its own boxes.
+
+    Attributes:
+        drawn_xywh: What the tracker is given.
+    """
+
+    drawn_xywh: tuple[float, float, float, float] = (0.0, 0.0, 1.0, 1.0)
+
+    @property
+    def init_box_xywh(self) -> tuple[float, float, float, float]:
+        """The careless box."""
+        return self.drawn_xywh
+
+
+def with_starts(sequence: Sequence, names: tuple[str, ...] = STARTS) -> list[Sequence]:
+    """The sequence begun in each of the ways `names`; without a middle where it is too short."""
+    made = {'exact': lambda: sequence, 'careless': lambda: careless(sequence)}
+    found = [made.get(name, lambda: from_middle(sequence))() for name in names]
+    return [item for item in found if item is not None]
+
+
+def careless(sequence: Sequence) -> Sequence:
+    """With a first box that is off by about 10 % in place and in size, the same at every call."""
+    rng = np.random.default_rng(zlib.crc32(sequence.name.encode()))
+    x, y, w, h = sequence.init_box_xywh
+    dx, dy = rng.normal(0.0, SHIFT, 2)
+    factor_w, factor_h = np.exp(rng.normal(0.0, SCALE, 2))
+    cx, cy = boxes.center((x + dx * w, y + dy * h, w, h))
+    drawn = boxes.as_box(boxes.from_center(cx, cy, w * factor_w, h * factor_h))
+    return CarelessSequence(
+        f'{sequence.name}@careless', sequence.source, sequence.boxes_xywh, sequence.absent, drawn
+    )
+
+
+def from_middle(sequence: Sequence) -> Sequence | None:
+    """From the first box at or after the middle; None where fewer than 15 frames follow."""
+    present = np.flatnonzero(np.isfinite(sequence.boxes_xywh[:, 0]))
+    later = present[present >= len(sequence) // 2]
+    if not len(later) or len(sequence) - later[0] <= LEAST_FRAMES:
+        return None
+    start = int(later[0])
+    return Sequence(
+        f'{sequence.name}@middle',
+        LaterFrames(sequence.source, start),
+        sequence.boxes_xywh[start:],
+        sequence.absent[start:],
+    )
