@@ -6,16 +6,12 @@ import argparse
 import sys
 from pathlib import Path
 
-from siamla_ros.datasets.discovery import FORMATS, load_dataset
+from siamla_ros.cli.sequence_arguments import add_sequence_arguments, named_sequences
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of `siamla calibrate`."""
-    parser.add_argument('--dataset', type=Path, required=True, metavar='DIR', help='its folder')
-    parser.add_argument('--format', choices=FORMATS, default='auto', help='its layout')
-    parser.add_argument(
-        '--sequences', nargs='+', default=[], metavar='PATTERN', help='only these (with * and ?)'
-    )
+    add_sequence_arguments(parser)
     parser.add_argument('--model', default='default', help='name or checkpoint')
     parser.add_argument(
         '--output', type=Path, required=True, metavar='FILE', help='checkpoint to write'
@@ -34,7 +30,7 @@ def run(args: argparse.Namespace) -> int:
     from siamla_ros.model.checkpoint import read_checkpoint
     from siamla_ros.tracker.tracker import load_tracker
 
-    sequences = load_dataset(args.dataset, args.format, args.sequences)
+    sequences = named_sequences(args)
     checkpoint = read_checkpoint(args.model)
     tracker = load_tracker(args.model, threads=args.threads)
 

@@ -8,21 +8,22 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from siamla_ros.datasets.discovery import FORMATS, load_dataset
+from siamla_ros.cli.sequence_arguments import add_sequence_arguments, named_sequences
 from siamla_ros.datasets.sequence import Sequence
 from siamla_ros.evaluation import report, splice, suites
 from siamla_ros.evaluation.metrics import mean_scores
 from siamla_ros.evaluation.peers.arguments import add_tracker_arguments, named_trackers
 from siamla_ros.evaluation.peers.base import EvalTracker
+from siamla_ros.evaluation.starts import STARTS, with_starts
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of `siamla eval`."""
-    parser.add_argument('--dataset', type=Path, required=True, metavar='DIR', help='its folder')
-    parser.add_argument('--format', choices=FORMATS, default='auto', help='its layout')
+    add_sequence_arguments(parser)
     parser.add_argument(
-        '--sequences', nargs='+', default=[], metavar='PATTERN', help='only these (with * and ?)'
-    )
+        '--starts', nargs='+', choices=STARTS, default=['exact'],
+        help='how each target begins: its first box, a careless one, a box of its middle',
+    )  # fmt: skip
     add_tracker_arguments(parser)
     parser.add_argument('--output', type=Path, metavar='DIR', help='where files go; none without')
     parser.add_argument('--no-plots', action='store_true', help='no PNG files')
@@ -57,7 +58,8 @@ def run(args: argparse.Namespace) -> int:
         raise ValueError('plots need matplotlib (pip install matplotlib); --no-plots does without')
     if args.crossings:
         return _crossings(args)
-    sequences = load_dataset(args.dataset, args.format, args.sequences)
+    named = named_sequences(args)
+    sequences = [item for one in named for item in with_starts(one, args.starts)]
     trackers = named_trackers(args)
     if args.lost:
         from siamla_ros.evaluation import lost_bench
@@ -76,6 +78,8 @@ def _crossings(args: argparse.Namespace) -> int:
     from siamla_ros.evaluation import crossing_bench
     from siamla_ros.evaluation.crossings import load_crossings
 
+    if args.split is not None or args.starts != ['exact']:
+        raise ValueError('--crossings takes neither --split nor --starts; name --sequences')
     crossings = load_crossings(args.dataset, args.sequences)
     trackers = named_trackers(args)
     text, content = crossing_bench.evaluate(trackers, crossings, args.search, args.quiet)
@@ -143,6 +147,7 @@ def _finish(
         content['setup'] = {
             'dataset': args.dataset.name,
             'format': args.format,
+            'starts': list(args.starts),
             'sequences': {sequence.name: len(sequence) for sequence in sequences},
             'seed': args.seed,
             'trackers': {tracker.name: tracker.describe() for tracker in trackers},

@@ -8,7 +8,7 @@ or `targets.csv` (`frame,target_id,x,y,w,h,visibility`, as in MOT challenges).
 from __future__ import annotations
 
 import csv
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,6 +24,7 @@ from siamla_ros.datasets.video import FrameSource
 WELL_VISIBLE = 0.8  # share of a target from which a sequence may begin with it
 HIDDEN = 0.25  # share below which its box is not judged
 LEAST_FRAMES, LEAST_AREA_PX2 = 20, 300.0  # of a target that makes a sequence
+SIDES = ('development', 'training')
 TARGET_COLUMNS = ('frame', 'target_id', 'x', 'y', 'w', 'h', 'visibility')
 
 
@@ -98,6 +99,35 @@ def read_split(path: Path) -> tuple[str, ...]:
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         raise DatasetError(f'{path}: development = {names!r}: must be a list of names of scenes')
     return tuple(names)
+
+
+def of_side(
+    sequences: Iterable[TargetSequence], scenes: Collection[str], side: str
+) -> list[TargetSequence]:
+    """The sequences of the scenes of a split file, or all others.
+
+    A sequence is of a scene if it has its name, alone or before a hyphen and a target's name.
+
+    Args:
+        sequences: To choose from.
+        scenes: Names of the scenes for development.
+        side: One of `SIDES`.
+
+    Raises:
+        DatasetError: A scene has no sequence, or no sequence is left.
+    """
+    kept, seen = [], set()
+    for item in sequences:
+        scene = next((s for s in scenes if item.name == s or item.name.startswith(f'{s}-')), None)
+        seen.add(scene)
+        if (scene is not None) == (side == 'development'):
+            kept.append(item)
+    missing = sorted(set(scenes) - seen)
+    if missing and side == 'development':
+        raise DatasetError(f'no sequence of {", ".join(missing)}, which the split names')
+    if not kept:
+        raise DatasetError(f'no sequence on the side {side!r} of the split')
+    return kept
 
 
 def read_targets(path: Path, frames: int) -> tuple[SceneTarget, ...]:

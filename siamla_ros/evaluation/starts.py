@@ -7,7 +7,7 @@ sequence can also be run from a careless first box and from its middle; the trut
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -49,10 +49,21 @@ class CarelessSequence(Sequence):
         return self.drawn_xywh
 
 
-def with_starts(sequence: Sequence, names: tuple[str, ...] = STARTS) -> list[Sequence]:
-    """The sequence begun in each of the ways `names`; without a middle where it is too short."""
-    made = {'exact': lambda: sequence, 'careless': lambda: careless(sequence)}
-    found = [made.get(name, lambda: from_middle(sequence))() for name in names]
+def with_starts(sequence: Sequence, names: Iterable[str] = STARTS) -> list[Sequence]:
+    """The sequence begun in each of the ways `names`; without a middle where it is too short.
+
+    Raises:
+        ValueError: No such way.
+    """
+    made: dict[str, Callable[[Sequence], Sequence | None]] = {
+        'exact': lambda item: item,
+        'careless': careless,
+        'middle': from_middle,
+    }
+    unknown = sorted(set(names) - set(made))
+    if unknown:
+        raise ValueError(f'start {unknown[0]!r}: must be one of {", ".join(STARTS)}')
+    found = [made[name](sequence) for name in names]
     return [item for item in found if item is not None]
 
 

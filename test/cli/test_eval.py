@@ -148,3 +148,17 @@ def test_drawn_clip_shows_its_target_where_it_says():
     part = clip.images[0][y : y + h, x : x + w]
     assert (part != clip.images[1][y : y + h, x : x + w]).any()
     assert part.shape == (48, 48, 3)
+
+
+def test_a_split_chooses_the_sequences(moving_target, tmp_path, capsys):
+    split = tmp_path / 'split.yaml'
+    split.write_text('development: [down]\n')
+    words = ('--dataset', moving_target, '--trackers', 'identity', '--quiet', '--split', split)
+    for side, name, other in (('development', 'down', 'right'), ('training', 'right', 'down')):
+        assert call(cli, *words, '--side', side) == 0
+        printed = capsys.readouterr().out
+        assert f'| {name} ' in printed and f'| {other} ' not in printed
+    with pytest.raises(ValueError, match='--split needs --side'):
+        call(cli, *words)
+    with pytest.raises(ValueError, match='--side needs --split'):
+        call(cli, *words[:-2], '--side', 'training')

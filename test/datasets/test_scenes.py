@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import cv2
 import numpy as np
 import pytest
 from support.videos import COLORS, SIDE, place, write_scene
 
-from siamla_ros.datasets.scenes import load_scenes, read_split, read_targets
-from siamla_ros.datasets.sequence import DatasetError
+from siamla_ros.datasets.discovery import load_dataset
+from siamla_ros.datasets.scenes import load_scenes, of_side, read_split, read_targets
+from siamla_ros.datasets.sequence import DatasetError, Sequence, VideoFrames
 
 
 @pytest.fixture
@@ -78,7 +81,6 @@ def test_a_split_names_its_development_scenes(tmp_path):
 
 
 def test_a_sequence_for_each_target_that_is_once_well_visible(tmp_path):
-    from siamla_ros.datasets.discovery import load_dataset
 
     folder = tmp_path / 'set' / 'street'
     folder.mkdir(parents=True)
@@ -101,3 +103,18 @@ def test_a_sequence_for_each_target_that_is_once_well_visible(tmp_path):
     assert not first.absent.any()
     assert abs(int(next(first.frames())[0, 0, 0]) - 16) <= 3, 'it begins on frame 4'
     assert (third.name, len(third)) == ('street-3', 30)
+
+
+def test_a_split_divides_sequences_by_their_scene():
+    names = ['one', 'one_1', 'two-1', 'two-2']
+    all_of = [Sequence(name, VideoFrames(Path('v.mp4')), np.ones((3, 4))) for name in names]
+    assert [s.name for s in of_side(all_of, ('one', 'two'), 'development')] == [
+        'one',
+        'two-1',
+        'two-2',
+    ]
+    assert [s.name for s in of_side(all_of, ('one', 'two'), 'training')] == ['one_1']
+    with pytest.raises(DatasetError, match='no sequence of tw, which the split names'):
+        of_side(all_of, ('tw', 'one'), 'development')
+    with pytest.raises(DatasetError, match="no sequence on the side 'training'"):
+        of_side(all_of, ('one', 'one_1', 'two'), 'training')

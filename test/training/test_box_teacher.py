@@ -64,7 +64,9 @@ def test_negatives_teach_no_boxes():
 def test_the_teacher_stays_and_answers_as_the_network_it_was_made_of():
     model = tiny_model().eval()
     teacher = BoxTeacher(model)
-    z = model.features(torch.rand(2, 3, model.config.template_size_px, model.config.template_size_px))
+    z = model.features(
+        torch.rand(2, 3, model.config.template_size_px, model.config.template_size_px)
+    )
     x = model.features(torch.rand(2, 3, model.config.search_size_px, model.config.search_size_px))
     before = model.respond(x, z).ltrb.detach()
     with torch.no_grad():

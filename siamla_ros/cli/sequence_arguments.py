@@ -1,0 +1,36 @@
+"""The options by which a command line names annotated sequences."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from siamla_ros.datasets.discovery import FORMATS, load_dataset
+from siamla_ros.datasets.scenes import SIDES, of_side, read_split
+from siamla_ros.datasets.sequence import Sequence
+
+
+def add_sequence_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare --dataset, --format, --sequences, --split and --side."""
+    parser.add_argument('--dataset', type=Path, required=True, metavar='DIR', help='its folder')
+    parser.add_argument('--format', choices=FORMATS, default='auto', help='its layout')
+    parser.add_argument(
+        '--sequences', nargs='+', default=[], metavar='PATTERN', help='only these (with * and ?)'
+    )
+    parser.add_argument(
+        '--split', type=Path, metavar='FILE', help='YAML file whose list "development" names scenes'
+    )
+    parser.add_argument(
+        '--side', choices=SIDES, help='with --split: only its development scenes, or only the rest'
+    )
+
+
+def named_sequences(args: argparse.Namespace) -> list[Sequence]:
+    """The sequences that these options name; ValueError where there is none, or half a split."""
+    if (args.split is None) != (args.side is None):
+        given, missing = ('--split', '--side') if args.side is None else ('--side', '--split')
+        raise ValueError(f'{given} needs {missing}')
+    sequences = load_dataset(args.dataset, args.format, args.sequences)
+    if args.split is None:
+        return sequences
+    return of_side(sequences, read_split(args.split), args.side)
