@@ -4,6 +4,7 @@ here.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -192,6 +193,18 @@ class TrainConfig:
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for a checkpoint or a YAML file."""
         return asdict(self)
+
+
+def differences(saved: Mapping[str, Any], present: Mapping[str, Any], where: str = '') -> list[str]:
+    """Fields in which two configurations, as plain values, differ: ``field: saved, now new``."""
+    found = []
+    for key in dict.fromkeys([*saved, *present]):
+        old, new = (values.get(key, 'absent') for values in (saved, present))
+        if isinstance(old, Mapping) and isinstance(new, Mapping):
+            found += differences(old, new, f'{where}{key}.')
+        elif old != new:
+            found.append(f'{where}{key}: {old!r}, now {new!r}')
+    return found
 
 
 def from_dict(cls: type, values: dict[str, Any], where: str = '') -> Any:

@@ -8,6 +8,7 @@ import math
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -21,7 +22,7 @@ from siamla_ros.model.siamla import Response
 from siamla_ros.training import losses
 from siamla_ros.training.box_teacher import BoxTeacher, keeping_loss
 from siamla_ros.training.checkpointing import validation_report
-from siamla_ros.training.config import TrainConfig
+from siamla_ros.training.config import TrainConfig, differences
 from siamla_ros.training.optimize import Optimizer
 from siamla_ros.training.pairs import PairSource
 
@@ -76,14 +77,18 @@ class Trainer:
         )
         self.step = 0
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / 'config.json').write_text(json.dumps(config.to_dict(), indent=1))
 
     def resume(self) -> bool:
-        """Continue from the folder's checkpoint; False when there is none."""
+        """Continue from the folder's checkpoint; False when there is none.
+
+        Raises:
+            ValueError: The checkpoint is of another configuration, or does not say of which.
+        """
         path = self.folder / 'checkpoint.pt'
         if not path.is_file():
             return False
         saved = torch.load(path, map_location=self.device, weights_only=True)
+        check_resumable(path, saved.get('config'), self.config)
         self.model.load_state_dict(saved['model'])
         self.ema.load_state_dict(saved['ema'])
         self.optimizer.adamw.load_state_dict(saved['optimizer'])
@@ -98,6 +103,7 @@ class Trainer:
             'ema': self.ema.state_dict(),
             'optimizer': self.optimizer.adamw.state_dict(),
             'step': self.step,
+            'config': self.config.to_dict(),
         }
         torch.save(state, path.with_suffix('.tmp'))
         path.with_suffix('.tmp').replace(path)
@@ -108,6 +114,7 @@ class Trainer:
         Returns:
             True when the schedule is complete.
         """
+        (self.folder / 'config.json').write_text(json.dumps(self.config.to_dict(), indent=1))
         deadline, schedule = time.monotonic() + 60 * max_minutes, self.config.schedule
         report: list[losses.Losses] = []
         bar = tqdm(total=self.steps, initial=self.step, unit='step', dynamic_ncols=True)
@@ -177,6 +184,27 @@ class Trainer:
     def _log(self, values: dict[str, float]) -> None:
         with (self.folder / 'log.jsonl').open('a') as log:
             log.write(json.dumps({'step': self.step, **values}) + '\n')
+
+
+def check_resumable(path: Path, saved: dict[str, Any] | None, config: TrainConfig) -> None:
+    """Refuse to continue a run whose steps so far followed another configuration.
+
+    Args:
+        path: The checkpoint.
+        saved: The configuration in it; None where an earlier version wrote none.
+        config: The present one.
+
+    Raises:
+        ValueError: They differ; names every field with both values.
+    """
+    remedy = 'delete it, or train into another folder'
+    if saved is None:
+        raise ValueError(f'{path}: holds no configuration to compare with: {remedy}')
+    if found := differences(saved, config.to_dict()):
+        raise ValueError(
+            f'{path}: was trained with another configuration ({"; ".join(found)}): restore the '
+            f'configuration, {remedy}'
+        )
 
 
 def in_batches(

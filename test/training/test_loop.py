@@ -59,9 +59,39 @@ def test_resuming_equals_never_having_stopped(pack, tmp_path):
             assert torch.equal(value, one.state_dict()[name]), name
 
 
+def test_a_run_of_another_configuration_is_not_resumed(pack, tmp_path):
+    assert trainer(pack, tmp_path, config(pairs=2, batch=2)).run(workers=0)
+    before = (tmp_path / 'config.json').read_text()
+    other = trainer(pack, tmp_path, config(pairs=4, batch=2, lr_heads=0.5))
+    with pytest.raises(ValueError, match=r'checkpoint\.pt: was trained with another') as refused:
+        other.resume()
+    assert '(schedule.pairs: 2, now 4; schedule.lr_heads: 0.0015, now 0.5)' in str(refused.value)
+    assert (tmp_path / 'config.json').read_text() == before
+    assert trainer(pack, tmp_path, config(pairs=2, batch=2)).resume()
+
+
+def test_a_network_of_another_shape_is_named_before_its_weights_are_loaded(pack, tmp_path):
+    assert trainer(pack, tmp_path, config(pairs=2, batch=2)).run(workers=0)
+    other = trainer(pack, tmp_path, config(pairs=2, batch=2, model={'quality': 'none'}))
+    with pytest.raises(ValueError, match=r"model\.quality: '\w+', now 'none'"):
+        other.resume()
+
+
+def test_a_checkpoint_without_its_configuration_is_not_resumed(pack, tmp_path):
+    run = trainer(pack, tmp_path, config(pairs=2, batch=2))
+    run.save()
+    path = tmp_path / 'checkpoint.pt'
+    saved = torch.load(path, weights_only=True)
+    del saved['config']
+    torch.save(saved, path)
+    with pytest.raises(ValueError, match='holds no configuration to compare with: delete it'):
+        run.resume()
+
+
 def test_a_run_without_a_checkpoint_starts_anew(pack, tmp_path):
     run = trainer(pack, tmp_path, config())
     assert not run.resume()
+    run.run(workers=0)
     assert json.loads((tmp_path / 'config.json').read_text())['schedule']['batch'] == 4
 
 
