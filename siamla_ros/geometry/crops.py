@@ -109,8 +109,8 @@ def _shrink(
     offset.
     """
     height, width = image.shape[:2]
-    left, right = _blocks(window.cx, window.width, width, shrink_x)
-    top, bottom = _blocks(window.cy, window.height, height, shrink_y)
+    left, right = block_span(window.cx, window.width, width, shrink_x)
+    top, bottom = block_span(window.cy, window.height, height, shrink_y)
     part = image[top:bottom, left:right]
     if part.size == 0:
         return part, 0.0, 0.0
@@ -119,7 +119,10 @@ def _shrink(
     return small, float(left), float(top)
 
 
-def _blocks(center: float, extent: float, limit: int, shrink: int) -> tuple[int, int]:
+def block_span(center: float, extent: float, limit: int, shrink: int) -> tuple[int, int]:
+    """First and last pixel, half-open, of whole blocks of `shrink` pixels that a window reads along
+    one axis; `limit` is the image's extent.
+    """
     low = min(max(int(np.floor(center - extent / 2.0)) - shrink, 0), limit)
     high = min(max(int(np.ceil(center + extent / 2.0)) + shrink, 0), limit)
     return low, low + (high - low) // shrink * shrink

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import Any
 
+SAME_PEAK_IOU = 0.2
+"""Cells whose boxes overlap at least so far speak of one object."""
 _LIMITS = {
     'calibration_scale': (0.05, 20.0),
     'calibration_bias': (-20.0, 20.0),

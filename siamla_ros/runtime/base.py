@@ -5,12 +5,14 @@ computes.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
+from siamla_ros.geometry.boxes import Box
 from siamla_ros.geometry.crops import ImageArray, Window
+from siamla_ros.model.decode_config import DecodeConfig
 
 
 class Maps(NamedTuple):
@@ -53,3 +55,28 @@ class Runtime(Protocol):
 
     def similarity(self, first: Any, second: Any) -> float:
         """Cosine of two templates, cell by cell, averaged: in [-1, 1]."""
+
+
+@runtime_checkable
+class BoxRuntime(Runtime, Protocol):
+    """A runtime that decides on the boxes itself, where the maps are."""
+
+    def boxes(
+        self,
+        image_bgr: ImageArray,
+        windows: Sequence[Window],
+        borders_bgr: Sequence[Sequence[float]],
+        templates: Sequence[Any],
+        last_boxes_xywh: Sequence[Box],
+        config: DecodeConfig,
+    ) -> NDArray[np.float32]:
+        """Rows (B, 8) of `step_layout.RESULT_FIELDS`, as `tracker.decode` finds them."""
+
+    def similarities(
+        self,
+        image_bgr: ImageArray,
+        windows: Sequence[Window],
+        borders_bgr: Sequence[Sequence[float]],
+        template: Any,
+    ) -> NDArray[np.float32]:
+        """Cosines (B,) of what template windows show with a template, in [-1, 1]."""

@@ -13,11 +13,25 @@ class DeviceError(RuntimeError):
     """The device that was asked for cannot be used."""
 
 
+class DeviceLostError(DeviceError):
+    """A device stopped working in this process and could not be taken into use again."""
+
+
 class DeviceChoice(NamedTuple):
     """A device and the reason for it, in words for a log."""
 
     device: str
     reason: str
+
+
+_lost: dict[str, str] = {}
+
+
+def note_lost(device: str, why: str) -> None:
+    """From now on this process does not choose the device: after certain errors CUDA refuses every
+    call of the process.
+    """
+    _lost[device] = why
 
 
 def choose_device(request: str) -> DeviceChoice:
@@ -36,9 +50,11 @@ def choose_device(request: str) -> DeviceChoice:
         raise ValueError(f'device = {request!r}: must be auto, cpu, cuda or cuda:N')
     count, absent = _cuda_devices()
     if request == 'auto':
-        if count:
-            return DeviceChoice('cuda:0', f'auto: torch sees {count} CUDA device(s)')
-        return DeviceChoice('cpu', f'auto: {absent}')
+        working = [f'cuda:{i}' for i in range(count) if f'cuda:{i}' not in _lost]
+        if working:
+            return DeviceChoice(working[0], f'auto: torch sees {count} CUDA device(s)')
+        lost = '; '.join(f'{name} was lost ({why})' for name, why in _lost.items())
+        return DeviceChoice('cpu', f'auto: {absent or lost}')
     index = int(request.partition(':')[2] or 0)
     if not count:
         raise DeviceError(
@@ -47,7 +63,12 @@ def choose_device(request: str) -> DeviceChoice:
         )
     if index >= count:
         raise DeviceError(f'device = {request!r}: of {count} the last is cuda:{count - 1}')
-    return DeviceChoice(f'cuda:{index}', 'CUDA was asked for')
+    name = f'cuda:{index}'
+    if name in _lost:
+        raise DeviceLostError(
+            f'device = {request!r}: {name} was lost ({_lost[name]}); restart the process'
+        )
+    return DeviceChoice(name, 'CUDA was asked for')
 
 
 def _cuda_devices() -> tuple[int, str]:

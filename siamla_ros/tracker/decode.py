@@ -12,13 +12,11 @@ from numpy.typing import NDArray
 
 from siamla_ros.geometry import boxes
 from siamla_ros.geometry.crops import Window
-from siamla_ros.model.decode_config import DecodeConfig
+from siamla_ros.model.decode_config import SAME_PEAK_IOU, DecodeConfig
 from siamla_ros.model.grid import CellGrid
 from siamla_ros.runtime.base import Maps
 
 _TINY = 1e-6  # keeps logits of scores finite
-SAME_PEAK_IOU = 0.2
-"""Cells whose boxes overlap at least so far speak of one object."""
 
 
 class DecodedBox(NamedTuple):
@@ -31,6 +29,12 @@ class DecodedBox(NamedTuple):
     classification: float
     localization: float
     second_peak: float
+
+
+def decoded_row(row: NDArray[np.float32], window: Window) -> DecodedBox:
+    """What a runtime decided for one window: `runtime.step_layout.RESULT_FIELDS`."""
+    x, y, w, h, *scores = (float(value) for value in row)
+    return DecodedBox(boxes.from_center(window.cx + x, window.cy + y, w, h), *scores)
 
 
 def cell_boxes(

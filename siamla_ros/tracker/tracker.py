@@ -19,8 +19,8 @@ from siamla_ros.geometry.boxes import Box
 from siamla_ros.geometry.crops import ImageArray, Window, border_color, context_window
 from siamla_ros.model.config import ModelConfig
 from siamla_ros.model.decode_config import DecodeConfig
-from siamla_ros.runtime.base import Runtime
-from siamla_ros.tracker.decode import DecodedBox, decode_box
+from siamla_ros.runtime.base import BoxRuntime, Runtime
+from siamla_ros.tracker.decode import DecodedBox, decode_box, decoded_row
 from siamla_ros.tracker.results import TargetState, TrackResult
 
 
@@ -44,6 +44,7 @@ class Tracker:
         calibration: dict[str, dict[str, float]] | None = None,
     ) -> None:
         self.runtime, self.model, self.decode = runtime, model, decode
+        self._finds_boxes = runtime if isinstance(runtime, BoxRuntime) else None
         self.device_reason = device_reason
         self.description = dict(description or {})
         self.calibration = dict(calibration or {})
@@ -98,16 +99,23 @@ class Tracker:
         :raises ValueError: not an image, or a box is not finite or empty
         """
         check_image(image_bgr)
-        values = []
-        for box in boxes_xywh:
-            window = context_window(
-                _check_place(box), self.model.template_context, self.model.isotropic
-            )
-            template = self.runtime.template(image_bgr, window, state.border_bgr)
-            values.append(
-                float(np.clip(self.runtime.similarity(state.template, template), 0.0, 1.0))
-            )
-        return values
+        windows = [
+            context_window(_check_place(box), self.model.template_context, self.model.isotropic)
+            for box in boxes_xywh
+        ]
+        values = self._cosines(image_bgr, windows, state) if windows else []
+        return [float(np.clip(value, 0.0, 1.0)) for value in values]
+
+    def _cosines(
+        self, image: ImageArray, windows: Sequence[Window], state: TargetState
+    ) -> Sequence[float]:
+        runtime, border = self.runtime, state.border_bgr
+        if self._finds_boxes is not None:
+            borders = [border] * len(windows)
+            found = self._finds_boxes.similarities(image, windows, borders, state.template)
+            return [float(value) for value in found]
+        templates = [runtime.template(image, window, border) for window in windows]
+        return [runtime.similarity(state.template, template) for template in templates]
 
     def _search(
         self, image: ImageArray, states: Sequence[TargetState], places: Sequence[Box]
@@ -117,12 +125,16 @@ class Tracker:
         windows = [
             context_window(box, self.model.search_context, self.model.isotropic) for box in places
         ]
-        maps = self.runtime.respond(
-            image, windows, [s.border_bgr for s in states], [s.template for s in states]
-        )
+        borders, templates = [s.border_bgr for s in states], [s.template for s in states]
+        if self._finds_boxes is not None:
+            rows = self._finds_boxes.boxes(image, windows, borders, templates, places, self.decode)
+            found = [decoded_row(row, window) for row, window in zip(rows, windows, strict=True)]
+        else:
+            maps = self.runtime.respond(image, windows, borders, templates)
+            found = [self._decode(maps, i, windows[i], place) for i, place in enumerate(places)]
         return [
-            self._result(image, state, places[i], self._decode(maps, i, windows[i], places[i]))
-            for i, state in enumerate(states)
+            self._result(image, state, place, decoded)
+            for state, place, decoded in zip(states, places, found, strict=True)
         ]
 
     def _decode(self, maps: Any, index: int, window: Window, place: Box) -> DecodedBox:

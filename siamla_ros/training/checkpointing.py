@@ -86,7 +86,7 @@ def validation_report(
     """Held-out objects, one tracking step at a time, with these weights."""
     model = copy.deepcopy(model).eval()
     device = next(model.parameters()).device
-    runtime = TorchRuntime(model, str(device))
+    runtime = TorchRuntime(model, str(device), graphs=False)
     return validate(Tracker(runtime, config.model, decode_for(config)), tracks, probes)
 
 

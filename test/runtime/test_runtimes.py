@@ -113,37 +113,12 @@ def test_what_torch_returns():
         assert scores.dtype == np.float32
         assert (scores >= 0).all()
         assert (scores <= 1).all()
-    assert not runtime._model.training
+    assert not runtime._work.step.network.training
 
 
 def test_without_a_third_branch_quality_is_classification():
     maps = maps_of(TorchRuntime(tiny_model(quality='none'), 'cpu'))[1]
     assert np.array_equal(maps.quality, maps.classification)
-
-
-def test_the_device_is_a_parameter(monkeypatch):
-    """The path of a GPU, taken on the CPU: crops on the device, the same maps."""
-    here = TorchRuntime(tiny_model(), 'cpu')
-    there = TorchRuntime(tiny_model(), 'cpu')
-
-    class Pretended:
-        type = 'cuda'
-
-    from siamla_ros.runtime import torch_runtime
-
-    original = torch_runtime.crop_batch
-    seen = []
-
-    def on_the_cpu(image, windows, borders, size, device, dtype):
-        seen.append(device.type)
-        return original(image, windows, borders, size, torch.device('cpu'), dtype)
-
-    monkeypatch.setattr(torch_runtime, 'crop_batch', on_the_cpu)
-    there._device = Pretended()
-    expected, found = maps_of(here)[1], maps_of(there)[1]
-    assert set(seen) == {'cuda'}
-    for a, b in zip(expected, found, strict=True):
-        assert b == pytest.approx(a, abs=0.05, rel=0.05)  # crops differ by rounding
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason='needs CUDA')

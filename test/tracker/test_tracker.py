@@ -182,15 +182,15 @@ def test_several_targets_in_one_pass_equal_single_runs(tracker):
 
 
 def test_neither_states_nor_the_network_keep_anything(tracker):
-    weights = copy.deepcopy(tracker.runtime._model.state_dict())
+    weights = copy.deepcopy(tracker.runtime._work.step.state_dict())
     state = tracker.init(IMAGE, BOX)
-    template = state.template.clone()
+    template = state.template.copy()
     first = tracker.update(moved_image(), [state])[0]
     tracker.init(moved_image(), (20.0, 20.0, 50.0, 50.0))
     tracker.update(IMAGE, [first.state])
     assert tracker.update(moved_image(), [state])[0] == first
-    assert torch.equal(state.template, template)
-    for name, value in tracker.runtime._model.state_dict().items():
+    assert np.array_equal(state.template, template)
+    for name, value in tracker.runtime._work.step.state_dict().items():
         assert torch.equal(value, weights[name]), name
 
 
