@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
+from scipy.special import expit, logit
 from scipy.stats import rankdata
 
 from siamla_ros.calibration.frame_samples import FrameSamples
@@ -120,8 +121,7 @@ def _columns(values: NDArray) -> NDArray:
     """(N, 4) as the evidence model weighs them: logit, root of the peak ratio, similarities."""
     confidence = np.clip(values[:, 0], LEAST_CONFIDENCE, 1.0 - LEAST_CONFIDENCE)
     ratio = np.clip(values[:, 1] / confidence, 0.0, 1.0)
-    logit = np.log(confidence / (1.0 - confidence))
-    return np.column_stack([logit, np.sqrt(ratio), values[:, 2], values[:, 3]])
+    return np.column_stack([logit(confidence), np.sqrt(ratio), values[:, 2], values[:, 3]])
 
 
 def _logistic(rows: NDArray, right: NDArray, weight: NDArray, start: EvidenceModel) -> NDArray:
@@ -140,7 +140,7 @@ def _logistic(rows: NDArray, right: NDArray, weight: NDArray, start: EvidenceMod
 
     def loss(theta: NDArray) -> tuple[float, NDArray]:
         odds = design @ theta
-        wrong = 1.0 / (1.0 + np.exp(np.clip(sign * odds, -500, 500)))
+        wrong = expit(-sign * odds)
         value = weight @ np.logaddexp(0.0, -sign * odds) + RIDGE / 2 * float(
             ((theta[:4] - usual) ** 2).sum()
         )

@@ -21,11 +21,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from siamla_ros.datasets.training_pack import load_pack
+from siamla_ros.evaluation.platt import fit_platt
 from siamla_ros.geometry import boxes
 from siamla_ros.model import SiamLA
 from siamla_ros.model.checkpoint import load_model, read_checkpoint, save_checkpoint
 from siamla_ros.runtime.torch_runtime import TorchRuntime
-from siamla_ros.tracker.platt import fit_platt
 from siamla_ros.tracker.tracker import Tracker
 from siamla_ros.training.checkpointing import scale_boxes, wise_ft
 from siamla_ros.training.config import TrainConfig, from_dict

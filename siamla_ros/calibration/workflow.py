@@ -12,11 +12,12 @@ from siamla_ros.calibration.evidence_fit import EvidenceFit, fit_evidence
 from siamla_ros.calibration.frame_samples import FrameSamples, record, record_episodes
 from siamla_ros.datasets.sequence import Sequence as TargetSequence
 from siamla_ros.evaluation.confidence import reliability
+from siamla_ros.evaluation.platt import fit_platt
 from siamla_ros.evaluation.suites import scenes_of
 from siamla_ros.model.checkpoint import Checkpoint, save_calibrated
 from siamla_ros.model.decode_config import DecodeConfig
 from siamla_ros.supervision.presence import EvidenceModel
-from siamla_ros.tracker.platt import fit_platt
+from siamla_ros.tracker.logistic import platt
 from siamla_ros.tracker.tracker import Tracker
 
 MOST_SCENES = 24  # of which episodes are made
@@ -84,7 +85,7 @@ def fit_all(samples: Sequence[FrameSamples], decode: DecodeConfig) -> Calibratio
         scaled,
         fit_evidence(again, EvidenceModel()),
         reliability(confidence, right).ece,
-        reliability(_platt(confidence, scale, bias), right).ece,
+        reliability(platt(confidence, scale, bias), right).ece,
     )
 
 
@@ -105,13 +106,8 @@ def _judged(samples: Sequence[FrameSamples]) -> tuple[np.ndarray, np.ndarray, np
     return confidence, right, np.concatenate(weight) * scale
 
 
-def _platt(values: np.ndarray, scale: float, bias: float) -> np.ndarray:
-    clipped = np.clip(values, 1e-6, 1.0 - 1e-6)
-    return 1.0 / (1.0 + np.exp(-(scale * np.log(clipped / (1.0 - clipped)) + bias)))
-
-
 def _rescaled(values: np.ndarray, scale: float, bias: float) -> np.ndarray:
     """Samples under the new scaling of confidence and second peak."""
     scaled = values.copy()
-    scaled[:, :2] = _platt(values[:, :2], scale, bias)
+    scaled[:, :2] = platt(values[:, :2], scale, bias)
     return scaled

@@ -7,7 +7,6 @@ often, and on every image while the target is UNCERTAIN or searched for.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -19,6 +18,7 @@ from siamla_ros.identity import model as identity
 from siamla_ros.identity.colors import colored_place, colors
 from siamla_ros.identity.model import AppearanceSample, IdentityConfig, IdentityState
 from siamla_ros.supervision.presence import EvidenceModel, frame_log_odds
+from siamla_ros.tracker.logistic import sigmoid
 from siamla_ros.tracker.results import BoxAnswer, TargetState
 
 UNCERTAIN_RATE = 3  # a frame of low confidence is sampled so many times as often as a good one
@@ -148,4 +148,4 @@ class Verifier:
         odds = frame_log_odds(
             self.model, answer.confidence, answer.second_peak, seen.similarity, seen.color
         )
-        return 1.0 / (1.0 + math.exp(-min(max(odds, -30.0), 30.0)))
+        return sigmoid(odds)

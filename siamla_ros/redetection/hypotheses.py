@@ -13,12 +13,12 @@ from typing import NamedTuple
 from siamla_ros.geometry import boxes
 from siamla_ros.geometry.boxes import Box
 from siamla_ros.supervision.evidence import box_size
+from siamla_ros.tracker.logistic import logit, sigmoid
 from siamla_ros.tracker.results import BoxAnswer
 
 MAX_HYPOTHESES = 3  # of an image that are verified
 SAME_PLACE_IOU = 0.3
 AVERAGED_SAMPLES = 8  # over which the evidence of a hypothesis is averaged
-TINY = 1e-6
 # A hypothesis may move on between two samples, in box sizes and in box sizes a second.
 MOTION_SLACK = 0.4
 MAX_SPEED = 10.0
@@ -65,12 +65,6 @@ def check_confidences(found: Sequence[BoxAnswer]) -> None:
             )
 
 
-def log_odds(probability: float) -> float:
-    """ln(p / (1 - p)), cut at a millionth: 0 is undecided."""
-    value = min(max(probability, TINY), 1.0 - TINY)
-    return math.log(value / (1.0 - value))
-
-
 def update_hypothesis(
     sample: HypothesisSample, probability: float, required: float, interval_s: float
 ) -> Hypothesis:
@@ -78,7 +72,7 @@ def update_hypothesis(
 
     required: the log odds that the mean of its samples must reach.
     """
-    box, known, odds = tuple(sample.answer.box_xywh), sample.known, log_odds(probability)
+    box, known, odds = tuple(sample.answer.box_xywh), sample.known, logit(probability)
     if known is not None and not _moved_on(known, box, interval_s):
         known = None
     count = known.samples + 1 if known else 1
@@ -123,7 +117,7 @@ def ambiguous(ranked: Sequence[RankedHypothesis], ratio: float) -> bool:
 
 def probability_of(hypothesis: Hypothesis) -> float:
     """That a hypothesis is the target, by its samples so far."""
-    return 1.0 / (1.0 + math.exp(-hypothesis.log_odds))
+    return sigmoid(hypothesis.log_odds)
 
 
 def size_fits(box_xywh: Box, lost_size: float, limit: float) -> bool:

@@ -35,7 +35,6 @@ from siamla_ros.redetection.hypotheses import (
     RankedHypothesis,
     ambiguous,
     check_confidences,
-    log_odds,
     non_maximum_suppression,
     probability_of,
     size_fits,
@@ -44,6 +43,7 @@ from siamla_ros.redetection.hypotheses import (
 from siamla_ros.redetection.search_grid import grid, inside, ring
 from siamla_ros.supervision.evidence import box_size, check_box, check_stamp
 from siamla_ros.supervision.motion import BoxMotion
+from siamla_ros.tracker.logistic import logit
 from siamla_ros.tracker.results import BoxAnswer
 
 # Rounds of the global search take these sizes. Trackers find a target that has 0.8 to 1.6 times the
@@ -272,7 +272,7 @@ class Redetector:
         """Log odds that a hypothesis must reach: the further off it is, the more."""
         (x, y), (old_x, old_y) = boxes.center(answer.box_xywh), boxes.center(memory.lost_xywh)
         sides = math.hypot(x - old_x, y - old_y) / box_size(memory.lost_xywh)
-        least = log_odds(self.config.accept_threshold)
+        least = logit(self.config.accept_threshold)
         return least + self.config.displacement_penalty * math.log1p(sides)
 
     def _near(self, memory: SearchMemory, count: int) -> tuple[SearchMemory, list[Box]]:

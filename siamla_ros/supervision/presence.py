@@ -18,6 +18,7 @@ import math
 from dataclasses import dataclass
 
 from siamla_ros.configuration import bounded, check_fields
+from siamla_ros.tracker.logistic import logit, sigmoid
 
 LEAST_CONFIDENCE = 1e-3  # confidences are cut here, and as far below 1, before their logit is taken
 MOST_FRAME_LOG_ODDS = 6.0  # of one frame
@@ -95,13 +96,13 @@ def frame_log_odds(
         color: Of the colors to the likest view of the target, [0, 1]; None as above.
     """
     confidence = min(max(confidence, LEAST_CONFIDENCE), 1.0 - LEAST_CONFIDENCE)
-    logit = math.log(confidence / (1.0 - confidence))
+    odds = logit(confidence, LEAST_CONFIDENCE)
     ratio = min(max(second_peak, 0.0) / confidence, 1.0)
     if similarity is None:
-        similarity = model.usual_similarity + model.usual_similarity_slope * logit
+        similarity = model.usual_similarity + model.usual_similarity_slope * odds
     return (
         model.bias
-        + model.confidence_weight * logit
+        + model.confidence_weight * odds
         + model.second_peak_weight * math.sqrt(ratio)
         + model.similarity_weight * similarity
         + model.color_weight * (model.usual_color if color is None else color)
@@ -120,11 +121,10 @@ def update_presence(
         interval_s: Seconds since the frame before, not negative.
     """
     step_s = min(max(interval_s, 0.0), LONGEST_INTERVAL_S)
-    before = 1.0 / (1.0 + math.exp(-log_odds))
+    before = sigmoid(log_odds)
     stays, returns = math.exp(-model.loss_rate * step_s), math.exp(-model.return_rate * step_s)
     prior = before * stays + (1.0 - before) * (1.0 - returns)
-    prior = min(max(prior, 1e-6), 1.0 - 1e-6)
     share = 1.0 - math.exp(-step_s / model.correlation_s)
     evidence = share * min(max(frame, -MOST_FRAME_LOG_ODDS), MOST_FRAME_LOG_ODDS)
-    posterior = math.log(prior / (1.0 - prior)) + evidence
+    posterior = logit(prior) + evidence
     return min(max(posterior, -MOST_LOG_ODDS), MOST_LOG_ODDS)

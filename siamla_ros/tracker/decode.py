@@ -15,8 +15,9 @@ from siamla_ros.geometry.crops import Window
 from siamla_ros.model.decode_config import SAME_PEAK_IOU, DecodeConfig
 from siamla_ros.model.grid import CellGrid
 from siamla_ros.runtime.base import Maps
+from siamla_ros.tracker.logistic import platt
 
-_TINY = 1e-6  # keeps logits of scores finite
+_TINY = 1e-6  # of a sum of weights, so that it divides
 
 
 class DecodedBox(NamedTuple):
@@ -94,7 +95,7 @@ def _reported(
 ) -> float:
     if config.agreement_exponent > 0:
         score *= box_agreement(candidates, confidence, box) ** config.agreement_exponent
-    return calibrated(score, config.calibration_scale, config.calibration_bias)
+    return float(platt(score, config.calibration_scale, config.calibration_bias))
 
 
 def box_agreement(
@@ -109,12 +110,6 @@ def box_agreement(
     overlap = boxes.iou(candidates, box_xywh)
     weight = np.where(overlap >= SAME_PEAK_IOU, confidence, 0.0)
     return float((weight * overlap).sum() / max(weight.sum(), _TINY))
-
-
-def calibrated(score: float, scale: float, bias: float) -> float:
-    """Platt scaling of a score in [0, 1]: ``sigmoid(scale * logit(score) + bias)``."""
-    score = min(max(score, _TINY), 1.0 - _TINY)
-    return float(1.0 / (1.0 + np.exp(-(scale * np.log(score / (1.0 - score)) + bias))))
 
 
 def _vote(candidates: NDArray, confidence: NDArray, overlap: NDArray, vote_iou: float) -> NDArray:

@@ -17,14 +17,15 @@ from torch import Tensor
 from siamla_ros.datasets.training_pack import Record, read_image
 from siamla_ros.evaluation.cells import Cells, alignment
 from siamla_ros.evaluation.confidence import CORRECT_IOU, reliability
+from siamla_ros.evaluation.platt import fit_platt
 from siamla_ros.geometry import boxes
 from siamla_ros.geometry.boxes import Box
 from siamla_ros.geometry.crops import ImageArray, Window, border_color, context_window, crop
 from siamla_ros.model import ModelConfig, SiamLA
 from siamla_ros.model.decode_config import DecodeConfig
 from siamla_ros.runtime.base import Maps
-from siamla_ros.tracker.decode import DecodedBox, calibrated, cell_boxes, decode_box
-from siamla_ros.tracker.platt import fit_platt
+from siamla_ros.tracker.decode import DecodedBox, cell_boxes, decode_box
+from siamla_ros.tracker.logistic import platt
 from siamla_ros.training.validate import Report, scenes_of
 
 
@@ -172,5 +173,5 @@ def _across(confidence: NDArray, hit: NDArray, tracks: NDArray) -> NDArray[np.fl
         if len(set(hit[~own])) < 2:
             continue
         scale, bias = fit_platt(confidence[~own], hit[~own])
-        scaled[own] = [calibrated(c, scale, bias) for c in confidence[own]]
+        scaled[own] = platt(confidence[own], scale, bias)
     return scaled

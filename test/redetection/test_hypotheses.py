@@ -11,16 +11,16 @@ from siamla_ros.redetection.hypotheses import (
     AVERAGED_SAMPLES,
     Hypothesis,
     HypothesisSample,
-    log_odds,
     update_hypothesis,
 )
+from siamla_ros.tracker.logistic import logit
 
-KNOWN = Hypothesis(LAST, 0.9, log_odds(0.9), samples=5, confirmed_frames=5, confirmed_s=0.2)
+KNOWN = Hypothesis(LAST, 0.9, logit(0.9), samples=5, confirmed_frames=5, confirmed_s=0.2)
 
 
 def again(box, chance, interval_s=1 / RATE_HZ, known=KNOWN) -> Hypothesis:
     return update_hypothesis(
-        HypothesisSample(0, Answer(box, 0.9), known), chance, log_odds(0.6), interval_s
+        HypothesisSample(0, Answer(box, 0.9), known), chance, logit(0.6), interval_s
     )
 
 
@@ -54,4 +54,4 @@ def test_old_looks_fade():
     hypothesis = replace(KNOWN, samples=1000)
     for _ in range(3 * AVERAGED_SAMPLES):
         hypothesis = again(LAST, 0.2, known=hypothesis)
-    assert hypothesis.log_odds == pytest.approx(log_odds(0.2), abs=0.3)
+    assert hypothesis.log_odds == pytest.approx(logit(0.2), abs=0.3)

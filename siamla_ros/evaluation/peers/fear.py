@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from scipy.special import expit
 
 from siamla_ros.evaluation.cells import Cells
 from siamla_ros.evaluation.peers.base import Estimate
@@ -79,7 +80,7 @@ class FearTracker:
         best = int(np.argmax(self._last[1]))
         found = self._image_boxes()[best]
         self._box = clip_box(np.round(found) if self.whole_pixels else found, image_bgr.shape)
-        confidence = 1.0 / (1.0 + np.exp(-float(self._last[1][best])))
+        confidence = expit(float(self._last[1][best]))
         return Estimate(tuple(float(v) for v in self._box), float(confidence))
 
     def _image_boxes(self) -> np.ndarray:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from scipy.special import expit
 
 from siamla_ros.evaluation.peers.base import Estimate, TrackerUnavailable, read_model
 from siamla_ros.evaluation.peers.ort import describe_files, open_session
@@ -129,7 +130,7 @@ class NanoTracker:
     def _decode(self, logits: np.ndarray, distances: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Scores (n*n) and boxes (4 x n*n: cx, cy, w, h in search pixels about the center)."""
         flat = logits.reshape(2, -1).astype(np.float64)
-        score = 1.0 / (1.0 + np.exp(flat[0] - flat[1]))
+        score = expit(flat[1] - flat[0])
         left, top, right, bottom = distances.reshape(4, -1).astype(np.float64)
         cx, cy = self._xs + (right - left) / 2, self._ys + (bottom - top) / 2
         return score, np.stack([cx, cy, left + right, top + bottom])

@@ -1,11 +1,13 @@
-"""Platt scaling of the fused confidence, so that its value is the probability of a right box."""
+"""Fits Platt scaling to a confidence, so that its value is the probability of a right box."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy.special import expit, logit
 
-_TINY = 1e-6
+from siamla_ros.tracker.logistic import TINY
+
 _RIDGE = 1e-3
 
 
@@ -16,23 +18,27 @@ def fit_platt(
 
     Newton's method with a slight pull to (1, 0), so that perfectly separable data stay finite.
 
-    :param confidence: (N,) fused confidences c in [0, 1]
-    :param hit: (N,) whether the box was right (IoU > 0.5)
-    :param weight: (N,) weight of each sample
-    :raises ValueError: there are no hits or nothing else, so that nothing can be fitted
+    Args:
+        confidence: (N,) fused confidences c in [0, 1].
+        hit: (N,) whether the box was right (IoU > 0.5).
+        weight: (N,) weight of each sample.
+        rounds: Steps at most.
+
+    Raises:
+        ValueError: There are no hits, or only hits, so that nothing can be fitted.
     """
-    c = np.clip(np.asarray(confidence, np.float64), _TINY, 1 - _TINY)
+    c = np.clip(np.asarray(confidence, np.float64), TINY, 1 - TINY)
     y = np.asarray(hit, np.float64)
     if not 0 < y.mean() < 1:
         raise ValueError(
             f'calibration: {int(y.sum())} of {y.size} samples are hits; both are needed'
         )
     w = np.ones_like(y) if weight is None else np.asarray(weight, np.float64)
-    design = np.stack([np.log(c / (1 - c)), np.ones_like(c)], 1)
+    design = np.stack([logit(c), np.ones_like(c)], 1)
     start = np.array([1.0, 0.0])
     theta = start.copy()
     for _ in range(rounds):
-        p = 1 / (1 + np.exp(-design @ theta))
+        p = expit(design @ theta)
         gradient = design.T @ (w * (p - y)) + _RIDGE * (theta - start)
         curvature = (design * (w * p * (1 - p))[:, None]).T @ design + _RIDGE * np.eye(2)
         step = np.linalg.solve(curvature, gradient)

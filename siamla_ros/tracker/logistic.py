@@ -1,0 +1,39 @@
+"""Probabilities and their log odds: the only sigmoid and logit outside of networks and fits."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+TINY = 1e-6  # probabilities are cut here, and as far below 1: their log odds stay finite
+MOST_LOG_ODDS = 30.0  # log odds are cut here: further out float64 knows 0 and 1 only
+
+
+def sigmoid(log_odds: float) -> float:
+    """The probability, (0, 1), of log odds; 0.5 at 0."""
+    return 1.0 / (1.0 + math.exp(-min(max(log_odds, -MOST_LOG_ODDS), MOST_LOG_ODDS)))
+
+
+def logit(probability: float, least: float = TINY) -> float:
+    """ln(p / (1 - p)), the log odds of a probability.
+
+    Args:
+        probability: [0, 1]; 0.5 has log odds 0.
+        least: It is cut to [least, 1 - least] before.
+    """
+    value = min(max(probability, least), 1.0 - least)
+    return math.log(value / (1.0 - value))
+
+
+def platt(score: Any, scale: float, bias: float) -> Any:
+    """Platt scaling ``sigmoid(scale * logit(score) + bias)``, of a score or of each in an array.
+
+    Args:
+        score: In [0, 1].
+        scale: 1 with bias 0 leaves scores as they are.
+        bias: Log odds that are added.
+    """
+    value = np.clip(score, TINY, 1.0 - TINY)
+    return 1.0 / (1.0 + np.exp(-(scale * np.log(value / (1.0 - value)) + bias)))
