@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import ipaddress
 import logging
+import re
 import socket
 import sys
 import threading
@@ -29,20 +30,21 @@ HEADERS = {
     'Cross-Origin-Resource-Policy': 'same-origin',
 }
 
+HOST = re.compile(r'(?:\[(?P<v6>[0-9A-Fa-f:.]+)\]|(?P<name>[A-Za-z0-9._-]+))(?::\d{1,5})?')
+
 logger = logging.getLogger(__name__)
 
 
 def host_name(host: str) -> str:
-    """The name in a Host header, without its port, in lower case; '' if there is none."""
-    if host.startswith('['):
-        return host[1:].partition(']')[0].lower()
-    return host.partition(':')[0].rstrip('.').lower()
+    """The name in a Host header, without its port, in lower case; '' if that is none."""
+    found = HOST.fullmatch(host)
+    return (found['v6'] or found['name'].rstrip('.')).lower() if found else ''
 
 
 def is_address(name: str) -> bool:
     """Whether a name is an IP address."""
     try:
-        ipaddress.ip_address(name.partition('%')[0])
+        ipaddress.ip_address(name)
     except ValueError:
         return False
     return True
@@ -57,7 +59,8 @@ class HostList:
 
     def __init__(self, names: Iterable[str] = ()) -> None:
         own = socket.gethostname().lower()
-        self.names = {'localhost', own, f'{own}.local', *(host_name(name) for name in names)} - {''}
+        given = (host_name(name) for name in names)
+        self.names = {'localhost', own, f'{own}.local', *given} - {''}
 
     def allows(self, host: str) -> bool:
         """Whether this Host header is one of them."""

@@ -79,7 +79,20 @@ def test_addresses_and_own_names_are_allowed(host):
     assert HostList(['robot']).allows(host)
 
 
-@pytest.mark.parametrize('host', [*BAD_HOSTS, 'robot', '[', '[]', '\u2460.0.0.1'])
+@pytest.mark.parametrize(
+    'host',
+    [
+        *BAD_HOSTS,
+        'robot',
+        '[',
+        '[]',
+        '[evil',
+        'localhost:80evil',
+        '127.0.0.1@evil',
+        'localhost:',
+        '\u2460.0.0.1',
+    ],
+)
 def test_foreign_names_are_not(host):
     assert not HostList([]).allows(host)
 
