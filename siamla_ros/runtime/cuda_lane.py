@@ -23,6 +23,8 @@ class CudaLane(HostLane):
         cuda: Stands for `torch.cuda`, in tests.
     """
 
+    cuts_on_host = False
+
     def __init__(self, device: str, graphs: bool = True, cuda: Any = torch.cuda) -> None:
         super().__init__(device)
         self._cuda, self.captures = cuda, graphs
@@ -61,17 +63,17 @@ class CudaLane(HostLane):
                 program()
             self._stream.synchronize()
             graph = self._cuda.CUDAGraph()
+            self._graphs.append(graph)
             # Other threads, such as a second node's in this process, may allocate meanwhile.
             with self._cuda.graph(
                 graph, pool=self._pool, stream=self._stream, capture_error_mode='thread_local'
             ):
                 program()
         self._pool = graph.pool()
-        self._graphs.append(graph)
         return graph.replay
 
-    def close(self) -> None:
-        """Free graphs and cached memory; never raises, for the device may be gone."""
+    def drop_captures(self) -> None:
+        """Free all graphs; a new stream, for a failed recording leaves its own unusable."""
         with contextlib.suppress(Exception):
             self._stream.synchronize()
         for graph in self._graphs:
@@ -79,6 +81,12 @@ class CudaLane(HostLane):
                 graph.reset()
         self._graphs.clear()
         self._pool = None
+        self._stream = self._cuda.Stream(self.device)
+
+    def close(self) -> None:
+        """Free graphs and cached memory; never raises, for the device may be gone."""
+        with contextlib.suppress(Exception):
+            self.drop_captures()
         with contextlib.suppress(Exception):
             self._cuda.empty_cache()
 

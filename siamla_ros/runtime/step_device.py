@@ -43,11 +43,12 @@ class StepDevice:
         self, model: SiamLA, lane: HostLane, dtype: torch.dtype, pixel_bytes: int = PIXEL_BYTES
     ) -> None:
         self.config, self._lane, self._dtype = model.config, lane, dtype
-        self._cuts_on_host = lane.device.type == 'cpu'
         self._uploaded: dict[int, tuple[weakref.ref[Features], Tensor]] = {}
-        with torch.inference_mode(), lane.active():
-            self.step = lane.place(DeviceStep(model, dtype))
-            self._allocate(3 if self._cuts_on_host else pixel_bytes)
+        step = DeviceStep(model, dtype)
+        with lane.active(), torch.no_grad():
+            self.step = lane.place(step)
+        with lane.active(), torch.inference_mode():
+            self._allocate(3 if lane.cuts_on_host else pixel_bytes)
 
     def _allocate(self, pixel_bytes: int) -> None:
         self._memory = StepMemory(self.step, self._lane.device, pixel_bytes)
@@ -94,8 +95,8 @@ class StepDevice:
         with self._lane.active():
             for part in batch.split(self.config.search_size_px):
                 few = batch.part(part)
-                self._place(templates[part])
                 self._cut(image, few, programs.SEARCH_CROPS, np.zeros(0, np.float32))
+                self._place(templates[part])
                 crops, count = self._memory.search_crops, len(few.windows)
                 maps = self.step.maps(crops[:count], self._memory.templates[:count])
                 found.append(maps.cpu().numpy())
@@ -129,8 +130,8 @@ class StepDevice:
                 if len(pending) > 1:
                     collect()
                 few = batch.part(part)
+                slot = self._cut(image, few, crops, settings)  # first: it may make new memory
                 self._place(templates[part])
-                slot = self._cut(image, few, crops, settings)
                 self.programs.run(Key(kind, few.bucket))
                 slot.fetch(self._memory.results, len(few.windows))
                 pending.append((part, slot))
@@ -148,7 +149,7 @@ class StepDevice:
         """Bring rows and pixels up and cut the crops."""
         size = self._size(kind)
         parts = layout.seen_parts(batch.windows, size, image.shape)
-        if self._cuts_on_host:
+        if self._lane.cuts_on_host:
             slot = self._staging.next()
             layout.pack_rows(slot.block, image.shape, parts, batch, size, settings)
             slot.send(self._memory.block, layout.PIXEL_OFFSET)
@@ -184,6 +185,7 @@ class StepDevice:
             have,
             doubled,
         )
+        self._lane.drop_captures()
         self._allocate(doubled)
 
     def _place(self, templates: Sequence[Features]) -> None:

@@ -90,6 +90,7 @@ class StepPrograms:
                 self._ready[key] = self._lane.capture(lambda key=key: self._compute(key))
         except Exception as error:  # noqa: BLE001 - whatever a driver raises: eager works without
             self._ready.clear()
+            self._lane.drop_captures()
             self.reason = f'eager: CUDA graphs failed: {first_line(error)}'
             return
         self.captured = True
