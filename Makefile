@@ -6,7 +6,7 @@ INIT ?=
 .PHONY: help setup demo demo-return test coverage lint soak clean
 
 help:
-	@echo 'make demo    a tracker follows a target in real video through ROS 2; leaves demo_output/annotated.mp4'
+	@echo 'make demo    a tracker follows a target in real video through ROS 2; leaves demo_output/annotated.mp4 (earlier ones: earlier/1 ...)'
 	@echo '             VIDEO=<file | folder | camera index> INIT=x,y,w,h for one of your own'
 	@echo 'make demo-return   a target leaves and comes back, unattended: lost, asked for, answered by a detector'
 	@echo 'make test    unit tests, real nodes over real DDS, ruff, mypy'

@@ -51,8 +51,9 @@ def test_a_target_that_leaves_is_asked_for_and_taken_up_again(tmp_path, search):
     assert figures['lost_after'] <= 25 and figures['requested_after'] <= 30, text
     assert figures['found_after'] <= 80 and figures['same_id'], text
     assert figures['offered_wrong'] >= 30, 'the detector offered other squares of the same class'
-    assert figures['taken_wrong'] == figures['false_beliefs'] == 0, text
+    assert figures['taken_wrong'] == figures['false_confirmations'] == 0, text
     if search == 'off':
         assert figures['how'] == 'REINITIALIZED', text
+    assert (tmp_path / 'annotated.mp4').stat().st_size > 10_000
     bridge = (tmp_path / 'log/bridge.log').read_text()
     assert "no box for 'target'" in bridge and 'Traceback' not in bridge

@@ -65,7 +65,12 @@ def records(film, verdict, **changes):
 def test_all_went_well(scene):
     film, verdict = scene[0].generated(), scene[1]
     told = records(film, verdict)
-    assert told.success and told.how == 'REINITIALIZED' and told.followed == 1.0
+    assert (
+        told.success
+        and told.failures() == []
+        and told.how == 'REINITIALIZED'
+        and told.followed == 1.0
+    )
     assert (told.lost_after, told.requested_after, told.answered_after) == (6, 7, 3)
     assert (told.found_after, told.offered_wrong, told.taken_wrong) == (4, 1, 0)
     assert told.processed == 3 / (len(film.images) - film.init_index)
@@ -86,7 +91,17 @@ def test_what_counts_as_failure(scene):
     wrong = (0.0, 0.0, 24.0, 24.0)
     assert records(film, verdict, answers=[(back, back, 'target', wrong)]).taken_wrong == 1
     mistaken = records(film, verdict, confirmed=[(left + 9, 'target', wrong)])
-    assert mistaken.false_beliefs == 1 and mistaken.found_after is None and not mistaken.success
+    assert (
+        mistaken.false_confirmations == 1 and mistaken.found_after is None and not mistaken.success
+    )
     other = records(film, verdict, confirmed=[(back + 4, 'other', film.truth_xywh[back + 4])])
     assert other.found_after == 4 and not other.same_id and not other.success
     assert records(film, verdict, states=[]).lost_after is None
+    assert records(film, verdict, states=[]).failures() == [
+        'the target left and was not declared LOST'
+    ]
+    assert mistaken.failures() == [
+        'the target came back and was not found again',
+        '1 detections after LOST are not on the target',
+    ]
+    assert other.failures()[0] == 'the target was found again under another id'

@@ -19,6 +19,7 @@ from clip import fetch_clip
 from director import TARGET_ID, Director
 from film import Film, generated, spliced
 from graph import NAMESPACE, ROOT, SETTLE_S, node, parameters, spin, wait_for_graph
+from outputs import keep_earlier
 from processes import Processes
 from rclpy.executors import SingleThreadedExecutor
 from verdict import Verdict, judge
@@ -78,6 +79,11 @@ def start(options: argparse.Namespace, film: Film, processes: Processes) -> None
             'bridge',
             node('detector_bridge', **(by_appearance if options.probability > 0.0 else by_place)),
         )
+    processes.start(
+        'recorder',
+        ['nice', '-n', '5']  # encoding must not take the processor from what is shown
+        + node('recorder', output=options.output / 'annotated.mp4', print_every=0),
+    )
     if options.film == 'real':
         processes.start(
             'detector',
@@ -101,7 +107,7 @@ def play(
 
     :raises DemoError: a process failed or did not come up
     """
-    viewers = 1 + (options.film == 'real')  # of the images: tracker and detector
+    viewers = 2 + (options.film == 'real')  # of the images: tracker, recorder, detector
     wait_for_graph(
         processes, executor, lambda: director.graph_is_complete(viewers, options.bridge == 'on')
     )
@@ -133,10 +139,14 @@ def perform(options: argparse.Namespace) -> Verdict:
 def main(args: list[str]) -> int:
     """Plays the scene and prints the figures; returns the exit status."""
     options = parse_arguments(args)
+    keep_earlier(options.output)
     verdict = perform(options)
     figures = {**asdict(verdict), 'success': verdict.success}
     print('\n'.join(f'{name.replace("_", " "):16s} {value}' for name, value in figures.items()))
+    print(f'video            {options.output / "annotated.mp4"}')
     print(f'logs             {options.output / "log"}')
+    for reason in verdict.failures():
+        print(f'failed: {reason}')
     if verdict.processed < ENOUGH:
         print(
             f'the processor was busy: only {100 * verdict.processed:.0f} % of the images could '

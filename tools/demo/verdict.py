@@ -37,7 +37,7 @@ class Verdict:
     :param found_after: from the target's return to the first confirmed box on it, and `how`
     :param offered_wrong: boxes of the detector that were not the target while a request was open
     :param taken_wrong: answers with a box that is not the target
-    :param false_beliefs: detections after LOST that are not on the target
+    :param false_confirmations: detections after LOST that are not on the target
     :param followed: share of the processed images from `found_after` on in which it was confirmed
     :param processed: share of the film from the init box on that the tracker had time for
     """
@@ -50,19 +50,35 @@ class Verdict:
     same_id: bool
     offered_wrong: int
     taken_wrong: int
-    false_beliefs: int
+    false_confirmations: int
     followed: float
     processed: float
 
     @property
     def success(self) -> bool:
         """Lost, asked for, found again under the same id, and nothing else confirmed."""
-        return (
-            None not in (self.lost_after, self.requested_after, self.found_after)
-            and self.same_id
-            and self.taken_wrong == 0
-            and self.false_beliefs == 0
+        return not self.failures()
+
+    def failures(self) -> list[str]:
+        """What did not happen, or should not have; empty where all went well."""
+        checks = (
+            (self.lost_after is None, 'the target left and was not declared LOST'),
+            (self.requested_after is None, 'no new box was asked for'),
+            (self.found_after is None, 'the target came back and was not found again'),
+            (
+                self.found_after is not None and not self.same_id,
+                'the target was found again under another id',
+            ),
+            (
+                self.taken_wrong > 0,
+                f'{self.taken_wrong} answers gave a box that is not the target',
+            ),
+            (
+                self.false_confirmations > 0,
+                f'{self.false_confirmations} detections after LOST are not on the target',
+            ),
         )
+        return [words for failed, words in checks if failed]
 
 
 def judge(film: Film, record: Record, target_id: str) -> Verdict:
@@ -92,7 +108,7 @@ def judge(film: Film, record: Record, target_id: str) -> Verdict:
         same_id=bool(hits) and {name for _, name in hits} == {target_id},
         offered_wrong=_wrong_offers(film, record, lost, found),
         taken_wrong=sum(not right for _, _, right in answers),
-        false_beliefs=0
+        false_confirmations=0
         if lost is None
         else sum(
             image > lost and not is_target(film, image, box, 0.1)
