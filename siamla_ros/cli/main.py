@@ -17,6 +17,7 @@ import siamla_ros
 # Subcommand: its module, what it does, the extra of the pip package it may need.
 COMMANDS = {
     'track': ('siamla_ros.cli.track', 'follow targets in a video, a folder or a camera', ''),
+    'view': ('siamla_ros.cli.view', 'follow targets live, drawn and watched in a browser', ''),
     'bag': ('siamla_ros.cli.bag', 'follow targets in a rosbag2, write detections as a bag', 'bags'),
     'doctor': ('siamla_ros.cli.doctor', 'check this machine: packages, devices, ROS, cameras', ''),
     'eval': ('siamla_ros.cli.eval', 'measure trackers on annotated sequences', 'eval'),

@@ -9,6 +9,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from siamla_ros.cli.page_server import box_from_browser
 from siamla_ros.geometry.boxes import Box, as_box
 
 FIRST_FRAME = Path('first_frame.png')
@@ -18,15 +19,26 @@ MAX_LINES = 16
 
 
 def select_box(image_bgr: np.ndarray) -> Box | None:
-    """The box that the user draws in a window; None where there is no display or none is drawn."""
+    """The box that the user draws in a window, or in a browser where no window can be opened.
+
+    None where nobody is there to draw one (standard error is no terminal), or the user gave it up.
+    """
+    box, could = box_from_window(image_bgr)
+    if box is None and not could and sys.stderr.isatty():
+        return box_from_browser(image_bgr)
+    return box
+
+
+def box_from_window(image_bgr: np.ndarray) -> tuple[Box | None, bool]:
+    """The box drawn in a window, None if there is none; and whether a window could be opened."""
     if not has_display():
-        return None
+        return None, False
     try:
         box = as_box(cv2.selectROI(TITLE, image_bgr, showCrosshair=False))
         cv2.destroyAllWindows()
     except cv2.error:  # an OpenCV without windows: opencv-python-headless
-        return None
-    return box if box[2] > 0 and box[3] > 0 else None
+        return None, False
+    return (box if box[2] > 0 and box[3] > 0 else None), True
 
 
 def has_display() -> bool:
@@ -67,7 +79,7 @@ def explain_without_display(image_bgr: np.ndarray, command: str, path: Path = FI
         raise ValueError(f'{path} cannot be written')
     height, width = image_bgr.shape[:2]
     return (
-        f'No box was given and no window can be opened. {path} shows the first frame '
+        f'No box was given, neither in a window nor in a browser. {path} shows the first frame '
         f'({width} x {height}) with coordinates; read the box off it and type:\n'
         f'  {command} --init X,Y,W,H'
     )

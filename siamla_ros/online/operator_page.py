@@ -61,12 +61,15 @@ class DrawnBox(NamedTuple):
 
 
 class Picture(NamedTuple):
-    """What is shown: a JPEG, the stamp and age of its image, and the targets as told last."""
+    """What is shown: a JPEG, the stamp and age of its image, the targets as told last, and the
+    thresholds of the confidence where they are known.
+    """
 
     jpeg: bytes
     stamp_ns: int
     age_s: float = 0.0
     targets: tuple[dict[str, Any], ...] = ()
+    thresholds: tuple[float, ...] = ()
 
 
 class OperatorCallbacks(Protocol):
@@ -78,8 +81,8 @@ class OperatorCallbacks(Protocol):
     def on_box(self, drawn: DrawnBox) -> tuple[bool, str]:
         """Take a box: whether that went well, and the answer in words."""
 
-    def on_clear(self) -> tuple[bool, str]:
-        """Forget all targets: whether that went well, and the answer in words."""
+    def on_clear(self, target_id: str) -> tuple[bool, str]:
+        """Forget a target, all for '': whether that went well, and the answer in words."""
 
 
 def parse_drawn_box(body: bytes) -> DrawnBox:
@@ -108,6 +111,17 @@ def parse_drawn_box(body: bytes) -> DrawnBox:
     return drawn
 
 
+def parse_clear(body: bytes) -> str:
+    """The id of the target to forget; '' for all.
+
+    :raises ValueError: it is none
+    """
+    try:
+        return _name(json.loads(body or b'{}').get('id', ''))
+    except (AttributeError, TypeError, RecursionError, ValueError) as error:
+        raise ValueError(f'not a target to forget: {error}') from error
+
+
 def _name(text: object) -> str:
     if not isinstance(text, str):
         raise TypeError(f'id and label must be texts, not {type(text).__name__}')
@@ -127,17 +141,17 @@ class _Handler(GuardedHandler):
             self.say(404, 'not found')
 
     def answer_post(self, body: bytes) -> None:
-        if self.path == '/init':
-            try:
+        try:
+            if self.path == '/init':
                 drawn = parse_drawn_box(body)
-            except ValueError as error:
-                self.say(400, str(error))
-                return
-            self._tell(lambda: self.callbacks.on_box(drawn))
-        elif self.path == '/clear':
-            self._tell(self.callbacks.on_clear)
-        else:
-            self.say(404, 'not found')
+                self._tell(lambda: self.callbacks.on_box(drawn))
+            elif self.path == '/clear':
+                target_id = parse_clear(body)
+                self._tell(lambda: self.callbacks.on_clear(target_id))
+            else:
+                self.say(404, 'not found')
+        except ValueError as error:
+            self.say(400, str(error))
 
     def _tell(self, action: Callable[[], tuple[bool, str]]) -> None:
         try:
@@ -165,6 +179,7 @@ class _Handler(GuardedHandler):
                 'X-Stamp': str(found.stamp_ns),
                 'X-Age': f'{found.age_s:.1f}',
                 'X-Targets': json_text(found.targets[:MAX_TARGETS]),
+                'X-Thresholds': json_text(found.thresholds),
             },
         )
 

@@ -21,17 +21,18 @@ from std_srvs.srv import Trigger
 from vision_msgs.msg import Detection2D
 
 from siamla_ros.msg import TrackStatus
-from siamla_ros.online import overlay
 from siamla_ros.online.frame import Frame
 from siamla_ros.online.image_formats import ImageError
 from siamla_ros.online.operator_page import MAX_TARGETS, DrawnBox, Picture, make_server
+from siamla_ros.online.operator_view import encode_picture, target_entry
 from siamla_ros.online.shared_picture import SharedPicture
 from siamla_ros.ros import qos
 from siamla_ros.ros.helper_parameters import HelperParameter, declare
 from siamla_ros.ros.image_source import ImageSource
 from siamla_ros.ros.messages import detection_message, sample_of, stamp_ns_of, time_message
 from siamla_ros.ros.running import run
-from siamla_ros.srv import InitTarget
+from siamla_ros.ros.thresholds import TrackerThresholds
+from siamla_ros.srv import ClearTarget, InitTarget
 from siamla_ros.supervision.supervisor import State
 
 PARAMETERS = (
@@ -66,6 +67,8 @@ class OperatorPageNode(Node):
         self._publisher = self.create_publisher(Detection2D, 'init', qos.command())
         self._init = self.create_client(InitTarget, f'{values["tracker"]}/init_target')
         self._clear = self.create_client(Trigger, f'{values["tracker"]}/clear')
+        self._clear_one = self.create_client(ClearTarget, f'{values["tracker"]}/clear_target')
+        self._thresholds = TrackerThresholds(self, values['tracker'])
         self._source = ImageSource(
             self, values['image_transport'], self._frames.append, self.get_logger().error
         )
@@ -110,21 +113,21 @@ class OperatorPageNode(Node):
                 else 'it has a publisher, but no image '
                 'arrived; are they large, and is the DDS profile set on both sides?'
             )
-        statuses = dict(self._status)
+        statuses = tuple(self._status.values())
+        marks = [mark for status in statuses for mark in sample_of(status).marks()]
         try:
-            canvas = overlay.draw(
-                frame.to_bgr(),
-                [mark for status in statuses.values() for mark in sample_of(status).marks()],
+            jpeg = encode_picture(
+                frame.to_bgr(), marks, self._quality, thresholds=self._thresholds.values
             )
         except (ImageError, cv2.error) as error:
             self.get_logger().error(f'image refused: {error}', throttle_duration_sec=1.0)
             return f'the image cannot be shown: {error}'
-        jpeg = cv2.imencode('.jpg', canvas, [cv2.IMWRITE_JPEG_QUALITY, self._quality])[1]
         return Picture(
-            jpeg.tobytes(),
+            jpeg,
             frame.stamp_ns,
             time.monotonic() - frame.received_s,
-            tuple(_summary(status) for status in statuses.values()),
+            tuple(_entry(status) for status in statuses),
+            self._thresholds.values,
         )
 
     def _frame(self) -> Frame | None:
@@ -161,11 +164,13 @@ class OperatorPageNode(Node):
             return False, f'nobody listens on {self._publisher.topic_name}: is the tracker running?'
         return True, f'sent {text}'
 
-    def on_clear(self) -> tuple[bool, str]:
-        """Forget all targets."""
-        if not self._clear.service_is_ready():
-            return False, f'there is no service {self._clear.srv_name}: is the tracker running?'
-        answer = self._ask(self._clear, Trigger.Request())
+    def on_clear(self, target_id: str) -> tuple[bool, str]:
+        """Forget one target, all of them for ''."""
+        client = self._clear_one if target_id else self._clear
+        if not client.service_is_ready():
+            return False, f'there is no service {client.srv_name}: is the tracker running?'
+        request = ClearTarget.Request(id=target_id) if target_id else Trigger.Request()
+        answer = self._ask(client, request)
         if answer is None:
             return False, f'the tracker did not answer within {ANSWER_S:g} s'
         return answer.success, answer.message[:MAX_ANSWER]
@@ -187,13 +192,9 @@ class OperatorPageNode(Node):
         self._thread.join()
 
 
-def _summary(status: TrackStatus) -> dict[str, Any]:
-    return {
-        'id': status.id,
-        'label': status.label,
-        'state': State(status.state).name,
-        'confidence': round(float(status.confidence), 2),
-    }
+def _entry(status: TrackStatus) -> dict[str, Any]:
+    state = State(status.state)
+    return target_entry(status.id, status.label, state, status.reason, status.confidence)
 
 
 def main(args: list[str] | None = None) -> int:

@@ -194,6 +194,23 @@ def test_without_a_window_the_first_frame_is_written_with_coordinates(
     assert image.shape == (240, 320, 3) and '320 x 240' in words
 
 
+def test_without_a_window_a_browser_is_asked_where_somebody_is_there(
+    folder: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    monkeypatch.setenv('DISPLAY', '')
+    monkeypatch.delenv('WAYLAND_DISPLAY', raising=False)
+    monkeypatch.setattr(select_box.sys.stderr, 'isatty', lambda: True, raising=False)
+    asked = []
+
+    def draw(image: np.ndarray) -> tuple[float, ...]:
+        asked.append(image.shape)
+        return (100.0, 100.0, float(SIDE), float(SIDE))
+
+    monkeypatch.setattr(select_box, 'box_from_browser', draw)
+    assert main(['track', folder, '--frames', '2', '--quiet']) == 0
+    assert asked == [(240, 320, 3)] and f'--init {BOX}' in capsys.readouterr().err
+
+
 def test_grid_lines_lie_at_round_coordinates() -> None:
     image = select_box.numbered_frame(np.zeros((240, 320, 3), np.uint8))
     lines = [x for x in range(320) if (image[115, x] == (255, 255, 0)).all()]

@@ -71,8 +71,10 @@ class OperatorCallbacks:
         self.boxes.append(drawn)
         return self.answer
 
-    def on_clear(self):
-        raise RuntimeError('broken')
+    def on_clear(self, target_id):
+        if not target_id:
+            raise RuntimeError('broken')
+        return True, f'forgotten: {target_id}'
 
 
 @pytest.fixture
@@ -103,10 +105,11 @@ def test_page_picture_and_box(site):
     assert code == 200 and b'<canvas' in page
     code, _, content = fetch(url + '/frame.jpg')
     assert (code, content) == (503, b'no image yet')
-    callbacks.shown = Picture(b'jpeg', 123, 0.25, ({'id': 'rød', 'state': 'LOST'},))
+    callbacks.shown = Picture(b'jpeg', 123, 0.25, ({'id': 'rød', 'state': 'LOST'},), (0.4, 0.9))
     code, headers, content = fetch(url + '/frame.jpg')
     assert (code, headers['X-Stamp'], headers['X-Age'], content) == (200, '123', '0.2', b'jpeg')
     assert json.loads(headers['X-Targets']) == [{'id': 'rød', 'state': 'LOST'}]
+    assert json.loads(headers['X-Thresholds']) == [0.4, 0.9]
     assert fetch(url + '/init', body())[::2] == (200, b'sent') and callbacks.boxes[0].id == 'a'
     assert fetch(url + '/else')[0] == fetch(url + '/else', b'')[0] == 404
 
@@ -120,6 +123,10 @@ def test_what_goes_wrong_is_said_and_the_server_lives_on(site):
     assert fetch(url + '/init', b'x' * 20_000)[0] == 413
     code, _, text = fetch(url + '/clear', b'{}')
     assert code == 409 and b'broken' in text
+    assert fetch(url + '/clear', b'{"id": "a"}')[::2] == (200, b'forgotten: a')
+    for nonsense in (b'[]', b'{"id": 5}', b'{"id": " a"}', b'\xff', b'[' * 9000):
+        code, _, text = fetch(url + '/clear', nonsense)
+        assert code == 400 and b'not a target to forget' in text
     other = {'Origin': 'http://elsewhere.example'}
     assert fetch(url + '/init', body(), other)[0] == 403 and len(callbacks.boxes) == 1
     assert fetch(url + '/init', body(), {'Origin': url})[0] == 409

@@ -1,0 +1,55 @@
+"""What the operator's page shows of targets and images; the node and `siamla view` share it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import cv2
+import numpy as np
+
+from siamla_ros.online.overlay import Mark, Trail, draw
+from siamla_ros.supervision.supervisor import Reason, State
+
+REASON_WORDS = {
+    Reason.NONE: '',
+    Reason.INIT: 'a box was given',
+    Reason.CONFIDENT: 'it is recognized again',
+    Reason.LOW_CONFIDENCE: 'the confidence is low',
+    Reason.DISTRACTOR: 'it may be another object that looks like it',
+    Reason.IMPLAUSIBLE_MOTION: 'the box jumped further than the target can move',
+    Reason.IMPLAUSIBLE_SCALE: 'the box changed its size faster than the target can',
+    Reason.LEFT_IMAGE: 'the box left the image',
+    Reason.TIMEOUT: 'it was uncertain or searched for too long',
+    Reason.REACQUIRED: 'the search found it again',
+    Reason.REINITIALIZED: 'a new box was given',
+    Reason.CLEARED: 'it was forgotten on request',
+    Reason.STALE: 'images stayed away, or their times jumped',
+    Reason.TRACKER_FAILED: 'the network failed on this image; see the log',
+}
+
+
+def target_entry(
+    target_id: str, label: str, state: State, reason: int, confidence: float
+) -> dict[str, Any]:
+    """A target in the list of the page; an unknown reason is its number."""
+    known = reason in REASON_WORDS
+    return {
+        'id': target_id,
+        'label': label,
+        'state': state.name,
+        'reason': REASON_WORDS[Reason(reason)] if known else f'reason {reason}',
+        'confidence': round(float(confidence), 3),
+    }
+
+
+def encode_picture(
+    image_bgr: np.ndarray,
+    marks: Sequence[Mark],
+    quality: int,
+    trails: Sequence[Trail] = (),
+    thresholds: Sequence[float] = (),
+) -> bytes:
+    """The JPEG of an image, HxWx3 uint8, with its marks; `quality` in 1 to 100."""
+    canvas = draw(image_bgr, marks, trails=trails, thresholds=thresholds)
+    return cv2.imencode('.jpg', canvas, [cv2.IMWRITE_JPEG_QUALITY, quality])[1].tobytes()
