@@ -15,6 +15,7 @@ import siamla_ros
 from siamla_ros.geometry.boxes import Box
 from siamla_ros.online.frame import COMPRESSED, Frame
 from siamla_ros.online.targets import TargetOutput
+from siamla_ros.tracker.results import SCORES
 
 PACKAGE = Path(siamla_ros.__file__).resolve().parent
 DETECTIONS, STATUS = 'vision_msgs/msg/Detection2DArray', 'siamla_ros/msg/TrackStatus'
@@ -130,6 +131,7 @@ class MessageMaker:
             'bbox': self._box(output.box_xywh),
             'has_predicted': predicted is not None,
             'predicted_bbox': self._box(predicted or (0.0, 0.0, 0.0, 0.0)),
+            **{name: output.score(name) for name in SCORES},
             'latency': self._types['builtin_interfaces/msg/Duration'](0, 0),
         }
         # What is not made here has the same name in the output.

@@ -27,6 +27,7 @@ from siamla_ros.geometry.boxes import Box, check_init_box
 from siamla_ros.online.session import TrackingSession
 from siamla_ros.online.targets import TargetOutput
 from siamla_ros.supervision.supervisor import Reason, State
+from siamla_ros.tracker.results import TrackResult
 
 Step = Callable[[np.ndarray, float], list[TargetOutput]]
 
@@ -198,38 +199,28 @@ def raw_session(
     """The same for the bare tracker: every target is TRACKING, every box confirmed."""
     names = [name for name, _ in targets]
     states = [tracker.init(first.image, box) for _, box in targets]
-    given = [(box, 1.0, 1.0, 1.0, 0.0) for _, box in targets]
+    given = [TrackResult(state.box_xywh, 1.0, 1.0, 1.0, 0.0, 1.0, state) for state in states]
 
     def step(image: np.ndarray, _: float) -> list[TargetOutput]:
         results = tracker.update(image, states)
         states[:] = [result.state for result in results]
-        return [
-            _raw_output(
-                name,
-                (r.box_xywh, r.confidence, r.classification, r.localization, r.second_peak),
-            )
-            for name, r in zip(names, results)
-        ]
+        return [_raw_output(name, result) for name, result in zip(names, results)]
 
-    return [_raw_output(name, values) for name, values in zip(names, given)], step
+    return [_raw_output(name, result) for name, result in zip(names, given)], step
 
 
-def _raw_output(name: str, values: tuple[Box, float, float, float, float]) -> TargetOutput:
-    box, confidence, classification, localization, second_peak = values
+def _raw_output(name: str, result: TrackResult) -> TargetOutput:
     return TargetOutput(
         id=name,
         label=name,
         state=State.TRACKING,
         reason=Reason.NONE,
         confirmed=True,
-        confidence=confidence,
-        classification=classification,
-        localization=localization,
-        second_peak=second_peak,
-        box_xywh=box,
+        result=result,
+        last_box_xywh=result.box_xywh,
         predicted_xywh=None,
         frames_in_state=0,
         newly_lost=False,
-        trusted_xywh=box,
+        trusted_xywh=result.box_xywh,
         trusted_ns=0,
     )

@@ -18,8 +18,8 @@ from siamla_ros.datasets.video_sink import FrameSink
 from siamla_ros.online import overlay
 from siamla_ros.online.targets import TargetOutput
 from siamla_ros.supervision.supervisor import State
+from siamla_ros.tracker.results import SCORES
 
-SCORES = ('confidence', 'classification', 'localization', 'second_peak')
 FIELDS = ('frame', 'time', 'id', 'state', 'reason', 'confirmed', 'x', 'y', 'w', 'h', *SCORES)
 MISSING = (State.LOST, State.SEARCHING)
 Row = dict[str, Any]
@@ -36,7 +36,7 @@ def row_of(number: int, stamp_s: float, output: TargetOutput) -> Row:
         'reason': output.reason.name,
         'confirmed': output.confirmed,
         **box,
-        **{name: round(float(getattr(output, name)), 4) for name in SCORES},
+        **{name: round(output.score(name), 4) for name in SCORES},
     }
 
 

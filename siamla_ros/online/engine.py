@@ -230,7 +230,7 @@ class Engine:
             trusted_ns=frame.stamp_ns,
             identity=self.verifier.begin(image, state),
         )
-        given = TrackResult(state.box_xywh, 1.0, 1.0, 1.0, 0.0, state)
+        given = TrackResult(state.box_xywh, 1.0, 1.0, 1.0, 0.0, 1.0, state)
         target.apply(decision, given, frame.stamp_ns)
         return target
 

@@ -21,10 +21,13 @@ MAX_SPREAD = 2.0  # box sizes of uncertainty after which a prediction says nothi
 class TargetOutput:
     """One target on one image.
 
-    :param box_xywh: the network's own answer, in pixels, confirmed or not
-    :param predicted_xywh: where the target should be, while it is not confirmed
-    :param newly_lost: LOST was entered on this image
-    :param trusted_xywh, trusted_ns: the last box that was confirmed, and the stamp of its image
+    Attributes:
+        result: What the network answered, confirmed or not; None while it was not asked.
+        last_box_xywh: Where the target was seen last, in pixels; stands in for a missing result.
+        predicted_xywh: Where the target should be, while it is not confirmed.
+        newly_lost: LOST was entered on this image.
+        trusted_xywh: The last box that was confirmed.
+        trusted_ns: The stamp of its image.
     """
 
     id: str
@@ -32,24 +35,36 @@ class TargetOutput:
     state: State
     reason: Reason
     confirmed: bool
-    confidence: float
-    classification: float
-    localization: float
-    second_peak: float
-    box_xywh: Box
+    result: TrackResult | None
+    last_box_xywh: Box
     predicted_xywh: Box | None
     frames_in_state: int
     newly_lost: bool
     trusted_xywh: Box
     trusted_ns: int
 
+    @property
+    def box_xywh(self) -> Box:
+        """The box of the network, in pixels, or the last one."""
+        return self.result.box_xywh if self.result else self.last_box_xywh
+
+    def score(self, name: str) -> float:
+        """One of `SCORES` of the result, in [0, 1]; 0 without a result."""
+        return getattr(self.result, name) if self.result else 0.0
+
+    @property
+    def confidence(self) -> float:
+        """Calibrated confidence in [0, 1]; 0 without a result."""
+        return self.score('confidence')
+
 
 @dataclass
 class Target:
     """A target between two images; the engine's own, mutable record.
 
-    :param seq: number of the last image that this target was asked about
-    :param image_size: (width, height) of that image
+    Attributes:
+        seq: Number of the last image that this target was asked about.
+        image_size: (width, height) of that image.
     """
 
     id: str
@@ -120,7 +135,7 @@ class Target:
         return box if guess.spread_px <= MAX_SPREAD * math.sqrt(box[2] * box[3]) else None
 
     def _describe(self, decision: Decision, newly_lost: bool) -> TargetOutput:
-        result, memory = self.result, decision.memory
+        memory = decision.memory
         predicted = None if decision.confirmed else self.predicted(self.stamp_ns / 1e9)
         return TargetOutput(
             id=self.id,
@@ -128,11 +143,8 @@ class Target:
             state=decision.state,
             reason=decision.reason,
             confirmed=decision.confirmed,
-            confidence=result.confidence if result else 0.0,
-            classification=result.classification if result else 0.0,
-            localization=result.localization if result else 0.0,
-            second_peak=result.second_peak if result else 0.0,
-            box_xywh=result.box_xywh if result else self.state.box_xywh,
+            result=self.result,
+            last_box_xywh=self.state.box_xywh,
             predicted_xywh=predicted,
             frames_in_state=memory.frames_in_state,
             newly_lost=newly_lost,

@@ -16,6 +16,7 @@ from siamla_ros.online.recording import StatusSample
 from siamla_ros.online.reinit_requests import Request
 from siamla_ros.online.targets import TargetOutput
 from siamla_ros.supervision.supervisor import State
+from siamla_ros.tracker.results import SCORES
 
 
 def header_of(frame: Frame) -> Header:
@@ -83,10 +84,8 @@ def status_message(
         return message
     message.id, message.label = output.id, output.label
     message.state, message.reason = int(output.state), int(output.reason)
-    message.confidence = output.confidence
-    message.classification = output.classification
-    message.localization = output.localization
-    message.second_peak = output.second_peak
+    for name in SCORES:
+        setattr(message, name, output.score(name))
     message.bbox = box_message(output.box_xywh)
     message.confirmed = output.confirmed
     message.frames_in_state = output.frames_in_state

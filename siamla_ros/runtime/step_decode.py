@@ -33,7 +33,7 @@ class DeviceDecode(nn.Module):
         self.register_buffer('near', torch.outer(hann, hann).reshape(1, -1), persistent=False)
 
     def forward(self, maps: Tensor, rows: Tensor, settings: Tensor) -> Tensor:
-        """(B, 8) from maps (B, 6, H, W): p, left, top, right, bottom, Q."""
+        """(B, 9) from maps (B, 6, H, W): p, left, top, right, bottom, Q."""
         fusion, penalty_k, influence, size_lr, vote_iou, exponent, scale, bias = settings[:8]
         p, q = maps[:, 0].flatten(1).float(), maps[:, 5].flatten(1).float()
         confidence = p ** (1.0 - fusion) * q**fusion
@@ -53,7 +53,7 @@ class DeviceDecode(nn.Module):
             _calibrated(value * _agreement(candidates, confidence, around) ** exponent, scale, bias)
             for value, around in ((score, box), (second_score, second_box))
         )
-        scores = [reported, p.gather(1, best), q.gather(1, best), second_peak]
+        scores = [reported, p.gather(1, best), q.gather(1, best), second_peak, score]
         return torch.cat(
             [_smooth_size(box, last, size_lr, score), *(s.clamp(max=1) for s in scores)], 1
         )

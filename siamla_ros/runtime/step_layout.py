@@ -42,6 +42,7 @@ RESULT_FIELDS = (
     'classification',
     'localization',
     'second_peak',
+    'fused_confidence',
 )
 """Columns of a step's result; the center is counted from the center of the window, in pixels."""
 

@@ -30,6 +30,7 @@ class DecodedBox(NamedTuple):
     classification: float
     localization: float
     second_peak: float
+    fused_confidence: float
 
 
 def decoded_row(row: NDArray[np.float32], window: Window) -> DecodedBox:
@@ -87,6 +88,7 @@ def decode_box(
         _reported(
             candidates, confidence, candidates[distractor], float(distractors[distractor]), config
         ),
+        min(score, 1.0),
     )
 
 

@@ -7,6 +7,8 @@ from typing import Any, Protocol
 
 from siamla_ros.geometry.boxes import Box
 
+SCORES = ('confidence', 'classification', 'localization', 'second_peak', 'fused_confidence')
+
 
 @dataclass(frozen=True)
 class TargetState:
@@ -33,13 +35,16 @@ class TargetState:
 class TrackResult:
     """One target in one frame.
 
-    :param box_xywh: pixels, half-open, clipped to the image
-    :param confidence: fused confidence in [0, 1]: is the target there, and is this its box
-    :param classification: localization-aware classification score p in [0, 1]
-    :param localization: localization quality Q in [0, 1], the predicted IoU of the box
-    :param second_peak: fused confidence of the best cell outside the box, in [0, 1]: evidence of a
-        distractor
-    :param state: the next state; a caller that does not believe the result keeps the old one
+    Attributes:
+        box_xywh: Pixels, half-open, clipped to the image.
+        confidence: Calibrated confidence in [0, 1], the probability that the box has an IoU above
+            0.5: Platt scaling of the fused confidence times the agreement of the cells.
+        classification: Localization-aware classification score p in [0, 1].
+        localization: Localization quality Q in [0, 1], the predicted IoU of the box.
+        second_peak: Calibrated confidence of the best cell outside the box, in [0, 1]: evidence of
+            a distractor.
+        fused_confidence: SiamLA's own, `p^(1-a) Q^a` of the cell that gave the box, in [0, 1].
+        state: The next state; a caller that rejects the result keeps the old one.
     """
 
     box_xywh: Box
@@ -47,10 +52,11 @@ class TrackResult:
     classification: float
     localization: float
     second_peak: float
+    fused_confidence: float
     state: TargetState = field(repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        for name in ('confidence', 'classification', 'localization', 'second_peak'):
+        for name in SCORES:
             value = getattr(self, name)
             if not 0.0 <= value <= 1.0:  # also refuses NaN
                 raise ValueError(f'{name} = {value}: must lie in [0, 1]')

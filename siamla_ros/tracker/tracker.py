@@ -153,6 +153,7 @@ class Tracker:
             decoded.classification,
             decoded.localization,
             decoded.second_peak,
+            decoded.fused_confidence,
             state.moved(box if seen else place, decoded.confidence),
         )
 

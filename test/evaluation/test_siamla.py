@@ -55,5 +55,10 @@ def test_cells_agree_with_the_update(checkpoint):
     side = int(np.sqrt(len(cells.score)))
     middle = (side // 2) * side + side // 2
     assert cells.centers_xy[middle] == pytest.approx(center, abs=1e-6)
-    assert set(estimate.extra) == {'classification', 'localization', 'second_peak'}
+    assert set(estimate.extra) == {
+        'classification',
+        'localization',
+        'second_peak',
+        'fused_confidence',
+    }
     assert len(tracker.describe()['sha256']) == 64

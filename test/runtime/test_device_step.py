@@ -19,6 +19,7 @@ from siamla_ros.runtime.base import BoxRuntime, Maps  # noqa: E402
 from siamla_ros.runtime.device_step import DeviceStep  # noqa: E402
 from siamla_ros.runtime.step_layout import BUCKETS  # noqa: E402
 from siamla_ros.runtime.torch_runtime import TorchRuntime  # noqa: E402
+from siamla_ros.tracker.results import SCORES  # noqa: E402
 from siamla_ros.tracker.tracker import Tracker, load_tracker  # noqa: E402
 
 IMAGE = textured_image(240, 320)
@@ -88,7 +89,7 @@ def assert_alike(expected, found, box_px, score):
     assert len(expected) == len(found)
     for a, b in zip(expected, found):
         assert b.box_xywh == pytest.approx(a.box_xywh, abs=box_px)
-        for name in ('confidence', 'classification', 'localization', 'second_peak'):
+        for name in SCORES:
             assert getattr(b, name) == pytest.approx(getattr(a, name), abs=score), name
         assert b.state.box_xywh == pytest.approx(a.state.box_xywh, abs=box_px)
 

@@ -38,7 +38,7 @@ class ColorTracker:
             box = (float(left + bx), float(top + by), float(bw), float(bh))
             confidence = min(1.0, hits.sum() / (w * h))
         return TrackResult(
-            box, confidence, confidence, confidence, 0.0, state.moved(box, confidence)
+            box, confidence, confidence, confidence, 0.0, confidence, state.moved(box, confidence)
         )
 
 

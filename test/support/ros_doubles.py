@@ -43,7 +43,7 @@ class IdentityTracker:
     @staticmethod
     def _result(box, confidence, state):
         return TrackResult(
-            box, confidence, confidence, confidence, 0.0, state.moved(box, confidence)
+            box, confidence, confidence, confidence, 0.0, confidence, state.moved(box, confidence)
         )
 
 

@@ -9,7 +9,7 @@ from siamla_ros.geometry.crops import Window
 from siamla_ros.model.decode_config import DecodeConfig
 from siamla_ros.model.grid import CellGrid
 from siamla_ros.runtime.base import Maps
-from siamla_ros.tracker.decode import box_agreement, cell_boxes, decode_box
+from siamla_ros.tracker.decode import box_agreement, calibrated, cell_boxes, decode_box
 
 GRID = CellGrid(stride=16, offset=0.0, slack=15)
 PLAIN = DecodeConfig(0.5, penalty_k=0.0, window_influence=0.0, size_lr=1.0, vote_iou=1.0)
@@ -173,3 +173,15 @@ def test_disagreeing_cells_lower_the_confidence_of_both_peaks_and_move_no_box():
     assert decoded.confidence == pytest.approx(0.9 * ((1 + 24 / 56) / 2) ** 2)
     # (3,3)'s box shares 8 x 24 px with that of (1,2), 192 / 3008 < 0.2: it agrees with itself
     assert decoded.second_peak == pytest.approx(0.6)
+
+
+def test_the_fused_confidence_is_that_of_the_cell_before_agreement_and_calibration():
+    p, q = flat(0.0), flat(0.0)
+    p[1, 1], q[1, 1] = 0.64, 0.25
+    p[1, 2], q[1, 2] = 0.6, 0.25  # another box of the same object: the cells do not agree
+    config = DecodeConfig(
+        0.5, 0.0, 0.0, 1.0, 1.0, agreement_exponent=2.0, calibration_scale=2.0, calibration_bias=1.0
+    )
+    decoded = decode_box(maps(p, q, reach=20.0), 0, WINDOW, 64, GRID, LAST, config)
+    assert decoded.fused_confidence == pytest.approx(0.4)
+    assert decoded.confidence != pytest.approx(calibrated(0.4, 2.0, 1.0), abs=0.01)

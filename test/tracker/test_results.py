@@ -9,7 +9,13 @@ import pytest
 from siamla_ros.tracker.results import TargetState, TrackResult
 
 STATE = TargetState((1.0, 2.0, 3.0, 4.0), template=None)
-SCORES = {'confidence': 0.5, 'classification': 0.25, 'localization': 1.0, 'second_peak': 0.0}
+SCORES = {
+    'confidence': 0.5,
+    'classification': 0.25,
+    'localization': 1.0,
+    'second_peak': 0.0,
+    'fused_confidence': 0.5,
+}
 
 
 def test_nothing_can_be_assigned():

@@ -13,6 +13,7 @@ from siamla_ros.evaluation.peers.ort import THREADS
 from siamla_ros.geometry.boxes import Box
 from siamla_ros.geometry.crops import context_window
 from siamla_ros.tracker.decode import cell_boxes
+from siamla_ros.tracker.results import SCORES
 
 
 class SiamlaTracker:
@@ -40,14 +41,10 @@ class SiamlaTracker:
         self._state, self._last = self.tracker.init(image_bgr, box_xywh), None
 
     def update(self, image_bgr: np.ndarray) -> Estimate:
-        """Box and fused confidence; classification, localization, second_peak as extra."""
+        """Box and calibrated confidence; the other scores as extra."""
         result = self.tracker.update(image_bgr, [self._state])[0]
         self._last, self._state = (image_bgr, self._state), result.state
-        extra = {
-            'classification': result.classification,
-            'localization': result.localization,
-            'second_peak': result.second_peak,
-        }
+        extra = {name: getattr(result, name) for name in SCORES if name != 'confidence'}
         return Estimate(result.box_xywh, result.confidence, extra)
 
     def last_cells(self) -> Cells | None:
