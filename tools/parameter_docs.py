@@ -103,7 +103,8 @@ def table_text() -> str:
 def with_table(document: str) -> str:
     """The document with its generated part brought up to date.
 
-    :raises ValueError: the markers are missing
+    Raises:
+        ValueError: The markers are missing.
     """
     head, begin, rest = document.partition(BEGIN)
     _, end, tail = rest.partition(END)

@@ -56,7 +56,8 @@ def _median(values: NDArray[np.float64]) -> float:
 def confusion(tracker: Tracker, data: Path, pack: Pack, likes: list[list[int]]) -> Confusion:
     """Search look-alikes for each object, and held-out tracks for their own.
 
-    :param likes: for every track of ``pack`` those that look like it
+    Args:
+        likes: For every track of ``pack`` those that look like it.
     """
     rng = np.random.default_rng(0)
     others = []

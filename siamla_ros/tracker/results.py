@@ -14,11 +14,12 @@ SCORES = ('confidence', 'classification', 'localization', 'second_peak', 'fused_
 class TargetState:
     """Everything that is known about one target; passed explicitly and never kept on the network.
 
-    :param box_xywh: where the target was last seen, in pixels of the full image
-    :param template: features of the target as it was at ``init``, in the form of the tracker's
-        runtime
-    :param border_bgr: color that fills crops beyond the image border
-    :param confidence: fused confidence of the last update; 1 after ``init``
+    Attributes:
+        box_xywh: Where the target was last seen, in pixels of the full image.
+        template: Features of the target as it was at ``init``, in the form of the tracker's
+            runtime.
+        border_bgr: Color that fills crops beyond the image border.
+        confidence: Fused confidence of the last update; 1 after ``init``.
     """
 
     box_xywh: Box

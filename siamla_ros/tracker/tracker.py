@@ -27,11 +27,12 @@ from siamla_ros.tracker.results import TargetState, TrackResult
 class Tracker:
     """Follows any number of targets with one network; holds no target itself.
 
-    :param runtime: crops and network
-    :param model: crop sizes and contexts of that network
-    :param decode: how a box is chosen
-    :param device_reason: why this device was chosen, for reports
-    :param calibration: what was fitted to these weights, from the checkpoint
+    Args:
+        runtime: Crops and network.
+        model: Crop sizes and contexts of that network.
+        decode: How a box is chosen.
+        device_reason: Why this device was chosen, for reports.
+        calibration: What was fitted to these weights, from the checkpoint.
     """
 
     def __init__(
@@ -57,10 +58,13 @@ class Tracker:
     def init(self, image_bgr: ImageArray, box_xywh: Sequence[float]) -> TargetState:
         """Start a target.
 
-        :param image_bgr: (H, W, 3) uint8, BGR as OpenCV and cv_bridge give it
-        :param box_xywh: pixels, half-open; may leave the image in part
-        :raises BoxError: (a ValueError) not finite, too small, or outside
-        :raises ValueError: not an image
+        Args:
+            image_bgr: (H, W, 3) uint8, BGR as OpenCV and cv_bridge give it.
+            box_xywh: Pixels, half-open; may leave the image in part.
+
+        Raises:
+            BoxError: (a ValueError) not finite, too small, or outside.
+            ValueError: Not an image.
         """
         check_image(image_bgr)
         box = boxes.check_init_box(box_xywh, _size(image_bgr))
@@ -72,7 +76,8 @@ class Tracker:
         """Find every target in a new frame: one batched forward pass, results in the order of
         ``states``.
 
-        :raises ValueError: not an image
+        Raises:
+            ValueError: Not an image.
         """
         check_image(image_bgr)
         return self._search(image_bgr, states, [state.box_xywh for state in states])
@@ -84,7 +89,8 @@ class Tracker:
 
         Center and size of a box set the search window; results continue from what was found there.
 
-        :raises ValueError: not an image, or a box is not finite or empty
+        Raises:
+            ValueError: Not an image, or a box is not finite or empty.
         """
         check_image(image_bgr)
         places = [_check_place(box) for box in boxes_xywh]
@@ -96,7 +102,8 @@ class Tracker:
         """How alike the template and each box look, in [0, 1]: the cosine of their features,
         negative ones cut.
 
-        :raises ValueError: not an image, or a box is not finite or empty
+        Raises:
+            ValueError: Not an image, or a box is not finite or empty.
         """
         check_image(image_bgr)
         windows = [
@@ -169,17 +176,19 @@ def load_tracker(
 ) -> Tracker:
     """Load weights and choose what runs them.
 
-    :param model: ``default``, the name of a shipped model, or the path of a checkpoint
-    :param device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``
-    :param runtime: ``auto`` (ONNX Runtime on the CPU where the exported graphs lie beside the
-        weights, else torch),
-        ``torch`` or ``onnxruntime``
-    :param threads: CPU threads of the network; 0 leaves the library's own decoded
-    :param half: float16 on CUDA
-    :param decode: values of :class:`~siamla_ros.tracker.decode.DecodeConfig` to override
-    :raises WeightsError: missing or damaged weights
-    :raises DeviceError: a device that was asked for is absent
-    :raises ValueError: a value out of range, or an unknown option
+    Args:
+        model: ``default``, the name of a shipped model, or the path of a checkpoint.
+        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+        runtime: ``auto`` (ONNX Runtime on the CPU where the exported graphs lie beside the weights,
+            else torch), ``torch`` or ``onnxruntime``.
+        threads: CPU threads of the network; 0 leaves the library's own choice.
+        half: Float16 on CUDA.
+        decode: Values of :class:`~siamla_ros.tracker.decode.DecodeConfig` to override.
+
+    Raises:
+        WeightsError: Missing or damaged weights.
+        DeviceError: A device that was asked for is absent.
+        ValueError: A value out of range, or an unknown option.
     """
     from siamla_ros.model.checkpoint import read_checkpoint
     from siamla_ros.runtime.factory import build_runtime
@@ -205,7 +214,7 @@ def load_tracker(
 
 
 def check_image(image_bgr: Any) -> None:
-    """:raises ValueError: not an (H, W, 3) uint8 array with at least one pixel"""
+    """Raise ValueError unless it is an (H, W, 3) uint8 array with at least one pixel."""
     shape, dtype = getattr(image_bgr, 'shape', None), getattr(image_bgr, 'dtype', None)
     if shape is None or len(shape) != 3 or shape[2] != 3 or dtype != np.uint8:
         raise ValueError(

@@ -46,8 +46,9 @@ INIT_FRAME = 430
 class Film:
     """Images HxWx3 uint8 BGR, and the target's box in each: None where it is not in the picture.
 
-    :param init_index: image on which the target is named
-    :param left_index, back_index: first image without it after that, first image with it again
+    Attributes:
+        init_index: Image on which the target is named.
+        left_index, back_index: First image without it after that, first image with it again.
     """
 
     images: list[np.ndarray]
@@ -72,7 +73,8 @@ def spliced(path: Path) -> Film:
     """The woman in red in vtest.avi walks off; a cut to a time before she came; a cut to when she
     comes back, smaller and elsewhere.
 
-    :raises ValueError: not that video
+    Raises:
+        ValueError: Not that video.
     """
     last = max(piece.stop for piece in PIECES)
     frames = _read(path, last)

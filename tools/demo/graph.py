@@ -44,7 +44,8 @@ def wait_for_graph(
 ) -> None:
     """Until `complete`.
 
-    :raises DemoError: a process failed, the tracker cannot be configured, or it takes too long
+    Raises:
+        DemoError: A process failed, the tracker cannot be configured, or it takes too long.
     """
     limit_s = time.monotonic() + START_LIMIT_S
     while not complete():
@@ -64,7 +65,8 @@ def wait_for_graph(
 def spin(executor: SingleThreadedExecutor, processes: Processes, seconds: float) -> None:
     """Handles what comes for a while.
 
-    :raises DemoError: a process failed
+    Raises:
+        DemoError: A process failed.
     """
     limit_s = time.monotonic() + seconds
     while time.monotonic() < limit_s:

@@ -105,7 +105,8 @@ def play(
 ) -> None:
     """Shows the film when everybody is there, and waits for what follows it.
 
-    :raises DemoError: a process failed or did not come up
+    Raises:
+        DemoError: A process failed or did not come up.
     """
     viewers = 2 + (options.film == 'real')  # of the images: tracker, recorder, detector
     wait_for_graph(

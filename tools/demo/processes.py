@@ -14,7 +14,8 @@ STOPPING = ((signal.SIGINT, 10.0), (signal.SIGTERM, 3.0), (signal.SIGKILL, 3.0))
 class Processes:
     """Child processes with a log file each; stopped and waited for at the end of a `with` block.
 
-    :param log_folder: where <name>.log are written
+    Args:
+        log_folder: Where <name>.log are written.
     """
 
     def __init__(self, log_folder: Path) -> None:

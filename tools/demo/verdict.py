@@ -13,11 +13,12 @@ GENTLE_IOU = 0.3  # an answer that contains the target well enough to start from
 class Record:
     """What went over the topics; images are numbered as in the film.
 
-    :param states: (image, state, reason) of the target's statuses
-    :param confirmed: (image, id, box) of detections
-    :param requests: (image on which it was lost, image shown last when the request came, attempt)
-    :param answers: (image of the box, image shown last when it came, id, box)
-    :param offered: (image, boxes) that the detector gave
+    Attributes:
+        states: (image, state, reason) of the target's statuses.
+        confirmed: (image, id, box) of detections.
+        requests: (image on which it was lost, image shown last when the request came, attempt).
+        answers: (image of the box, image shown last when it came, id, box).
+        offered: (image, boxes) that the detector gave.
     """
 
     states: list[tuple[int, str, str]] = field(default_factory=list)
@@ -31,15 +32,16 @@ class Record:
 class Verdict:
     """Counts are of images of the film; None: did not happen.
 
-    :param lost_after: from the first image without the target to LOST
-    :param requested_after: to the request's arrival
-    :param answered_after: from the target's return to the right answer's arrival
-    :param found_after: from the target's return to the first confirmed box on it, and `how`
-    :param offered_wrong: boxes of the detector that were not the target while a request was open
-    :param taken_wrong: answers with a box that is not the target
-    :param false_confirmations: detections after LOST that are not on the target
-    :param followed: share of the processed images from `found_after` on in which it was confirmed
-    :param processed: share of the film from the init box on that the tracker had time for
+    Attributes:
+        lost_after: From the first image without the target to LOST.
+        requested_after: To the request's arrival.
+        answered_after: From the target's return to the right answer's arrival.
+        found_after: From the target's return to the first confirmed box on it, and `how`.
+        offered_wrong: Boxes of the detector that were not the target while a request was open.
+        taken_wrong: Answers with a box that is not the target.
+        false_confirmations: Detections after LOST that are not on the target.
+        followed: Share of the processed images from `found_after` on in which it was confirmed.
+        processed: Share of the film from the init box on that the tracker had time for.
     """
 
     lost_after: int | None

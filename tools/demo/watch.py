@@ -21,8 +21,9 @@ PRINT_PERIOD_S = 0.2  # thirty lines a second are not for reading
 class Watcher(Node):
     """Sends the init box with the stamp of the image it belongs to, and prints.
 
-    :param box_xywh: pixels, half-open
-    :param init_frame: how many images come before the one the box belongs to
+    Args:
+        box_xywh: Pixels, half-open.
+        init_frame: How many images come before the one the box belongs to.
     """
 
     def __init__(
