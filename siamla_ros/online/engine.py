@@ -87,8 +87,11 @@ class Engine:
     def start(self, target_id: str, label: str, box_xywh: Box, frame: Frame, live: bool) -> None:
         """Follow a box of `frame`; the same id starts the same target anew.
 
-        :param live: `frame` is the newest there is; otherwise the target must `catch_up` first
-        :raises InitError: box or number of targets, or the tracker failed
+        Args:
+            live: `frame` is the newest there is; otherwise the target must `catch_up` first.
+
+        Raises:
+            InitError: Box or number of targets, or the tracker failed.
         """
         again = self.known(target_id)
         limit = self.settings.node.max_targets
@@ -140,7 +143,8 @@ class Engine:
     def process(self, frame: Frame) -> list[TargetOutput]:
         """One image for all targets that are not catching up.
 
-        :raises ImageError: the image cannot be used; no target has been changed
+        Raises:
+            ImageError: The image cannot be used; no target has been changed.
         """
         fresh = [target for target in self.targets.values() if target.seq < frame.seq]
         if fresh:

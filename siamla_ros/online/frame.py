@@ -21,11 +21,12 @@ MAX_FRAME_ID_LENGTH = 256  # every message about the image repeats it
 class Frame:
     """An image and its header.
 
-    :param sec, nanosec, frame_id: the header, verbatim
-    :param encoding: of sensor_msgs/Image, or `COMPRESSED`, whose size is known only after decoding
-    :param data: the bytes; may be a view of the received message
-    :param received_s: monotonic clock at arrival
-    :param seq: number in order of arrival, counted by the receiver
+    Attributes:
+        sec, nanosec, frame_id: The header, verbatim.
+        encoding: Of sensor_msgs/Image, or `COMPRESSED`, whose size is known only after decoding.
+        data: The bytes; may be a view of the received message.
+        received_s: Monotonic clock at arrival.
+        seq: Number in order of arrival, counted by the receiver.
     """
 
     sec: int
@@ -58,7 +59,8 @@ class Frame:
     def to_bgr(self) -> Bytes:
         """HxWx3 uint8 BGR.
 
-        :raises ImageError: the image cannot be used
+        Raises:
+            ImageError: The image cannot be used.
         """
         if self.encoding == COMPRESSED:
             return decode_compressed(self.data)
@@ -74,7 +76,8 @@ class Frame:
     def check(self) -> None:
         """What can be said without touching the pixels.
 
-        :raises ImageError: the image cannot be used
+        Raises:
+            ImageError: The image cannot be used.
         """
         if len(self.frame_id) > MAX_FRAME_ID_LENGTH:
             raise ImageError(

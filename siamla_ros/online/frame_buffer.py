@@ -101,7 +101,8 @@ class FrameBuffer:
     def find(self, stamp_ns: int, tolerance_ns: int) -> Frame:
         """The frame of this stamp, or the nearest within the tolerance.
 
-        :raises InitError: NO_IMAGE, STAMP_IN_FUTURE, STAMP_TOO_OLD or STAMP_UNKNOWN
+        Raises:
+            InitError: NO_IMAGE, STAMP_IN_FUTURE, STAMP_TOO_OLD or STAMP_UNKNOWN.
         """
         with self._lock:
             frames = list(self._frames)

@@ -75,9 +75,10 @@ class InitOutcome:
 class InitRequest:
     """A box to follow.
 
-    :param stamp_ns: of the image that the box belongs to; 0: the next image
-    :param answer: called once with the outcome, from the worker's thread
-    :param patient: wait for the next image however long it takes (nobody waits for the answer)
+    Attributes:
+        stamp_ns: Of the image that the box belongs to; 0: the next image.
+        answer: Called once with the outcome, from the worker's thread.
+        patient: Wait for the next image however long it takes (nobody waits for the answer).
     """
 
     id: str
@@ -117,7 +118,8 @@ class Pending:
 def check_label(text: str) -> str:
     """A label as it is: every status carries it.
 
-    :raises InitError: too long
+    Raises:
+        InitError: Too long.
     """
     if len(text) > MAX_ID_LENGTH:
         raise InitError(
@@ -129,7 +131,8 @@ def check_label(text: str) -> str:
 def check_id(text: str) -> str:
     """A usable id: `DEFAULT_ID` for an empty one.
 
-    :raises InitError: too long, or with characters that do not print
+    Raises:
+        InitError: Too long, or with characters that do not print.
     """
     if not text:
         return DEFAULT_ID
@@ -147,7 +150,8 @@ def check_id(text: str) -> str:
 def check_numbers(box_xywh: tuple[float, float, float, float]) -> None:
     """Refuse at once what no image can make right.
 
-    :raises InitError: not finite, or without area
+    Raises:
+        InitError: Not finite, or without area.
     """
     text = ','.join(f'{value:g}' for value in box_xywh)
     if not all(math.isfinite(value) for value in box_xywh):

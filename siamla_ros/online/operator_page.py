@@ -88,7 +88,8 @@ class OperatorCallbacks(Protocol):
 def parse_drawn_box(body: bytes) -> DrawnBox:
     """What the page sends.
 
-    :raises ValueError: it is not that
+    Raises:
+        ValueError: It is not that.
     """
     try:
         content = json.loads(body)
@@ -114,7 +115,8 @@ def parse_drawn_box(body: bytes) -> DrawnBox:
 def parse_clear(body: bytes) -> str:
     """The id of the target to forget; '' for all.
 
-    :raises ValueError: it is none
+    Raises:
+        ValueError: It is none.
     """
     try:
         return _name(json.loads(body or b'{}').get('id', ''))

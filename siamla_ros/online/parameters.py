@@ -122,7 +122,8 @@ def build(values: Mapping[str, Any]) -> Settings:
 
     Checks every row and then the groups against themselves (low against high threshold and so on).
 
-    :raises ValueError: naming the parameter, its value and the limit
+    Raises:
+        ValueError: Naming the parameter, its value and the limit.
     """
     for row in TABLE:
         row.check(values[row.name])
@@ -141,8 +142,11 @@ def check_change(
 ) -> Settings:
     """The settings after some parameters change.
 
-    :param configured: whether the node has been configured, which fixes all that is not live
-    :raises ValueError: for a bad value, or one that cannot change now
+    Args:
+        configured: Whether the node has been configured, which fixes all that is not live.
+
+    Raises:
+        ValueError: For a bad value, or one that cannot change now.
     """
     for name, value in changes.items():
         row = BY_NAME[name]

@@ -244,7 +244,8 @@ class Worker:
     def _start_on(self, frame: Frame) -> None:
         """Start the targets whose boxes wait for the next image.
 
-        :raises ImageError: this image cannot be used
+        Raises:
+            ImageError: This image cannot be used.
         """
         ready = [item for item in self._waiting if item.request.stamp_ns == 0]
         if ready:

@@ -21,14 +21,15 @@ MISSED_SHARE = 0.1  # of the images received, from which misses are worth a warn
 class Health:
     """Everything that a diagnostics message is made of.
 
-    :param failure: why the node could not be configured; empty if it could
-    :param silent_s: seconds since the last image, infinite before the first
-    :param received_hz: over the last period
-    :param busy_s: seconds that the work on the image in hand has taken so far
-    :param missed: images that were published but did not get to the callback
-    :param transport: how messages leave this process
-    :param transport_problem: why it is not shared memory; empty if it is, or cannot be known
-    :param profile_set: a Fast DDS profile is set for this process
+    Attributes:
+        failure: Why the node could not be configured; empty if it could.
+        silent_s: Seconds since the last image, infinite before the first.
+        received_hz: Over the last period.
+        busy_s: Seconds that the work on the image in hand has taken so far.
+        missed: Images that were published but did not get to the callback.
+        transport: How messages leave this process.
+        transport_problem: Why it is not shared memory; empty if it is, or cannot be known.
+        profile_set: A Fast DDS profile is set for this process.
     """
 
     name: str

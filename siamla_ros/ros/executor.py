@@ -29,7 +29,8 @@ class ThreadedExecutor(MultiThreadedExecutor):
     def wait_for_ready_callbacks(self, *args: Any, **kwargs: Any) -> tuple[Any, Any, Any]:
         """The next callback; what `spin` and `spin_once` ask for.
 
-        :raises TimeoutException: all threads are at work, or nothing is ready
+        Raises:
+            TimeoutException: All threads are at work, or nothing is ready.
         """
         if not self._begun.wait(PATIENCE_S):
             raise TimeoutException

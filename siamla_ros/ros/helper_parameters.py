@@ -24,7 +24,8 @@ class HelperParameter:
 def declare(node: Node, rows: tuple[HelperParameter, ...]) -> dict[str, Any]:
     """Declare the parameters, read once at start, and return their values.
 
-    :raises ValueError: naming the parameter, its value and the limit
+    Raises:
+        ValueError: Naming the parameter, its value and the limit.
     """
     return {row.name: _declare(node, row) for row in rows}
 

@@ -85,7 +85,8 @@ class InitBox(Node):
     def wait_for(self, what: str, ready: Callable[[], object], timeout_s: float) -> None:
         """Spin until `ready()` is true.
 
-        :raises TimeoutError: it was not, for that long
+        Raises:
+            TimeoutError: It was not, for that long.
         """
         end_s = time.monotonic() + timeout_s
         while not ready():
@@ -112,7 +113,8 @@ class InitBox(Node):
     def next_stamp(self, timeout_s: float) -> Time:
         """The stamp of the next image that the tracker speaks of.
 
-        :raises TimeoutError: it did not, for that long
+        Raises:
+            TimeoutError: It did not, for that long.
         """
         print(f'waiting for the next image that {self._status_topic} speaks of', flush=True)
         self._known.update((status.id, status) for status in self._told)
@@ -135,7 +137,8 @@ class InitBox(Node):
     def confirm(self, detection: Detection2D, timeout_s: float) -> None:
         """Wait until `status` shows that the target of a published box has begun.
 
-        :raises TimeoutError: it does not: refused, or doubtful at once
+        Raises:
+            TimeoutError: It does not: refused, or doubtful at once.
         """
         target_id, sent_ns = detection.id or DEFAULT_ID, stamp_ns_of(detection.header.stamp)
         before = self._known.get(target_id)
@@ -199,7 +202,8 @@ def _options(argv: list[str]) -> argparse.Namespace:
 def send(node: InitBox, options: argparse.Namespace) -> int:
     """Exit code 0: accepted, begun, or, on the topic without `--next-image`, published.
 
-    :raises TimeoutError: nobody was there, or the target did not begin
+    Raises:
+        TimeoutError: Nobody was there, or the target did not begin.
     """
     if options.next_image:
         node.watch_status()

@@ -48,8 +48,9 @@ class ParameterServer:
     ) -> None:
         """Declare and validate.
 
-        :raises ValueError: a value from the command line or a file is bad; the message names it
-            and its limit
+        Raises:
+            ValueError: A value from the command line or a file is bad; the message names it and its
+                limit.
         """
         self._is_configured = is_configured
         self._on_change = on_change

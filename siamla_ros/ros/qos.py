@@ -82,8 +82,9 @@ _POLICY_ADVICE = {
 def explain_incompatibility(topic: str, policy: str, side: str) -> str:
     """A QoS incompatibility in plain words.
 
-    :param policy: name of the policy, such as RELIABILITY
-    :param side: what this node is on that topic: subscription or publisher
+    Args:
+        policy: Name of the policy, such as RELIABILITY.
+        side: What this node is on that topic: subscription or publisher.
     """
     other = 'publisher' if side == 'subscription' else 'subscriber'
     cause = _POLICY_ADVICE.get(policy, f'the policy {policy} does not match')

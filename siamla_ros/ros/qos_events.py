@@ -28,7 +28,8 @@ def subscription_events(
 ) -> Any:
     """Event callbacks of a subscription that report in plain words.
 
-    :param lost: told how many messages were lost in transport so far; not with every middleware
+    Args:
+        lost: Told how many messages were lost in transport so far; not with every middleware.
     """
     callbacks = SubscriptionEventCallbacks(
         incompatible_qos=_reporter(topic, 'subscription', report)

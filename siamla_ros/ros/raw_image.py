@@ -75,9 +75,12 @@ class _Reader:
 def parse_image(data: bytes, seq: int = 0) -> Frame:
     """A frame whose pixels are a view of `data`.
 
-    :param data: a serialized sensor_msgs/Image, encapsulation header included
-    :param seq: number to give the frame
-    :raises LayoutError: not plain CDR, or shorter than it says
+    Args:
+        data: A serialized sensor_msgs/Image, encapsulation header included.
+        seq: Number to give the frame.
+
+    Raises:
+        LayoutError: Not plain CDR, or shorter than it says.
     """
     reader = _Reader(data)
     sec, nanosec, frame_id = reader.int32(), reader.uint32(), reader.string()

@@ -65,7 +65,8 @@ class TrackerNode(LifecycleNode):
     def __init__(self, factory: TrackerFactory = default_factory, **options: Any) -> None:
         """factory: makes the tracker, on configure.
 
-        :raises ValueError: a parameter is bad
+        Raises:
+            ValueError: A parameter is bad.
         """
         super().__init__('tracker', **options)
         self._factory = factory
