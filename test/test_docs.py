@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib.util
 import re
 from pathlib import Path
@@ -20,6 +21,10 @@ MODULE = re.compile(r'python -m (siamla_ros[\w.]+)')
 COMMAND = re.compile(r'(?:^ *|`)(?:tools/with_env )?siamla ([a-z]+)', re.MULTILINE)
 TARGET = re.compile(r'(?:^ *|`)make ([a-z][a-z-]*)', re.MULTILINE)
 LINK = re.compile(r'\]\((?!https?:|#)([^)#]+)')
+
+REST_FIELD = re.compile(
+    r'^\s*(:(?:param|raises?|returns?|rtype|type|ivar|yields?)\b[^:\n]*:)', re.M
+)
 
 
 @pytest.mark.parametrize('page', PAGES, ids=lambda page: str(page.relative_to(ROOT)))
@@ -82,6 +87,39 @@ def test_code_uses_the_words_of_the_field():
 
 def test_private_words_are_found():
     assert private_words('A Glance, in haste: `glance`.', PRIVATE) == ['Glance', 'haste']
+
+
+def docstrings(source):
+    """Every docstring of a module's text."""
+    kinds = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+    found = (ast.get_docstring(n) for n in ast.walk(ast.parse(source)) if isinstance(n, kinds))
+    return [text for text in found if text]
+
+
+def rest_fields(source):
+    """Lines of docstrings that begin with a field of reST, :param x: and its like."""
+    return [line for text in docstrings(source) for line in REST_FIELD.findall(text)]
+
+
+def test_docstrings_are_in_google_style():
+    found = {
+        str(path.relative_to(ROOT)): fields
+        for folder in ('siamla_ros', 'tools', 'launch')
+        for path in sorted((ROOT / folder).rglob('*.py'))
+        if (fields := rest_fields(path.read_text('utf-8')))
+    }
+    assert found == {}
+
+
+def test_fields_of_rest_are_found():
+    text = 'def f(x):\n    """One.\n\n    :param x: two\n    :raises ValueError: three\n    """'
+    assert rest_fields(text) == [':param x:', ':raises ValueError:']
+    assert (
+        rest_fields(
+            'def f():\n    """Sees a:b: and :class:`X`.\n\n    Args:\n        x: 1.\n    """'
+        )
+        == []
+    )
 
 
 def test_the_picture_of_the_rooms_is_up_to_date():

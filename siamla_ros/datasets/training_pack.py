@@ -39,8 +39,9 @@ class Record:
 class Pack:
     """Objects grouped by identity, and background photographs.
 
-    :ivar tracks: records of the same object, in the order of their frames
-    :ivar weights: probability of each track; sums to 1
+    Attributes:
+        tracks: Records of the same object, in the order of their frames.
+        weights: Probability of each track; sums to 1.
     """
 
     tracks: list[list[Record]]

@@ -44,7 +44,7 @@ class CameraNode(Node):
     """Publishes `image` (and `camera_info`), stamped now; ends the process after the last image."""
 
     def __init__(self, **options: object) -> None:
-        """:raises ValueError: a parameter is bad or the source cannot be read"""
+        """Raises ValueError: a parameter is bad or the source cannot be read."""
         super().__init__('camera', **options)
         self._values = declare(self, PARAMETERS)
         self._source = FrameSource(self._values['source'])

@@ -56,7 +56,7 @@ class OperatorPageNode(Node):
     """Subscribes image and status; calls the tracker's services, or publishes init without them."""
 
     def __init__(self, **options: object) -> None:
-        """:raises ValueError: a parameter is bad, or the port is taken"""
+        """Raises ValueError: a parameter is bad, or the port is taken."""
         super().__init__('operator_page', **options)
         values = declare(self, PARAMETERS)
         self._quality = min(values['quality'], 100)

@@ -49,7 +49,7 @@ class RecorderNode(Node):
     """Subscribes image, detections and status; publishes nothing."""
 
     def __init__(self, **options: object) -> None:
-        """:raises ValueError: a parameter is bad"""
+        """Raises ValueError: a parameter is bad."""
         super().__init__('recorder', **options)
         values = self._values = declare(self, PARAMETERS)
         self._lock = threading.Lock()

@@ -32,8 +32,9 @@ class Maps(NamedTuple):
 class Runtime(Protocol):
     """Crops and network on one device.
 
-    :ivar device: `cpu` or `cuda:N`
-    :ivar name: what computes, for reports (`torch`, `onnxruntime`)
+    Attributes:
+        device: `cpu` or `cuda:N`.
+        name: What computes, for reports (`torch`, `onnxruntime`).
     """
 
     device: str
