@@ -69,7 +69,9 @@ def _number(canvas: np.ndarray, value: int, where: tuple[int, int]) -> None:
         )
 
 
-def explain_without_display(image_bgr: np.ndarray, command: str, path: Path = FIRST_FRAME) -> str:
+def explain_without_display(
+    image_bgr: np.ndarray, command: str, option: str = '--init ', path: Path = FIRST_FRAME
+) -> str:
     """Writes the first frame with coordinates, and returns what to type next.
 
     Raises:
@@ -81,5 +83,5 @@ def explain_without_display(image_bgr: np.ndarray, command: str, path: Path = FI
     return (
         f'No box was given, neither in a window nor in a browser. {path} shows the first frame '
         f'({width} x {height}) with coordinates; read the box off it and type:\n'
-        f'  {command} --init X,Y,W,H'
+        f'  {command} {option}X,Y,W,H'
     )

@@ -71,6 +71,7 @@ def test_all_went_well(scene):
         and told.how == 'REINITIALIZED'
         and told.followed == 1.0
     )
+    assert told.before_lost == 0
     assert (told.lost_after, told.requested_after, told.answered_after) == (6, 7, 3)
     assert (told.found_after, told.offered_wrong, told.taken_wrong) == (4, 1, 0)
     assert told.processed == 3 / (len(film.images) - film.init_index)
@@ -90,6 +91,8 @@ def test_what_counts_as_failure(scene):
     left, back = film.left_index, film.back_index
     wrong = (0.0, 0.0, 24.0, 24.0)
     assert records(film, verdict, answers=[(back, back, 'target', wrong)]).taken_wrong == 1
+    late = records(film, verdict, confirmed=[(left + n, 'target', wrong) for n in (0, 5, 6, 9)])
+    assert late.before_lost == 2, 'LOST comes 6 images after the target has left'
     mistaken = records(film, verdict, confirmed=[(left + 9, 'target', wrong)])
     assert (
         mistaken.false_confirmations == 1 and mistaken.found_after is None and not mistaken.success

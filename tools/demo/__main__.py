@@ -35,6 +35,10 @@ from processes import Processes
 from rclpy.executors import SingleThreadedExecutor
 from watch import Watcher
 
+from siamla_ros.cli.select_box import explain_without_display, select_box
+from siamla_ros.cli.track import init_argument
+from siamla_ros.datasets.video import FrameSource
+from siamla_ros.geometry.boxes import Box
 from siamla_ros.online.stats import Latency, percentiles
 
 VIEWERS = 3  # of the images: tracker, recorder, and the demo itself
@@ -63,14 +67,35 @@ def choose_clip(args: argparse.Namespace) -> Clip:
         return fetch_clip(ROOT / '.cache')
     if not args.video.isdigit() and not Path(args.video).exists():
         raise DemoError(f'VIDEO={args.video}: no such file or folder')
-    try:
-        x, y, w, h = (float(part) for part in (args.init or '').split(','))
-    except ValueError as error:
-        raise DemoError(
-            f'INIT={args.init or ""}: must be x,y,w,h in pixels of the first image, four numbers'
-        ) from error
+    box = parse_box(args.init) if args.init else draw_box(args.video)
     source = args.video if args.video.isdigit() else Path(args.video).resolve()
-    return Clip(Path(source), (x, y, w, h), 0, 'target')
+    return Clip(Path(source), box, 0, 'target')
+
+
+def parse_box(text: str) -> Box:
+    """The box of INIT; DemoError where it is none."""
+    try:
+        return init_argument(text)[1]
+    except argparse.ArgumentTypeError as error:
+        raise DemoError(
+            f'INIT={text}: must be x,y,w,h in pixels of the first image, four numbers'
+        ) from error
+
+
+def draw_box(video: str) -> Box:
+    """The box that the user draws on the first image; DemoError says how else to give one."""
+    try:
+        with FrameSource(video) as source:
+            image = next(iter(source), None)
+    except ValueError as error:
+        raise DemoError(f'VIDEO={video}: {error}') from error
+    if image is None:
+        raise DemoError(f'VIDEO={video}: holds no image')
+    box = select_box(image)
+    if box is None:
+        raise DemoError(explain_without_display(image, f'make demo VIDEO={video}', 'INIT='))
+    print('INIT=' + ','.join(f'{value:g}' for value in box), flush=True)
+    return box
 
 
 def tracker(args: argparse.Namespace) -> list[str]:

@@ -40,6 +40,7 @@ class Verdict:
         offered_wrong: Boxes of the detector that were not the target while a request was open.
         taken_wrong: Answers with a box that is not the target.
         false_confirmations: Detections after LOST that are not on the target.
+        before_lost: Detections between the target's leaving and LOST: on something else.
         followed: Share of the processed images from `found_after` on in which it was confirmed.
         processed: Share of the film from the init box on that the tracker had time for.
     """
@@ -53,6 +54,7 @@ class Verdict:
     offered_wrong: int
     taken_wrong: int
     false_confirmations: int
+    before_lost: int
     followed: float
     processed: float
 
@@ -115,6 +117,9 @@ def judge(film: Film, record: Record, target_id: str) -> Verdict:
         else sum(
             image > lost and not is_target(film, image, box, 0.1)
             for image, _, box in record.confirmed
+        ),
+        before_lost=sum(
+            left <= image < (back if lost is None else lost) for image, _, _ in record.confirmed
         ),
         followed=_share(record, hits, found),
         processed=len({image for image, _, _ in record.states})
