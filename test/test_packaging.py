@@ -40,6 +40,8 @@ def test_version_is_the_same_everywhere(monkeypatch: pytest.MonkeyPatch) -> None
     script = compile((ROOT / 'setup.py').read_text('utf-8'), str(ROOT / 'setup.py'), 'exec')
     exec(script, {'__file__': str(ROOT / 'setup.py'), '__name__': 'setup'})
     assert stated.group(1) == siamla_ros.__version__ == given['version']
+    citation = (ROOT / 'CITATION.cff').read_text('utf-8')
+    assert f'\nversion: {siamla_ros.__version__}\n' in citation
 
 
 def third_party(*folders: str) -> Iterator[str]:

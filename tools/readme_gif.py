@@ -1,4 +1,4 @@
-"""Makes docs/leave_and_return.gif: a target leaves, others pass, it comes back elsewhere.
+"""Makes docs/leave_and_return.gif and docs/run.png: a target leaves, others pass, it comes back.
 
     tools/with_env python tools/readme_gif.py
 
@@ -21,6 +21,7 @@ from follow_sim.scene import Figure, Scene
 from PIL import Image
 
 from siamla_ros import TrackingSession, load_tracker
+from siamla_ros.cli.run_plot import RunPlot
 from siamla_ros.geometry.boxes import Box
 from siamla_ros.online import overlay
 from siamla_ros.online.parameters import build, defaults
@@ -140,12 +141,15 @@ def main() -> int:
     parser.add_argument('--device', default='cpu')
     args = parser.parse_args()
     images, states, wrong = [], [], 0
+    plot = RunPlot(args.output.with_name('run.png'))
     for number, (image, output, truth) in enumerate(pictures(args.device)):
         images.append(image)
+        plot.add(number / RATE_HZ, [output])
         if not states or states[-1] != output.state.name:
             states.append(output.state.name)
             print(f'image {number:3d}  {states[-1]}: {output.reason.name}')
         wrong += output.confirmed and not _on_target(output.box_xywh, truth)
+    plot.write()
     save(args.output, images[::EVERY])
     size = args.output.stat().st_size
     print(f'{args.output}: {size / 1e6:.2f} MB; confirmed on something else: {wrong} images')
