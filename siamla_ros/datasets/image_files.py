@@ -41,11 +41,14 @@ def read_image(path: Path) -> np.ndarray:
     Raises:
         ValueError: OpenCV cannot read the file.
     """
-    image = cv2.imread(str(path), cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH)
+    try:
+        image = cv2.imread(str(path), cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH)
+        if image is not None and image.dtype not in (np.uint8, np.uint16):
+            image = cv2.imread(str(path), cv2.IMREAD_COLOR)  # floats: OpenCV's own rule
+    except cv2.error as error:  # more pixels than it allows, for instance
+        raise ValueError(f'{path} is not a readable image: {error}') from error
     if image is not None and image.dtype == np.uint16:
         return stretch_16_bit(np.asarray(image, np.uint16))
-    if image is not None and image.dtype != np.uint8:  # floats: OpenCV's own rule
-        image = cv2.imread(str(path), cv2.IMREAD_COLOR)
     if image is None:
         raise ValueError(f'{path} is not a readable image')
     return np.asarray(image, np.uint8)

@@ -39,8 +39,8 @@ class SourceFrame(NamedTuple):
 class FrameSource:
     """Iterates over the frames of a source, HxWx3 uint8 BGR, from its beginning to its end.
 
-    Damaged frames in the middle of a file are skipped, counted in `missing` and reported as a
-    warning; the frames after them keep their numbers. A camera or a live stream has no end: when it
+    Damaged frames in the middle of a file, and files of a folder that are no images, are skipped,
+    counted in `missing` and reported as a warning; the frames after them keep their numbers. A camera or a live stream has no end: when it
     stops, that is a `SourceError`.
 
     Args:
@@ -109,15 +109,36 @@ class FrameSource:
 
         Raises:
             SourceError: A camera or live stream stopped.
+            ValueError: No image of a folder can be read.
         """
         self.missing = 0
         if self._capture is None:
-            for number, path in enumerate(self._paths):
-                yield SourceFrame(number, number / FALLBACK_RATE_HZ, read_image(path))
+            yield from self._folder_frames()
         elif self.is_camera or self.count == 0:
             yield from self._live_frames(self._capture)
         else:
             yield from self._file_frames(self._capture)
+
+    def _folder_frames(self) -> Iterator[SourceFrame]:
+        for number, path in enumerate(self._paths):
+            try:
+                image = read_image(path)
+            except ValueError as error:
+                self.missing += 1
+                if self.missing == len(self._paths):
+                    raise ValueError(
+                        f'none of {self.missing} images can be read: {error}'
+                    ) from error
+                logger.warning('skipped: %s', error)
+                continue
+            yield SourceFrame(number, number / FALLBACK_RATE_HZ, image)
+        if self.missing:
+            logger.warning(
+                '%s: %d of %d images cannot be read and were skipped',
+                self.source,
+                self.missing,
+                len(self._paths),
+            )
 
     def _live_frames(self, capture: cv2.VideoCapture) -> Iterator[SourceFrame]:
         began_s, number = time.monotonic(), 0

@@ -21,6 +21,13 @@ TICKS_HZ = 90_000  # time base: exact for the usual frame rates
 KEY_FRAME_EVERY = 60
 # CRF 20: no difference to be seen; no B-frames: times of decoding are those of showing.
 X264_OPTIONS = {'crf': '20', 'preset': 'veryfast', 'bf': '0'}
+# Written piece by piece, each complete in itself and handed to the system at once: what a process
+# that is killed has written can be played, but for the last two seconds.
+FRAGMENTED = {
+    'movflags': '+frag_keyframe+empty_moov+default_base_moof',
+    'frag_duration': '1000000',
+    'flush_packets': '1',
+}
 
 
 class Encoder(Protocol):
@@ -39,7 +46,8 @@ class FrameSink:
     """Writes frames into an .mp4 file whose size is that of the first frame.
 
     Args:
-        path: The file; it is complete only after `close` or the end of a `with` block.
+        path: The file, complete after `close` or the end of a `with` block. Without that, H.264
+            lacks the last two seconds, and mpeg4 cannot be played.
         rate_hz: Frames a second at which frames without a time are shown.
         codec: h264 needs PyAV; mpeg4 is what OpenCV writes, at `rate_hz` throughout; auto: h264
             where there is PyAV, else mpeg4.
@@ -79,7 +87,10 @@ class FrameSink:
             self._encoder = self._open()
         if (image_bgr.shape[1], image_bgr.shape[0]) != self._size:
             image_bgr = cv2.resize(image_bgr, self._size)
-        self._encoder.write(image_bgr, self._time(stamp_s))
+        try:
+            self._encoder.write(image_bgr, self._time(stamp_s))
+        except OSError as error:
+            raise ValueError(f'{self.path} cannot be written: {error}') from error
         self.count += 1
 
     def _time(self, stamp_s: float | None) -> float:
@@ -105,9 +116,16 @@ class FrameSink:
         return f'{self.path}: {self.count} frames, {words}'
 
     def close(self) -> None:
-        """Completes the file; `describe` can still be asked."""
+        """Completes the file; `describe` can still be asked.
+
+        Raises:
+            ValueError: The file cannot be completed: no space is left, for instance.
+        """
         if self._encoder is not None:
-            self._encoder.close()
+            try:
+                self._encoder.close()
+            except OSError as error:
+                raise ValueError(f'{self.path} cannot be completed: {error}') from error
 
     def __enter__(self) -> FrameSink:
         return self
@@ -151,16 +169,17 @@ class _OpenCvEncoder:
 
 
 class _H264Encoder:
-    """H.264 in 4:2:0, the form that every browser plays; the index stands before the images."""
+    """H.264 in 4:2:0, the form that every browser plays; in the end the index stands first."""
 
     words = 'H.264'
 
     def __init__(self, path: Path, rate_hz: float, size: tuple[int, int]) -> None:
         import av
 
+        self._path = path
         self._pad = size[0] % 2, size[1] % 2  # 4:2:0 has even sides
         try:
-            self._file = av.open(str(path), 'w', format='mp4', options={'movflags': '+faststart'})
+            self._file = av.open(str(path), 'w', format='mp4', options=FRAGMENTED)
             self._stream: Any = self._file.add_stream(
                 'libx264', rate=Fraction(rate_hz).limit_denominator(1001), options=X264_OPTIONS
             )
@@ -186,7 +205,32 @@ class _H264Encoder:
             self._file.mux(packet)
 
     def close(self) -> None:
-        if self._file is not None:
-            self._mux(None)
-            self._file.close()
-            self._file = None
+        file, self._file = self._file, None
+        if file is None:
+            return
+        try:
+            for packet in self._stream.encode(None):
+                file.mux(packet)
+        finally:
+            file.close()
+        _put_index_first(self._path)
+
+
+def _put_index_first(path: Path) -> None:
+    """Copies the images of a fragmented file into an ordinary one, in which players can seek."""
+    import av
+
+    ordinary = path.with_name(f'{path.stem}.ordinary.mp4')
+    try:
+        with (
+            av.open(str(path)) as old,
+            av.open(str(ordinary), 'w', options={'movflags': '+faststart'}) as new,
+        ):
+            stream = new.add_stream_from_template(old.streams.video[0])
+            for packet in old.demux(video=0):
+                if packet.dts is not None:
+                    packet.stream = stream
+                    new.mux(packet)
+        ordinary.replace(path)
+    finally:
+        ordinary.unlink(missing_ok=True)

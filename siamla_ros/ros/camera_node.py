@@ -57,13 +57,15 @@ class CameraNode(Node):
             if (self._values['publish_camera_info'])
             else None
         )
-        self.published = 0
+        self.published = self.exit_code = 0
         self.finished = False
         self._ready_s = time.monotonic() + self._values['start_delay']
         self._steady = Clock(clock_type=ClockType.STEADY_TIME)
         self._next = next(self._images, None)
         if self._next is None:
-            raise ValueError(f'source is {self._values["source"]!r}, it holds no image')
+            raise ValueError(
+                f'source is {self._values["source"]!r}, it holds no image that can be read'
+            )
         self._timer = self.create_timer(POLL_S, self._wait, clock=self._steady)
 
     @property
@@ -93,11 +95,16 @@ class CameraNode(Node):
         self._next = None if limit and self.published >= limit else self._read()
 
     def _read(self) -> np.ndarray | None:
-        """The next image, decoded ahead of its time; None at the end."""
-        image = next(self._images, None)
-        if image is None and self._values['loop']:
-            self._images = self._again()
+        """The next image, decoded ahead of its time; None at the end, or where the source fails."""
+        try:
             image = next(self._images, None)
+            if image is None and self._values['loop']:
+                self._images = self._again()
+                image = next(self._images, None)
+        except ValueError as error:  # a camera that stopped, a folder whose files were replaced
+            self.get_logger().error(str(error))
+            self.exit_code = 1
+            return None
         return image
 
     def _again(self) -> Iterator[np.ndarray]:
@@ -125,7 +132,8 @@ class CameraNode(Node):
     def close(self) -> None:
         """Say how much was published, for whoever reads the output."""
         self._source.close()
-        print(f'published {self.published} images', flush=True)
+        skipped = f', {self._source.missing} skipped' if self._source.missing else ''
+        print(f'published {self.published} images{skipped}', flush=True)
 
 
 def camera_info(header: Header, width: int, height: int) -> CameraInfo:

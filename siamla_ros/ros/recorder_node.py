@@ -23,11 +23,13 @@ from siamla_ros.datasets.video_sink import FrameSink
 from siamla_ros.msg import TrackStatus
 from siamla_ros.online import overlay
 from siamla_ros.online.frame import Frame
+from siamla_ros.online.image_formats import ImageError
+from siamla_ros.online.init_requests import MAX_ID_LENGTH
 from siamla_ros.online.recording import StatusSample, Summary, Timeline, describe
 from siamla_ros.ros import qos
 from siamla_ros.ros.helper_parameters import HelperParameter, declare
 from siamla_ros.ros.image_source import ImageSource
-from siamla_ros.ros.messages import box_of, stamp_ns_of
+from siamla_ros.ros.messages import box_of, sample_of, stamp_ns_of
 from siamla_ros.ros.running import run
 from siamla_ros.supervision.supervisor import State
 
@@ -53,9 +55,14 @@ class RecorderNode(Node):
         super().__init__('recorder', **options)
         values = self._values = declare(self, PARAMETERS)
         self._lock = threading.Lock()
+        for name in ('output', 'summary'):
+            check_writable(name, values[name])
         self._timeline = Timeline(values['patience'])
         self._summary = Summary()
         self._sink = _sink(values)
+        self._refused = {'images': 0, 'statuses': 0}
+        self._video_error = ''
+        self.exit_code = 0
         self._last_image_s = 0.0
         self.finished = False
         groups = [MutuallyExclusiveCallbackGroup() for _ in range(2)]
@@ -98,50 +105,99 @@ class RecorderNode(Node):
                 print(_line(number, detection, latency_s), flush=True)
 
     def _on_status(self, message: TrackStatus) -> None:
-        if not message.id:
-            name, sample = '', StatusSample('no target', State.IDLE, 0.0, (0.0,) * 4, False)
+        if message.id:
+            try:
+                sample = sample_of(message)
+            except ValueError as error:  # anybody may publish one
+                self._refuse('statuses', error)
+                return
         else:
-            name = message.id
-            sample = StatusSample(
-                message.label or message.id,
-                State(message.state),
-                message.confidence,
-                box_of(message.bbox),
-                message.confirmed,
-                box_of(message.predicted_bbox) if message.has_predicted else None,
-            )
+            sample = StatusSample('no target', State.IDLE, 0.0, (0.0,) * 4, False)
         with self._lock:
             self._summary.status(sample.state)
-            self._timeline.status(stamp_ns_of(message.header.stamp), name, sample)
+            self._timeline.status(stamp_ns_of(message.header.stamp), message.id, sample)
+
+    def _refuse(self, what: str, error: Exception) -> None:
+        with self._lock:
+            self._refused[what] += 1
+        self.get_logger().error(f'refused: {error}', throttle_duration_sec=1.0)
 
     def _write(self, final: bool = False) -> None:
         with self._lock:
             ready = list(self._timeline.ready(final))
         for frame, samples, answered in ready:
-            if self._sink is not None:
-                marks = [mark for item in samples for mark in item.marks()]
-                states = ', '.join(item.state.name for item in samples)
-                caption = states if answered else 'not processed'
-                stamp_s = None if self._values['rate'] else frame.stamp_s
-                self._sink.write(overlay.draw(frame.to_bgr(), marks, caption), stamp_s)
+            self._draw(frame, samples, answered)
         silence_s = self._values['stop_after_silence']
         idle_s = time.monotonic() - self._last_image_s if self._last_image_s else 0.0
         self.finished = bool(silence_s) and idle_s > silence_s
+
+    def _draw(self, frame: Frame, samples: list[StatusSample], answered: bool) -> None:
+        """One image into the video; a bad one is left out, a file that fails ends the video."""
+        if self._sink is None or self._video_error:
+            return
+        try:
+            image = frame.to_bgr()
+        except ImageError as error:
+            self._refuse('images', error)
+            return
+        marks = [mark for item in samples for mark in item.marks()]
+        states = ', '.join(item.state.name for item in samples)
+        canvas = overlay.draw(image, marks, states if answered else 'not processed')
+        try:
+            self._sink.write(canvas, None if self._values['rate'] else frame.stamp_s)
+        except ValueError as error:
+            self._end_video(error)
+
+    def _end_video(self, error: Exception) -> None:
+        """Say once why there is no more video; figures and detections go on."""
+        if not self._video_error:
+            self.get_logger().error(f'the video ends here: {error}')
+        self._video_error, self.exit_code = self._video_error or str(error), 1
 
     def close(self) -> None:
         """Write what is left, the video's end and the figures."""
         self._write(final=True)
         figures = self._summary.as_dict()
+        figures.update({f'{what}_refused': count for what, count in self._refused.items()})
         if self._sink is not None:
-            self._sink.close()
+            try:
+                self._sink.close()
+            except ValueError as error:
+                self._end_video(error)
             self.get_logger().info(self._sink.describe())
             figures['video'] = self._values['output']
             figures['video_frames'] = self._sink.count
-        if self._values['summary']:
-            path = Path(self._values['summary'])
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(json.dumps(figures, indent=2) + '\n', encoding='utf-8')
+        if self._video_error:
+            figures['video_error'] = self._video_error
         print(describe(figures), flush=True)
+        if self._values['summary']:
+            self._save(figures)
+
+    def _save(self, figures: dict[str, object]) -> None:
+        try:
+            Path(self._values['summary']).write_text(json.dumps(figures, indent=2) + '\n', 'utf-8')
+        except OSError as error:
+            print(f'error: summary cannot be written: {error}', file=sys.stderr)
+            self.exit_code = 1
+
+
+def check_writable(name: str, path: str) -> None:
+    """Refuse at the start what could not be written at the end; empty: nothing is written.
+
+    Raises:
+        ValueError: the file cannot be written, naming the parameter.
+    """
+    if not path:
+        return
+    there = Path(path).exists()
+    try:
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        with Path(path).open('ab'):
+            pass
+        if not there:
+            Path(path).unlink()
+    except OSError as error:
+        raise ValueError(f'{name} is {path!r}, which cannot be written: {error}') from error
 
 
 def _sink(values: dict[str, Any]) -> FrameSink | None:
@@ -150,12 +206,18 @@ def _sink(values: dict[str, Any]) -> FrameSink | None:
     return FrameSink(values['output'], values['rate'] or FALLBACK_RATE_HZ)
 
 
+def plain_text(text: str) -> str:
+    """A text from outside as a terminal may show it: no control characters, not without end."""
+    shown = text if text.isprintable() else repr(text)[1:-1]
+    return shown if len(shown) <= MAX_ID_LENGTH else shown[:MAX_ID_LENGTH] + '...'
+
+
 def _line(number: int, detection: object, latency_s: float) -> str:
     x, y, w, h = box_of(detection.bbox)
     score = detection.results[0].hypothesis.score if detection.results else float('nan')
     stamp = detection.header.stamp
     return (
-        f'{number:6d}  stamp {stamp.sec}.{stamp.nanosec:09d}  {detection.id}  '
+        f'{number:6d}  stamp {stamp.sec}.{stamp.nanosec:09d}  {plain_text(detection.id)}  '
         f'x {x:7.1f}  y {y:7.1f}  w {w:6.1f}  h {h:6.1f}  score {score:.2f}  '
         f'{latency_s * 1e3:.0f} ms'
     )

@@ -217,6 +217,20 @@ def test_damaged_image_is_refused_by_name(tmp_path: Path) -> None:
         list(source)
 
 
+def test_one_bad_file_of_a_folder_is_skipped_and_counted(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    for number in (0, 2):
+        cv2.imwrite(str(tmp_path / f'{number}.png'), frame(number))
+    (tmp_path / '1.png').write_bytes(b'')
+    with FrameSource(tmp_path) as source:
+        assert [item.number for item in source.frames()] == [0, 2]
+        assert source.missing == 1
+        assert len(list(source)) == 2 and source.missing == 1, 'not added up'
+    assert '1.png is not a readable image' in caplog.text
+    assert '1 of 3 images cannot be read' in caplog.text
+
+
 def test_unwritable_video_is_refused(tmp_path: Path) -> None:
     (tmp_path / 'clip.mp4').mkdir()
     with pytest.raises(ValueError, match='cannot be written'):

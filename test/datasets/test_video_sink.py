@@ -98,3 +98,54 @@ def test_the_package_does_not_need_pyav() -> None:
         'from siamla_ros.datasets.video_sink import has_h264\nassert not has_h264()'
     )
     subprocess.run([sys.executable, '-c', code], check=True, timeout=60)
+
+
+WRITER = """
+import os, sys, numpy as np
+from siamla_ros.datasets.video_sink import FrameSink
+sink = FrameSink(sys.argv[1], 30.0)
+for number in range(300):
+    sink.write(np.full((48, 64, 3), 20 + number % 200, np.uint8))
+print('written', flush=True)
+os.kill(os.getpid(), 9)
+"""
+
+
+def run_writer(path: Path) -> None:
+    root = Path(video_sink.__file__).parents[2]
+    result = subprocess.run(
+        [sys.executable, '-c', WRITER, str(path)], stdout=subprocess.PIPE, cwd=root
+    )
+    assert result.stdout == b'written\n' and result.returncode == -9
+
+
+def test_what_a_killed_process_has_written_can_be_played(tmp_path: Path) -> None:
+    """But for the last two seconds: what the encoder and the last piece still held."""
+    pytest.importorskip('av')
+    path = tmp_path / 'clip.mp4'
+    run_writer(path)
+    with FrameSource(path) as source:
+        shown = [round(float(image.mean())) for image in source]
+    assert 240 <= len(shown) <= 300
+    assert all(abs(value - 20 - number % 200) <= 8 for number, value in enumerate(shown))
+
+
+def test_a_disk_that_is_full_is_said_and_what_was_written_stays(tmp_path: Path) -> None:
+    pytest.importorskip('av')
+    resource = pytest.importorskip('resource')
+    noise = np.random.default_rng(0).integers(0, 256, (48, 64, 3), dtype=np.uint8)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    sink = FrameSink(tmp_path / 'clip.mp4', 30.0)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (150_000, before[1]))
+        with pytest.raises(ValueError, match=r'clip.mp4 cannot be written: .*large'):
+            for number in range(600):
+                sink.write(np.roll(noise, number, axis=1))
+        with pytest.raises(ValueError, match='clip.mp4 cannot be completed'):
+            sink.close()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    sink.close()
+    with FrameSource(sink.path) as source:
+        assert 20 <= len(list(source)) <= sink.count
+    assert [path.name for path in tmp_path.iterdir()] == ['clip.mp4']
