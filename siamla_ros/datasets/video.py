@@ -40,8 +40,8 @@ class FrameSource:
     """Iterates over the frames of a source, HxWx3 uint8 BGR, from its beginning to its end.
 
     Damaged frames in the middle of a file, and files of a folder that are no images, are skipped,
-    counted in `missing` and reported as a warning; the frames after them keep their numbers. A camera or a live stream has no end: when it
-    stops, that is a `SourceError`.
+    counted in `missing` and reported as a warning; the frames after them keep their numbers. A
+    camera or a live stream has no end: when it stops, that is a `SourceError`.
 
     Args:
         source: Path of a video file; path of a folder of images (read in natural order, 2 before

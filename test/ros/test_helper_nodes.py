@@ -121,12 +121,12 @@ def test_bad_images_and_statuses_are_counted_and_the_video_goes_on(recording, ca
 def test_a_full_disk_ends_the_video_and_not_the_recording(recording):
     pytest.importorskip('av')
     resource = pytest.importorskip('resource')
-    noise = np.random.default_rng(0).integers(0, 256, (240, 320, 3), dtype=np.uint8)
+    rng = np.random.default_rng(0)
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (400_000, before[1]))
     try:
-        for number in range(60):
-            recording.show(np.roll(noise, number, axis=1))
+        for _ in range(60):
+            recording.show(rng.integers(0, 256, (240, 320, 3), dtype=np.uint8))
             recording.tell()
         wait_until(lambda: recording.recorder._video_error, 'not noticed')
         assert recording.recorder.thread.is_alive()
