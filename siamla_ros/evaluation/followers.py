@@ -16,7 +16,7 @@ from siamla_ros.online.engine import TrackerLike
 from siamla_ros.online.parameters import Settings
 from siamla_ros.online.session import TrackingSession
 from siamla_ros.online.settings import NodeSettings
-from siamla_ros.redetection.redetector import RedetectionConfig
+from siamla_ros.redetection.config import RedetectionConfig
 from siamla_ros.supervision.supervisor import State, SupervisorConfig
 
 FRAME_S = 1.0 / 30.0  # the stamps of an episode

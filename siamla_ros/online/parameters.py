@@ -14,7 +14,7 @@ from typing import Any
 from siamla_ros.configuration import check_number
 from siamla_ros.identity.model import IdentityConfig
 from siamla_ros.online.settings import NodeSettings
-from siamla_ros.redetection.redetector import RedetectionConfig
+from siamla_ros.redetection.config import RedetectionConfig
 from siamla_ros.supervision.supervisor import SupervisorConfig
 
 GROUPS: tuple[tuple[str, type], ...] = (

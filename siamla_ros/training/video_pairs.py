@@ -7,13 +7,11 @@ tracker with the initial weights did look (:mod:`siamla_ros.training.tracked_win
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from siamla_ros.datasets.scenes import Scene, SceneTarget
+from siamla_ros.datasets.scenes import Scene
 from siamla_ros.datasets.training_pack import Pack
 from siamla_ros.geometry import boxes
 from siamla_ros.geometry.crops import Window, border_color, context_window, crop
@@ -23,39 +21,18 @@ from siamla_ros.training.box_jitter import BoxJitter
 from siamla_ros.training.config import DataConfig
 from siamla_ros.training.pairs import Kind, Pair, PairSource, to_crop, to_rgb
 from siamla_ros.training.tracked_windows import TrackedWindows
+from siamla_ros.training.video_tracks import (
+    MIN_SIDE_PX,
+    Box,
+    Track,
+    nearest,
+    share_inside,
+    tracks_of,
+)
 
-MIN_SIDE_PX = 5.0
-MIN_BOXES = 8
-MIN_VISIBILITY = 0.35
-"""Of a target that others hide; less of it is neither a positive nor a negative."""
 IN_VIEW, OUT_OF_VIEW = 0.3, 0.05
 """Share of the box inside the window from which a target is there, and below which it is not."""
 RECENT_FRAMES = 4
-Box = tuple[float, ...]
-
-
-@dataclass(frozen=True)
-class Track:
-    """A target of a scene with the frames in which it can be trained on.
-
-    Attributes:
-        scene: The scene.
-        target: The target.
-        usable: Frames in which it is seen well enough, in order.
-        others: Boxes (N, 4) of the other targets of the scene.
-        windows: Where a tracker looked for it; None where that is not known.
-    """
-
-    scene: Scene
-    target: SceneTarget
-    usable: NDArray[np.intp]
-    others: tuple[NDArray[np.float64], ...]
-    windows: TrackedWindows | None
-
-    def box(self, frame: int) -> Box | None:
-        """The target's box in a frame, None where it has none."""
-        row = self.target.boxes_xywh[frame]
-        return tuple(float(v) for v in row) if np.isfinite(row[0]) else None
 
 
 class VideoPairs(PairSource):
@@ -169,7 +146,7 @@ class VideoPairs(PairSource):
                 drawn = jitter.apply_xywh(track.box(int(past[rng.integers(len(past))])))
             return self._jitter(drawn, rng, 0.08, 0.12, 0.08)
         if draw < 0.65:
-            toward = _nearest(track, frame, box)
+            toward = nearest(track, frame, box)
             if toward is not None:
                 here, there = np.array(boxes.center(box)), np.array(boxes.center(toward))
                 cx, cy = here + (there - here) * rng.uniform(0.2, 0.8)
@@ -251,28 +228,6 @@ class VideoPairs(PairSource):
         )
 
 
-def tracks_of(scene: Scene, windows: dict[tuple[str, str], TrackedWindows]) -> list[Track]:
-    """The targets of a scene that are long, large and visible enough to be trained on."""
-    found = []
-    for target in scene.targets:
-        side = np.nan_to_num(target.boxes_xywh[:, 2:].min(1))
-        usable = np.flatnonzero((side >= MIN_SIDE_PX) & (target.visibility >= MIN_VISIBILITY))
-        if len(usable) >= MIN_BOXES:
-            others = tuple(o.boxes_xywh for o in scene.targets if o is not target)
-            key = (scene.name, target.name)
-            found.append(Track(scene, target, usable, others, windows.get(key)))
-    return found
-
-
-def share_inside(box_xywh: Box, window: Window) -> float:
-    """The share of a box's area that lies inside a window, in [0, 1]."""
-    x, y, w, h = box_xywh
-    left, top = window.cx - window.width / 2, window.cy - window.height / 2
-    across = min(x + w, left + window.width) - max(x, left)
-    down = min(y + h, top + window.height) - max(y, top)
-    return max(across, 0.0) * max(down, 0.0) / (w * h)
-
-
 def _kind_in_view(kind: Kind, box_xywh: Box | None, window: Window) -> Kind | None:
     """What a window that was meant to show the target does show; None: too little to say."""
     if box_xywh is None:
@@ -287,16 +242,6 @@ def _kind_in_view(kind: Kind, box_xywh: Box | None, window: Window) -> Kind | No
         abs(cx - window.cx) < 0.49 * window.width and abs(cy - window.cy) < 0.49 * window.height
     )
     return kind if centered and share >= IN_VIEW else None
-
-
-def _nearest(track: Track, frame: int, box: Box) -> Box | None:
-    """The other target nearest to this one, counted in its sides."""
-    present = [o[frame] for o in track.others if np.isfinite(o[frame, 0])]
-    if not present:
-        return None
-    return tuple(
-        min(present, key=lambda o: np.hypot((o[0] - box[0]) / box[2], (o[1] - box[1]) / box[3]))
-    )
 
 
 def _coarse(image: Image, factor: float) -> Image:

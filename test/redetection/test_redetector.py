@@ -9,7 +9,8 @@ import pytest
 from support.searches import CONFIG, IMAGE, LAST, RATE_HZ, Answer, Thing, probe, search
 from support.searches import WINDOW as SEARCHED
 
-from siamla_ros.redetection.redetector import WINDOW, Outcome, RedetectionConfig, Redetector
+from siamla_ros.redetection.config import RedetectionConfig
+from siamla_ros.redetection.redetector import WINDOW, Outcome, Redetector
 from siamla_ros.supervision.supervisor import Observation, State, Supervisor, SupervisorConfig
 
 

@@ -10,12 +10,8 @@ from hypothesis import strategies as st
 from support.searches import CONFIG, IMAGE, Answer, Thing, probe
 from support.searches import WINDOW as SEARCHED
 
-from siamla_ros.redetection.redetector import (
-    Outcome,
-    RedetectionConfig,
-    Redetector,
-    SearchMemory,
-)
+from siamla_ros.redetection.config import RedetectionConfig
+from siamla_ros.redetection.redetector import Outcome, Redetector, SearchMemory
 
 
 def lasting(history: list[list[Answer]], config: RedetectionConfig) -> bool:

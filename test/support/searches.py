@@ -6,7 +6,8 @@ import math
 from dataclasses import dataclass
 
 from siamla_ros.geometry import boxes
-from siamla_ros.redetection.redetector import Outcome, RedetectionConfig, Redetector, SearchResult
+from siamla_ros.redetection.config import RedetectionConfig
+from siamla_ros.redetection.redetector import Outcome, Redetector, SearchResult
 
 IMAGE = (640, 480)
 LAST = (300.0, 200.0, 40.0, 40.0)

@@ -19,7 +19,8 @@ from siamla_ros.geometry.crops import Window
 from siamla_ros.training.config import DataConfig
 from siamla_ros.training.pairs import Kind
 from siamla_ros.training.tracked_windows import TrackedWindows
-from siamla_ros.training.video_pairs import VideoPairs, share_inside, tracks_of
+from siamla_ros.training.video_pairs import VideoPairs
+from siamla_ros.training.video_tracks import share_inside, tracks_of
 
 CLEAN = DataConfig(
     video=1.0,

@@ -1,0 +1,59 @@
+"""What a search for a lost target may cost, and what it takes to accept what it found."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from siamla_ros.configuration import bounded, check_fields, choice
+
+
+@dataclass(frozen=True)
+class RedetectionConfig:
+    """The search and its proof; every field is also a ROS parameter (docs/tuning.md)."""
+
+    mode: str = choice(
+        'local',
+        ('off', 'local', 'global'),
+        're-detection of a lost target, and how far it searches',
+    )
+    crops_per_frame: int = bounded(4, 1, 64, 'search windows on one image')
+    budget_ms: float = bounded(
+        0.0, 0.0, 10000.0, 'time for them on one image, fewer windows if needed; 0: no limit'
+    )
+    accept_threshold: float = bounded(
+        0.90, 0.0, 1.0, 'probability of being the target that a hypothesis must keep up'
+    )
+    hint_threshold: float = bounded(0.45, 0.0, 1.0, 'confidence that makes a hypothesis')
+    confirm_frames: int = bounded(4, 1, 1000, 'images in a row that prove a hypothesis')
+    confirm_s: float = bounded(0.1, 0.0, 60.0, 'and the seconds they must span')
+    displacement_penalty: float = bounded(
+        1.0,
+        0.0,
+        10.0,
+        'log odds more that acceptance asks, times ln(1 + box sides from the last place)',
+    )
+    drop_threshold: float = bounded(
+        0.1, 0.0, 1.0, 'probability of being the target below which a hypothesis is dropped'
+    )
+    distractor_ratio: float = bounded(
+        0.85,
+        0.0,
+        10.0,
+        'share of its probability from which another hypothesis prevents acceptance',
+    )
+    max_size_ratio: float = bounded(
+        3.0, 1.0, 100.0, 'largest ratio of sides between the target found and the target lost'
+    )
+    rings: int = bounded(2, 0, 10, 'rings of windows round the last place')
+    frames_per_ring: int = bounded(8, 1, 1000, 'images after which the next ring is taken in')
+    grid_windows: int = bounded(
+        48, 1, 1000, 'most windows of the global grid; a coarser one is taken above that'
+    )
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+        if self.hint_threshold > self.accept_threshold:
+            raise ValueError(
+                f'hint_threshold is {self.hint_threshold}, must not exceed accept_threshold '
+                f'{self.accept_threshold}'
+            )
