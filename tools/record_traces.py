@@ -24,9 +24,9 @@ from siamla_ros.datasets.sequence import Sequence
 from siamla_ros.evaluation import splice, suites
 from siamla_ros.evaluation.followers import FRAME_S
 from siamla_ros.evaluation.scenarios import episodes
-from siamla_ros.online.engine import TrackerLike
 from siamla_ros.online.session import TrackingSession
 from siamla_ros.online.targets import TargetOutput
+from siamla_ros.online.tracker_like import TrackerLike
 
 NAMED = ('sequence', 'frame', 'state', 'reason', 'confirmed')
 NUMBERS = ('x', 'y', 'w', 'h', 'p', 'q', 'confidence')

@@ -12,10 +12,10 @@ import numpy as np
 from siamla_ros.datasets.sequence import Sequence as Frames
 from siamla_ros.evaluation.runner import Run
 from siamla_ros.identity.model import IdentityConfig
-from siamla_ros.online.engine import TrackerLike
 from siamla_ros.online.parameters import Settings
 from siamla_ros.online.session import TrackingSession
 from siamla_ros.online.settings import NodeSettings
+from siamla_ros.online.tracker_like import TrackerLike
 from siamla_ros.redetection.config import RedetectionConfig
 from siamla_ros.supervision.supervisor import State, SupervisorConfig
 

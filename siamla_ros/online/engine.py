@@ -8,54 +8,31 @@ that, and it is reported.
 from __future__ import annotations
 
 import logging
-import math
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
-from typing import Protocol
 
 import numpy as np
 
-from siamla_ros.geometry import boxes
 from siamla_ros.geometry.boxes import Box, BoxError, check_init_box
 from siamla_ros.geometry.contrast import check_contrast
 from siamla_ros.identity import model as identity
 from siamla_ros.identity.model import AppearanceSample
 from siamla_ros.identity.verifier import Verifier
+from siamla_ros.online.catch_up import CatchUp
 from siamla_ros.online.frame import Frame
 from siamla_ros.online.frame_buffer import FrameBuffer
 from siamla_ros.online.init_requests import InitCode, InitError
 from siamla_ros.online.parameters import Settings
-from siamla_ros.online.search import Prober, Searcher
+from siamla_ros.online.scoring import score_boxes
+from siamla_ros.online.search import Searcher
 from siamla_ros.online.targets import Target, TargetOutput
-from siamla_ros.redetection.redetector import WINDOW, Redetector
+from siamla_ros.online.tracker_like import TrackerLike, evidence_model, named, search_window
+from siamla_ros.redetection.redetector import Redetector
 from siamla_ros.supervision.motion import BoxMotion
-from siamla_ros.supervision.presence import EvidenceModel
 from siamla_ros.supervision.supervisor import Observation, State, Supervisor
-from siamla_ros.tracker.results import TargetState, TrackResult
+from siamla_ros.tracker.results import TrackResult
 
 logger = logging.getLogger(__name__)
-MAX_ERROR_LENGTH = 500
-
-
-class TrackerLike(Prober, Protocol):
-    """What the engine needs of `siamla_ros.tracker.tracker.Tracker`."""
-
-    device: str
-    device_reason: str
-
-    def init(self, image_bgr: np.ndarray, box_xywh: Sequence[float]) -> TargetState: ...
-
-    def update(self, image_bgr: np.ndarray, states: Sequence[TargetState]) -> list[TrackResult]: ...
-
-
-@dataclass
-class CatchUp:
-    """A target on its way from a past image to the present."""
-
-    target: Target
-    deadline_s: float
-    step_s: float = 0.0  # time that one image takes
 
 
 class Engine:
@@ -121,24 +98,14 @@ class Engine:
     ) -> list[float]:
         """Probabilities in [0, 1] that boxes of an image show a target, by the evidence model.
 
-        A box in which the network does not find the target counts as confidence 0. Whatever the
-        tracker raises is passed on.
+        Whatever the tracker raises is passed on.
 
         Raises:
             KeyError: there is no such target.
         """
         catching = self.catching.get(target_id)
         target = catching.target if catching else self.targets[target_id]
-        if not boxes_xywh:
-            return []
-        found = self.tracker.probe(image_bgr, target.state, boxes_xywh)
-        answers = [
-            result
-            if _holds_center(box, result.box_xywh)
-            else replace(result, box_xywh=box, confidence=0.0)
-            for box, result in zip(boxes_xywh, found, strict=True)
-        ]
-        return self.verifier.probabilities(target.identity, image_bgr, target.state, answers)
+        return score_boxes(self.tracker, self.verifier, target, image_bgr, boxes_xywh)
 
     def process(self, frame: Frame) -> list[TargetOutput]:
         """One image for all targets that are not catching up.
@@ -185,10 +152,9 @@ class Engine:
             behind = buffer.after(chase.target.seq)
             if behind:
                 began_s = time.monotonic()
-                frame = behind[self._stride(len(behind), chase, began_s) - 1]
+                frame = behind[chase.stride(len(behind), began_s) - 1]
                 self._advance([chase.target], frame.to_bgr(), frame)
-                spent_s = time.monotonic() - began_s
-                chase.step_s = spent_s if not chase.step_s else 0.7 * chase.step_s + 0.3 * spent_s
+                chase.note_step(time.monotonic() - began_s)
             if not buffer.after(chase.target.seq):
                 del self.catching[name]
                 self.targets[name] = chase.target
@@ -197,14 +163,6 @@ class Engine:
         """End every catch-up where it is; the targets go on from the next image."""
         self.targets.update((name, chase.target) for name, chase in self.catching.items())
         self.catching.clear()
-
-    @staticmethod
-    def _stride(behind: int, chase: CatchUp, now_s: float) -> int:
-        """How many images to go on by, so that the deadline holds."""
-        if not chase.step_s:
-            return 1
-        steps = max(1, int((chase.deadline_s - now_s) / chase.step_s))
-        return min(behind, math.ceil(behind / steps))
 
     def _new_target(
         self, target_id: str, label: str, box_xywh: Box, frame: Frame, again: bool
@@ -331,31 +289,3 @@ class Engine:
         self.errors += 1
         self.last_error = f'{where}: {named(error)}'
         logger.error('tracker failed in %s', self.last_error)
-
-
-def _holds_center(box_xywh: Box, other_xywh: Box) -> bool:
-    """Whether the center of the other box lies in the box."""
-    x, y = boxes.center(other_xywh)
-    left, top, width, height = box_xywh
-    return left <= x <= left + width and top <= y <= top + height
-
-
-def search_window(tracker: TrackerLike) -> float:
-    """Side of the tracker's search window in box sides: other weights may have another context."""
-    network = getattr(tracker, 'model', None)
-    return network.search_context if network is not None else WINDOW
-
-
-def named(error: Exception) -> str:
-    """Type and message of an error, bounded: a runtime may put a whole graph into its message."""
-    text = f'{type(error).__name__}: {error}'
-    return text if len(text) <= MAX_ERROR_LENGTH else f'{text[:MAX_ERROR_LENGTH]}...'
-
-
-def evidence_model(tracker: object) -> EvidenceModel:
-    """The evidence model that was fitted to a tracker's weights; the shipped one for a tracker
-    without.
-
-    Raises ValueError naming the value that cannot be.
-    """
-    return EvidenceModel(**getattr(tracker, 'calibration', {}).get('evidence', {}))

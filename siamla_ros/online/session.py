@@ -14,10 +14,11 @@ import math
 import numpy as np
 
 from siamla_ros.geometry.boxes import Box
-from siamla_ros.online.engine import Engine, TrackerLike
+from siamla_ros.online.engine import Engine
 from siamla_ros.online.frame import Frame
 from siamla_ros.online.parameters import Settings, build, defaults
 from siamla_ros.online.targets import TargetOutput
+from siamla_ros.online.tracker_like import TrackerLike
 
 
 class TrackingSession:

@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from siamla_ros.online.engine import Engine, named
+from siamla_ros.online.engine import Engine
 from siamla_ros.online.frame import Frame
 from siamla_ros.online.frame_buffer import FrameBuffer, LatestSlot
 from siamla_ros.online.image_formats import ImageError
@@ -28,6 +28,7 @@ from siamla_ros.online.init_requests import (
 from siamla_ros.online.parameters import Settings
 from siamla_ros.online.stats import Stats
 from siamla_ros.online.targets import TargetOutput
+from siamla_ros.online.tracker_like import named
 
 logger = logging.getLogger(__name__)
 

@@ -17,13 +17,14 @@ from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 from rclpy.clock import Clock, ClockType
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 
-from siamla_ros.online.engine import Engine, TrackerLike
+from siamla_ros.online.engine import Engine
 from siamla_ros.online.frame import Frame
 from siamla_ros.online.init_requests import InitCode, InitOutcome, InitRequest, Pending
 from siamla_ros.online.parameters import Settings
 from siamla_ros.online.settings import NodeSettings
 from siamla_ros.online.stats import Stats
 from siamla_ros.online.targets import TargetOutput
+from siamla_ros.online.tracker_like import TrackerLike
 from siamla_ros.online.worker import Worker
 from siamla_ros.ros import log_bridge
 from siamla_ros.ros.commands import MAX_WAITING_CALLERS, Commands

@@ -1,6 +1,7 @@
 """The ROS-free core: many targets, one batch, catch-up, and a tracker that fails."""
 
 import dataclasses
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ from support.engines import settings, started
 from support.ros_doubles import ColorTracker, FailingTracker, IdentityTracker
 from support.scenes import SIDE, Film, frame, picture
 
+from siamla_ros.online import engine as engine_module
 from siamla_ros.online.engine import Engine
 from siamla_ros.online.frame_buffer import FrameBuffer
 from siamla_ros.online.image_formats import ImageError
@@ -138,9 +140,23 @@ def test_clear_forgets_one_or_all():
     assert engine.clear() == ['red'] and engine.process(film.shoot(100)) == []
 
 
-def past(count=20, delay_s=0.0, **changes):
+class Clockwork(IdentityTracker):
+    """Counts the time that its updates would take."""
+
+    spent_s = 0.0
+
+    def __init__(self, step_s):
+        super().__init__()
+        self.step_s = step_s
+
+    def update(self, image_bgr, states):
+        self.spent_s += self.step_s
+        return super().update(image_bgr, states)
+
+
+def past(tracker=None, count=20, **changes):
     """An engine, a film of a moving target in the buffer, and a start on its first frame."""
-    engine, film = Engine(ColorTracker(delay_s=delay_s), settings(**changes)), Film()
+    engine, film = Engine(tracker or ColorTracker(), settings(**changes)), Film()
     buffer = FrameBuffer(100, 10**9)
     frames = [film.shoot(100 + 3 * index) for index in range(count)]
     for item in frames:
@@ -161,13 +177,16 @@ def test_catch_up_goes_through_the_past_and_joins_the_present():
     assert output.confirmed and output.box_xywh[0] == 160
 
 
-def test_catch_up_skips_images_to_keep_its_deadline():
-    engine, film, buffer, frames = past(count=60, delay_s=0.02, catch_up_s=0.2)
-    turns = 0
+def test_catch_up_skips_images_to_keep_its_deadline(monkeypatch):
+    clock = SimpleNamespace(monotonic=lambda: tracker.spent_s)
+    monkeypatch.setattr(engine_module, 'time', clock)
+    tracker = Clockwork(step_s=0.02)
+    engine, film, buffer, _ = past(tracker, count=60, catch_up_s=0.2)
     while engine.catching:
         engine.catch_up(buffer)
-        turns += 1
-    assert turns <= 15, f'{turns} of 59 images at 20 ms each'
+    assert len(tracker.batches) == 10, 'of 59 images at 20 ms each'
+    assert tracker.spent_s == pytest.approx(0.2)
+    assert engine.targets['red'].seq == film.seq
 
 
 def test_a_start_on_the_newest_image_is_in_the_present_after_one_turn():

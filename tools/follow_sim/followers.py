@@ -17,8 +17,8 @@ from siamla_ros.navigation.following import FollowController
 from siamla_ros.navigation.projection import locate
 from siamla_ros.navigation.ranging import RangeConfig, RangeError
 from siamla_ros.navigation.safety import Report, Sighting
-from siamla_ros.online.engine import TrackerLike
 from siamla_ros.online.session import TrackingSession
+from siamla_ros.online.tracker_like import TrackerLike
 from siamla_ros.supervision.supervisor import State
 
 RANGE = RangeConfig(method='height', target_height_m=1.7)

@@ -1,0 +1,47 @@
+"""What the session needs of a tracker, and what belongs to its weights."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+
+from siamla_ros.online.search import Prober
+from siamla_ros.redetection.redetector import WINDOW
+from siamla_ros.supervision.presence import EvidenceModel
+from siamla_ros.tracker.results import TargetState, TrackResult
+
+MAX_ERROR_LENGTH = 500
+
+
+class TrackerLike(Prober, Protocol):
+    """What the engine needs of `siamla_ros.tracker.tracker.Tracker`."""
+
+    device: str
+    device_reason: str
+
+    def init(self, image_bgr: np.ndarray, box_xywh: Sequence[float]) -> TargetState: ...
+
+    def update(self, image_bgr: np.ndarray, states: Sequence[TargetState]) -> list[TrackResult]: ...
+
+
+def search_window(tracker: TrackerLike) -> float:
+    """Side of the tracker's search window in box sides: other weights may have another context."""
+    network = getattr(tracker, 'model', None)
+    return network.search_context if network is not None else WINDOW
+
+
+def evidence_model(tracker: object) -> EvidenceModel:
+    """The evidence model that was fitted to a tracker's weights; the shipped one for a tracker
+    without.
+
+    Raises ValueError naming the value that cannot be.
+    """
+    return EvidenceModel(**getattr(tracker, 'calibration', {}).get('evidence', {}))
+
+
+def named(error: Exception) -> str:
+    """Type and message of an error, bounded: a runtime may put a whole graph into its message."""
+    text = f'{type(error).__name__}: {error}'
+    return text if len(text) <= MAX_ERROR_LENGTH else f'{text[:MAX_ERROR_LENGTH]}...'
