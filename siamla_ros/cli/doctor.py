@@ -28,6 +28,8 @@ OPTIONAL = {
     'torch': 'CUDA, training, export: pip install "siamla-ros[torch]"',
     'scipy': 'evaluation: pip install "siamla-ros[eval]"',
     'rosbags': 'siamla bag: pip install "siamla-ros[bags]"',
+    'av': 'H.264, which browsers play: pip install "siamla-ros[video]"',
+    'matplotlib': '--plot: pip install "siamla-ros[plot]"',
 }
 SHM = Path('/dev/shm')
 ROS_ROOT = Path('/opt/ros')

@@ -263,7 +263,9 @@ class Engine:
         except Exception as error:  # noqa: BLE001 - whatever a runtime raises
             self.report('search', error)
             return
-        if result is not None:
+        if result is None and target.output is not None:
+            target.output = replace(target.output, searched_xywh=target.searched_xywh)
+        elif result is not None:
             size = (image.shape[1], image.shape[0])
             decision = self.supervisor.reacquire(
                 target.memory, frame.stamp_s, result.box_xywh, size

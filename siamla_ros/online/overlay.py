@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -37,6 +37,7 @@ class Mark:
         box_xywh: Half-open, pixels; None draws no box.
         confidence: Length of the bar below the box, [0, 1]; None draws none.
         banner: Words in a red band across the top of the image; empty for none.
+        thin: A line of one pixel: a place that is only looked at.
     """
 
     box_xywh: Box | None
@@ -45,6 +46,7 @@ class Mark:
     dashed: bool = False
     confidence: float | None = None
     banner: str = ''
+    thin: bool = False
 
 
 class Trail(NamedTuple):
@@ -87,8 +89,13 @@ def target_marks(
 
 
 def marks_of(outputs: Sequence[TargetOutput]) -> list[Mark]:
-    """The marks of every target on one image."""
-    return [
+    """The marks of every target on one image, and where a search looked for it."""
+    searched = [
+        Mark(box, '', COLORS_BGR[State.SEARCHING], thin=True)
+        for output in outputs
+        for box in output.searched_xywh
+    ]
+    return searched + [
         mark
         for output in outputs
         for mark in target_marks(
@@ -100,6 +107,16 @@ def marks_of(outputs: Sequence[TargetOutput]) -> list[Mark]:
             output.trusted_xywh,
             output.predicted_xywh,
         )
+    ]
+
+
+def dimmed(marks: Sequence[Mark]) -> list[Mark]:
+    """The marks of an image before, for one that was not processed: so that nothing flickers."""
+    kept = [mark for mark in marks if not mark.banner and not mark.thin]
+    colors = [mark.color_bgr for mark in kept]
+    return [
+        replace(mark, color_bgr=(b // 2, g // 2, r // 2), confidence=None)
+        for mark, (b, g, r) in zip(kept, colors)
     ]
 
 
@@ -218,7 +235,8 @@ def _draw_mark(
         ):
             _dashes(canvas, start, end, mark.color_bgr)
     else:
-        cv2.rectangle(canvas, (left, top), (right, bottom), mark.color_bgr, 2, cv2.LINE_AA)
+        width = 1 if mark.thin else 2
+        cv2.rectangle(canvas, (left, top), (right, bottom), mark.color_bgr, width, cv2.LINE_AA)
     if mark.confidence is not None:
         _draw_bar(canvas, mark, left, right, bottom, thresholds)
     _text(canvas, mark.text, (left, top - 6 if top > 18 else bottom + 20), mark.color_bgr)

@@ -49,6 +49,7 @@ class Searcher:
         plan = self.redetector.propose(
             target.search, size, stamp_s, self.ms_per_crop, self._color_proposals(target, image)
         )
+        target.searched_xywh = tuple(plan.boxes_xywh)
         if not plan.boxes_xywh:
             target.search = plan.memory
             return None

@@ -28,6 +28,7 @@ class TargetOutput:
         newly_lost: LOST was entered on this image.
         trusted_xywh: The last box that was confirmed.
         trusted_ns: The stamp of its image.
+        searched_xywh: Boxes at which a search looked on this image.
     """
 
     id: str
@@ -42,6 +43,7 @@ class TargetOutput:
     newly_lost: bool
     trusted_xywh: Box
     trusted_ns: int
+    searched_xywh: tuple[Box, ...] = ()
 
     @property
     def box_xywh(self) -> Box:
@@ -80,6 +82,7 @@ class Target:
     identity: IdentityState = IdentityState()
     result: TrackResult | None = None
     search: Any = None
+    searched_xywh: tuple[Box, ...] = ()
     output: TargetOutput | None = None
 
     @property

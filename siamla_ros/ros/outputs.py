@@ -55,6 +55,7 @@ class Outputs:
         self._debug = self._publisher(Image, '~/debug_image', qos.image_out())
         self.requests = ReinitRequests()
         self._debug_due_s = 0.0
+        self._trails = overlay.Trails()  # of debug images
 
     def _publisher(self, kind: type, topic: str, profile: object) -> object:
         resolved = self._node.resolve_topic_name(topic)
@@ -132,7 +133,11 @@ class Outputs:
         self._debug_due_s = now_s + 1.0 / self.settings.debug_max_rate_hz
         caption = f'{latency_s * 1e3:.0f} ms' if abs(latency_s) < 100.0 else ''
         canvas = overlay.draw(
-            frame.to_bgr(), overlay.marks_of(outputs), caption, self.settings.debug_max_width
+            frame.to_bgr(),
+            overlay.marks_of(outputs),
+            caption,
+            self.settings.debug_max_width,
+            trails=self._trails.add(outputs),
         )
         self._debug.publish(image_message(header, canvas))
 

@@ -64,6 +64,7 @@ class RecorderNode(Node):
         self._video_error = ''
         self.exit_code = 0
         self._last_image_s = 0.0
+        self._marks: list[overlay.Mark] = []  # of the last image that was processed
         self.finished = False
         groups = [MutuallyExclusiveCallbackGroup() for _ in range(2)]
         self._source = ImageSource(
@@ -140,7 +141,9 @@ class RecorderNode(Node):
         except ImageError as error:
             self._refuse('images', error)
             return
-        marks = [mark for item in samples for mark in item.marks()]
+        if answered:
+            self._marks = [mark for item in samples for mark in item.marks()]
+        marks = self._marks if answered else overlay.dimmed(self._marks)
         states = ', '.join(item.state.name for item in samples)
         canvas = overlay.draw(image, marks, states if answered else 'not processed')
         try:

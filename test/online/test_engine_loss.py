@@ -35,6 +35,8 @@ def test_a_hidden_target_is_predicted_for_a_while_only():
 def test_recovery_finds_the_target_where_it_reappears():
     engine, film = started(redetection__mode='local')
     lose(engine, film)
+    (output,) = engine.process(film.shoot(None))
+    assert output.state is State.SEARCHING and 1 <= len(output.searched_xywh) <= 4
     states = []
     for _ in range(30):
         (output,) = engine.process(film.shoot(120))
@@ -43,6 +45,7 @@ def test_recovery_finds_the_target_where_it_reappears():
             break
     assert State.SEARCHING in states and output.reason is Reason.REACQUIRED
     assert output.box_xywh == (120, 100, SIDE, SIDE)
+    assert output.searched_xywh == ()
     assert engine.process(film.shoot(123))[0].confirmed
 
 

@@ -1,5 +1,6 @@
 """Drawing: a copy with the marks, wherever a box lies."""
 
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -11,6 +12,7 @@ from siamla_ros.online.overlay import (
     Mark,
     Trail,
     Trails,
+    dimmed,
     draw,
     target_marks,
 )
@@ -69,6 +71,24 @@ def test_the_bar_is_as_long_as_the_confidence(confidence, share):
     canvas = draw(image, [Mark((30, 30, 100, 40), '', GREEN, confidence=confidence)])
     row = canvas[70 + 4, 30:130]
     assert (row == GREEN).all(1).mean() == pytest.approx(share, abs=0.02)
+
+
+def test_marks_of_an_image_before_are_dimmed_and_banners_left_out():
+    before = [
+        Mark((1, 2, 3, 4), 'a', (10, 200, 30), True, 0.5),
+        Mark(None, '', GREEN, banner='LOST'),
+    ]
+    assert dimmed(before) == [Mark((1, 2, 3, 4), 'a', (5, 100, 15), True)]
+
+
+def test_where_a_search_looks_is_a_thin_box():
+    mark = Mark((40, 40, 60, 40), '', GREEN, thin=True)
+    thin, thick = (
+        draw(np.zeros((120, 160, 3), np.uint8), [item])
+        for item in (mark, replace(mark, thin=False))
+    )
+    assert (thin[40, 45:95, 1] > 100).all() and not thin[50, 60].any()
+    assert (thin[..., 1] > 100).sum() < 0.6 * (thick[..., 1] > 100).sum()
 
 
 def test_the_bar_has_ticks_at_the_thresholds():
