@@ -8,11 +8,10 @@ import re
 from pathlib import Path
 
 import draw_rooms
-import parameter_docs
 import pytest
 
 from siamla_ros.cli.main import COMMANDS
-from siamla_ros.online.parameters import BY_NAME
+from siamla_ros.online.parameters import ADVANCED, BY_NAME, parameter_name
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / 'README.md', *sorted((ROOT / 'docs').rglob('*.md'))]
@@ -128,10 +127,10 @@ def test_the_picture_of_the_rooms_is_up_to_date():
     )
 
 
-def test_advanced_parameters_exist():
-    assert set(parameter_docs.ADVANCED) <= set(BY_NAME)
+def test_parameters_on_the_pages_and_in_the_advanced_block_exist():
+    assert {parameter_name(name) for name in ADVANCED} <= set(BY_NAME)
     names = re.findall(
-        r'`((?:supervisor|redetection|identity)\.\w+)`',
+        r'`((?:advanced\.)?(?:supervisor|redetection|identity)\.\w+)`',
         ''.join(page.read_text('utf-8') for page in SHORT_PAGES),
     )
     assert len(names) > 20 and set(names) <= set(BY_NAME), set(names) - set(BY_NAME)

@@ -124,7 +124,7 @@ class FrameBuffer:
         raise InitError(
             InitCode.STAMP_UNKNOWN,
             f'{wanted}, but the nearest image is {abs(best.stamp_ns - stamp_ns) / 1e6:.1f} ms away '
-            f'(limit init_stamp_tolerance_s = {tolerance_ns / 1e9:g} s)',
+            f'(limit advanced.init_stamp_tolerance_s = {tolerance_ns / 1e9:g} s)',
         )
 
     def _shrink(self) -> None:

@@ -23,6 +23,39 @@ GROUPS: tuple[tuple[str, type], ...] = (
     ('redetection.', RedetectionConfig),
     ('identity.', IdentityConfig),
 )
+ADVANCED_PREFIX = 'advanced.'
+# For experts: kept apart below `advanced.`, so that the parameters that users turn stand alone.
+ADVANCED = frozenset(
+    {
+        'init_stamp_tolerance_s',
+        'catch_up_s',
+        'buffer_megabytes',
+        'source_timeout_s',
+        'publish_predicted',
+        'debug_max_rate_hz',
+        'debug_max_width',
+        'diagnostics_period_s',
+        'supervisor.motion_slack',
+        'supervisor.max_scale_rate',
+        'supervisor.scale_slack',
+        'supervisor.min_visible',
+        'supervisor.distractor_ratio',
+        'supervisor.assumed_interval_s',
+        'supervisor.stale_after_s',
+        'redetection.hint_threshold',
+        'redetection.confirm_s',
+        'redetection.displacement_penalty',
+        'redetection.drop_threshold',
+        'redetection.max_size_ratio',
+        'redetection.grid_windows',
+        'redetection.distractor_ratio',
+        'redetection.frames_per_ring',
+        'identity.sample_frames',
+        'identity.sample_s',
+        'identity.views',
+        'identity.min_return_color',
+    }
+)
 TYPE_NAMES = {bool: 'bool', int: 'int', float: 'double', str: 'string'}
 
 
@@ -40,6 +73,11 @@ class Parameter:
     choices: tuple[str, ...] = ()
     live: bool = True
     unit: str = ''
+
+    @property
+    def advanced(self) -> bool:
+        """Whether it belongs to the `advanced` block."""
+        return self.name.startswith(ADVANCED_PREFIX)
 
     @property
     def type_name(self) -> str:
@@ -82,12 +120,17 @@ class Parameter:
             raise ValueError(f'{self.name} is {value!r}, must be a {self.type_name}')
 
 
+def parameter_name(field_name: str) -> str:
+    """The name of the parameter of a field: `identity.views` is `advanced.identity.views`."""
+    return ADVANCED_PREFIX + field_name if field_name in ADVANCED else field_name
+
+
 def _rows() -> Iterator[Parameter]:
     for prefix, group in GROUPS:
         for item in fields(group):
             meta = item.metadata
             yield Parameter(
-                name=prefix + item.name,
+                name=parameter_name(prefix + item.name),
                 default=item.default,
                 description=meta['description'],
                 minimum=meta.get('minimum'),
@@ -129,7 +172,9 @@ def build(values: Mapping[str, Any]) -> Settings:
         row.check(values[row.name])
     parts = []
     for prefix, group in GROUPS:
-        arguments = {item.name: values[prefix + item.name] for item in fields(group)}
+        arguments = {
+            item.name: values[parameter_name(prefix + item.name)] for item in fields(group)
+        }
         try:
             parts.append(group(**arguments))
         except ValueError as error:

@@ -113,7 +113,7 @@ def test_absurd_stamps_of_images_cost_no_error(graph, sec, nanosec):
 
 
 def test_clear_while_a_target_is_catching_up(graphs):
-    slow = graphs('slow', catch_up_s=20.0)
+    slow = graphs('slow', advanced__catch_up_s=20.0)
     stamps = []
     for x in range(20, 80, 2):
         stamps.append(slow.show(x))

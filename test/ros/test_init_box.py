@@ -127,7 +127,7 @@ def test_a_target_that_was_spoken_of_before_is_no_start_when_it_goes_on(film, bo
     ],
 )
 def test_the_service_is_asked_again_with_the_next_image(film, box, capsys, offset_ns, word):
-    film.set('init_stamp_tolerance_s', 0.005)
+    film.set('advanced.init_stamp_tolerance_s', 0.005)
     box.watch_status()
     first = messages.stamp_ns_of(box.next_stamp(LIMIT_S))
     box.next_stamp(LIMIT_S)  # the first stamp now lies between others
@@ -139,7 +139,7 @@ def test_the_service_is_asked_again_with_the_next_image(film, box, capsys, offse
 
     detection = messages.detection_message(Header(), (100, 100, SIDE, SIDE), 1.0, 'red', '')
     answer = box.call('tracker/init_target', detection, stamp, LIMIT_S)
-    film.set('init_stamp_tolerance_s', 0.02)
+    film.set('advanced.init_stamp_tolerance_s', 0.02)
     assert answer.accepted and len(asked) == 2, answer.message
     assert f'asking again: {word}' in capsys.readouterr().out
 

@@ -64,10 +64,10 @@ def test_replayed_images_are_not_published_again(graph):
     ],
 )
 def test_other_stamps_are_refused(graph, offset_ns, code):
-    graph.set('init_stamp_tolerance_s', 0.005)
+    graph.set('advanced.init_stamp_tolerance_s', 0.005)
     stamps = show_steadily(graph, [100] * 4)
     response = graph.init((100, 100, SIDE, SIDE), stamp_ns=stamps[1] + offset_ns)
-    graph.set('init_stamp_tolerance_s', 0.02)
+    graph.set('advanced.init_stamp_tolerance_s', 0.02)
     assert (response.accepted, response.code) == (False, code), response.message
     assert 'header.stamp' in response.message
 

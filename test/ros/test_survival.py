@@ -96,7 +96,7 @@ def test_time_may_go_back_as_in_a_looped_bag(graph):
 
 
 def test_the_source_may_die_and_return(graph):
-    graph.set('source_timeout_s', 0.3)
+    graph.set('advanced.source_timeout_s', 0.3)
     graph.start(100)
     graph.mail['diagnostics'].clear()
     wait_until(
@@ -110,7 +110,7 @@ def test_the_source_may_die_and_return(graph):
     )
     graph.stamp_ns += 3_000_000_000
     wait_until(lambda: graph.see(100)[0].detections, 'not confirmed again', 5.0)
-    graph.set('source_timeout_s', 2.0)
+    graph.set('advanced.source_timeout_s', 2.0)
 
 
 def test_a_tracker_out_of_memory_is_reported_and_the_target_survives(graphs):
