@@ -3,7 +3,10 @@ SHELL := /bin/bash
 VIDEO ?=
 INIT ?=
 
-.PHONY: help setup demo demo-return test coverage lint soak clean
+PYTHON ?= python3
+GPU_CHECK ?= gpu_check
+
+.PHONY: gpu-check help setup demo demo-return test coverage lint soak clean
 
 help:
 	@echo 'make demo    a tracker follows a target in real video through ROS 2; leaves demo_output/annotated.mp4 (earlier ones: earlier/1 ...)'
@@ -14,6 +17,7 @@ help:
 	@echo 'make coverage  which lines the tests that need no ROS reach'
 	@echo 'make soak    hours: bad input, updates, images, overload, lifecycle; goes on where it stopped'
 	@echo 'make lint    ruff, and mypy on the public API'
+	@echo 'make gpu-check   what only a GPU can prove; needs Python 3.12 with torch (CUDA), and neither ROS nor setup'
 	@echo 'make clean   removes what setup and demo made'
 
 setup:
@@ -38,6 +42,10 @@ SEED ?= 1
 soak: setup
 	@tools/with_env python tools/soak.py --fuzz 1000000 --seed $(SEED) --updates 1000000 \
 	  --minutes 30 --overload 60 --cycles 100
+
+# Of the working tree alone, by any Python that has torch: a machine with a GPU is often a bare one.
+gpu-check:
+	@PYTHONPATH='$(CURDIR)' $(PYTHON) -m siamla_ros.cli.gpu_check --output $(GPU_CHECK)/gpu_check.json --page $(GPU_CHECK)/gpu.md
 
 lint: setup
 	@tools/with_env ruff check .

@@ -42,6 +42,13 @@ class Clip:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of `siamla bench`."""
     add_tracker_arguments(parser, 'see below; ratios are against the last one')
+    parser.add_argument(
+        '--gpu-check',
+        action='store_true',
+        help='what only a GPU can prove, see docs/research/gpu.md',
+    )
+    parser.add_argument('--page', type=Path, metavar='FILE', help='of --gpu-check, as markdown')
+    parser.add_argument('--brief', action='store_true', help='--gpu-check with everything once')
     parser.add_argument('--dataset', type=Path, metavar='DIR', help='frames; without it drawn ones')
     parser.add_argument('--sequence', default='*', metavar='NAME', help='the first that matches')
     parser.add_argument('--size', type=size, default=(640, 480), metavar='WxH', help='of a frame')
@@ -62,6 +69,11 @@ def size(text: str) -> tuple[int, int]:
 
 def run(args: argparse.Namespace) -> int:
     """Measure, print the table, write the file; 0. ValueError or OSError say what is wrong."""
+    if args.gpu_check:
+        from siamla_ros.cli import gpu_check
+
+        args.device = 'cuda' if args.device == 'auto' else args.device
+        return gpu_check.run(args)
     if args.frames < 1 or args.rounds < 1:
         raise ValueError(f'--frames {args.frames} and --rounds {args.rounds} must be at least 1')
     trackers = named_trackers(args)

@@ -29,6 +29,7 @@ from siamla_ros.online.search import Searcher
 from siamla_ros.online.targets import Target, TargetOutput
 from siamla_ros.online.tracker_like import TrackerLike, evidence_model, named, search_window
 from siamla_ros.redetection.redetector import Redetector
+from siamla_ros.runtime.device import DeviceLostError
 from siamla_ros.supervision.motion import BoxMotion
 from siamla_ros.supervision.supervisor import Observation, State, Supervisor
 from siamla_ros.tracker.results import TrackResult
@@ -47,6 +48,7 @@ class Engine:
         self.catching: dict[str, CatchUp] = {}
         self.errors = 0
         self.last_error = ''
+        self.device_lost = False
         self.configure(settings)
 
     def configure(self, settings: Settings) -> None:
@@ -57,6 +59,11 @@ class Engine:
         self.verifier = Verifier(self.tracker, settings.identity, model)
         redetector = Redetector(settings.redetection, search_window(self.tracker))
         self.searcher = Searcher(self.tracker, redetector, self.verifier)
+
+    def replace_tracker(self, tracker: TrackerLike) -> None:
+        """Go on with another tracker, after `device_lost`; targets keep their templates."""
+        self.tracker, self.device_lost = tracker, False
+        self.configure(self.settings)
 
     def known(self, target_id: str) -> bool:
         """Whether there is such a target, be it still catching up."""
@@ -282,8 +289,8 @@ class Engine:
             return list(self.tracker.update(image, [target.state for target in targets]))
         except Exception as error:  # noqa: BLE001 - whatever a runtime raises
             self.report('update', error)
-        if len(targets) == 1:
-            return [None]
+        if len(targets) == 1 or self.device_lost:
+            return [None] * len(targets)
         # one bad target, or too large a batch: each for itself
         return [result for target in targets for result in self._update(image, [target])]
 
@@ -291,4 +298,5 @@ class Engine:
         """Count an error and name it for diagnostics and the log."""
         self.errors += 1
         self.last_error = f'{where}: {named(error)}'
+        self.device_lost = self.device_lost or isinstance(error, DeviceLostError)
         logger.error('tracker failed in %s', self.last_error)

@@ -18,8 +18,11 @@ MAX_ERROR_LENGTH = 500
 class TrackerLike(Prober, Protocol):
     """What the engine needs of `siamla_ros.tracker.tracker.Tracker`."""
 
-    device: str
-    device_reason: str
+    @property
+    def device(self) -> str: ...
+
+    @property
+    def device_reason(self) -> str: ...
 
     def init(self, image_bgr: np.ndarray, box_xywh: Sequence[float]) -> TargetState: ...
 

@@ -93,6 +93,8 @@ class TrackerNode(LifecycleNode):
             callback_group=MutuallyExclusiveCallbackGroup(),
             clock=steady,
         )
+        self._device_failure = ''
+        self._give_up_timer = self.create_timer(0.0, self._give_up, clock=steady)
         self._autostart_timer = self.create_timer(0.0, self._autostart, clock=steady)
 
     @property
@@ -146,8 +148,11 @@ class TrackerNode(LifecycleNode):
         return result
 
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Pause: targets are kept, images are not received."""
+        """Pause: targets are kept, images are not received. Fails where the device is lost."""
         if not self._stop():
+            return TransitionCallbackReturn.ERROR
+        if self._device_failure:
+            self.failure, self._device_failure = self._device_failure, ''
             return TransitionCallbackReturn.ERROR
         return super().on_deactivate(state)
 
@@ -245,8 +250,33 @@ class TrackerNode(LifecycleNode):
 
     def _idle(self) -> None:
         """On the worker's thread, several times a second."""
+        if self.engine is not None and self.engine.device_lost:
+            self._replace_tracker(self.engine)
         if self.context.ok():
             self.outputs.repeat_requests()
+
+    def _replace_tracker(self, engine: Engine) -> None:
+        """On the worker's thread: the device is lost to this process. Targets go on from their
+        templates on what the parameters allow instead; where they allow nothing, the node becomes
+        unconfigured.
+        """
+        node, lost, former = self.settings.node, engine.last_error, engine.tracker
+        try:
+            engine.replace_tracker(self._factory(node))
+            _close(former)
+        except Exception as error:  # noqa: BLE001 - whatever the factory raises
+            engine.device_lost = False  # one try
+            self._device_failure = f'{lost}; on device {node.device!r} again: {error}'
+            self._give_up_timer.reset()
+            return
+        self.get_logger().warning(
+            f'{lost}: targets go on on {engine.tracker.device}: {engine.tracker.device_reason}'
+        )
+
+    def _give_up(self) -> None:
+        self._give_up_timer.cancel()  # until it is reset
+        if self._device_failure:
+            self.trigger_deactivate()
 
     def _stop(self) -> bool:
         """Whether the work has ended; an engine whose tracker hangs is given up."""
@@ -265,7 +295,16 @@ class TrackerNode(LifecycleNode):
         self._stop()
         if self.outputs is not None:
             self.outputs.destroy()
-        self.outputs = self.engine = None
+        engine, self.outputs, self.engine = self.engine, None, None
+        if engine is not None:
+            _close(engine.tracker)
+
+
+def _close(tracker: TrackerLike) -> None:
+    """Give the memory of a device back, where the tracker has some."""
+    close = getattr(tracker, 'close', None)
+    if close is not None:
+        close()
 
 
 def main(args: list[str] | None = None) -> int:

@@ -33,10 +33,12 @@ def build_runtime(
     if threads < 0:
         raise ValueError(f'threads = {threads}: must be >= 0')
     choice = choose_device(device)
-    if runtime.startswith('onnxruntime') and choice.device != 'cpu':
+    if runtime == 'onnxruntime-int8' and choice.device != 'cpu':
         raise ValueError(
             f"runtime = {runtime!r}: runs on the CPU, not on {choice.device}; use device 'cpu'"
         )
+    if runtime == 'onnxruntime' and choice.device != 'cpu':
+        return _onnx_cuda(checkpoint, choice.device), f'{choice.reason}; ONNX Runtime on CUDA'
     if choice.device == 'cpu' and runtime != 'torch':
         int8 = runtime == 'onnxruntime-int8'
         missing = _missing_for_onnx(checkpoint, int8)
@@ -52,7 +54,25 @@ def build_runtime(
         return _torch(
             checkpoint, choice.device, threads, half
         ), f'{choice.reason}; torch because {missing}'
-    return _torch(checkpoint, choice.device, threads, half), f'{choice.reason}; torch'
+    why = ', whose device program needs one copy a frame' if runtime == 'auto' else ''
+    return _torch(checkpoint, choice.device, threads, half), f'{choice.reason}; torch{why}'
+
+
+def _onnx_cuda(checkpoint: Checkpoint, device: str) -> Runtime:
+    missing = _missing_for_onnx(checkpoint, int8=False)
+    if missing:
+        raise WeightsError(f"runtime = 'onnxruntime': {missing}")
+    import onnxruntime
+
+    from siamla_ros.runtime.onnx_cuda import PROVIDER, OnnxCudaRuntime
+
+    available = onnxruntime.get_available_providers()
+    if PROVIDER not in available:
+        raise ValueError(
+            f"runtime = 'onnxruntime': runs on {', '.join(available)}, not on {device}; install "
+            "onnxruntime-gpu, or use device 'cpu' or runtime 'torch'"
+        )
+    return OnnxCudaRuntime(checkpoint, device)
 
 
 def _torch(checkpoint: Checkpoint, device: str, threads: int, half: bool) -> Runtime:

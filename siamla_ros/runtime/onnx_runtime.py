@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +34,7 @@ class OnnxRuntime:
     """
 
     device = 'cpu'
+    providers: tuple[Any, ...] = ('CPUExecutionProvider',)
 
     def __init__(self, checkpoint: Checkpoint, threads: int = 0, int8: bool = False) -> None:
         self.name = 'onnxruntime-int8' if int8 else 'onnxruntime'
@@ -40,10 +42,10 @@ class OnnxRuntime:
         tensors = tensor_path(checkpoint.path)
         digests = {'sha256': checkpoint.sha256, 'tensors_sha256': file_digest(tensors)}
         template, search = graph_paths(checkpoint.path)
-        self._template = _session(template, digests, threads)
+        self._template = _session(template, digests, threads, self.providers)
         if int8:  # its tensors lie in the graph itself
             search, digests = int8_path(checkpoint.path), {'sha256': checkpoint.sha256}
-        self._search = _session(search, digests, threads)
+        self._search = _session(search, digests, threads, self.providers)
 
     def template(
         self, image_bgr: ImageArray, window: Window, border_bgr: Sequence[float]
@@ -61,8 +63,14 @@ class OnnxRuntime:
     ) -> Maps:
         """See `Runtime`."""
         crops = _crops(image_bgr, windows, borders_bgr, self.config.search_size_px)
-        maps = self._search.run(None, {'crops': crops, 'template': np.stack(list(templates))})[0]
+        maps = self._maps(crops, templates)
         return Maps(maps[:, 0], maps[:, 1:5], maps[:, 5])
+
+    def _maps(
+        self, crops: NDArray[np.uint8], templates: Sequence[NDArray[np.float32]]
+    ) -> NDArray[np.float32]:
+        """Maps (B, 6, H, W) of crops (B, S, S, 3)."""
+        return self._search.run(None, {'crops': crops, 'template': np.stack(list(templates))})[0]
 
     def similarity(self, first: NDArray[np.float32], second: NDArray[np.float32]) -> float:
         """See `Runtime`."""
@@ -70,7 +78,7 @@ class OnnxRuntime:
         return float(((first * second).sum(0) / np.maximum(norms, 1e-8)).mean())
 
 
-def _session(path: Path, digests: dict[str, str], threads: int):
+def _session(path: Path, digests: dict[str, str], threads: int, providers: Sequence[Any]):
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -78,9 +86,7 @@ def _session(path: Path, digests: dict[str, str], threads: int):
     # A spinning pool holds its cores between frames, which the rest of a robot's software needs.
     options.add_session_config_entry('session.intra_op.allow_spinning', '0')
     try:
-        session = onnxruntime.InferenceSession(
-            str(path), options, providers=['CPUExecutionProvider']
-        )
+        session = onnxruntime.InferenceSession(str(path), options, providers=list(providers))
     except Exception as error:  # the library raises its own types, private to its extension module
         raise WeightsError(f'{path}: ONNX Runtime cannot load it: {error}') from error
     noted = session.get_modelmeta().custom_metadata_map

@@ -51,8 +51,11 @@ class StepDevice:
             self._allocate(3 if lane.cuts_on_host else pixel_bytes)
 
     def _allocate(self, pixel_bytes: int) -> None:
-        self._memory = StepMemory(self.step, self._lane.device, pixel_bytes)
-        self._staging = Staging(self._lane, pixel_bytes)
+        memory = StepMemory(self.step, self._lane.device, pixel_bytes)
+        staging = Staging(self._lane, pixel_bytes)
+        # Both are there: what was recorded on the old memory, if any, may go.
+        self._lane.drop_captures()
+        self._memory, self._staging = memory, staging
         self._placed: list[weakref.ref[Features] | None] = [None] * layout.MAX_ROWS
         self.programs = StepPrograms(self.step, self._lane, self._memory)
         self.programs.warm_up()
@@ -185,7 +188,6 @@ class StepDevice:
             have,
             doubled,
         )
-        self._lane.drop_captures()
         self._allocate(doubled)
 
     def _place(self, templates: Sequence[Features]) -> None:

@@ -46,7 +46,7 @@ class Tracker:
     ) -> None:
         self.runtime, self.model, self.decode = runtime, model, decode
         self._finds_boxes = runtime if isinstance(runtime, BoxRuntime) else None
-        self.device_reason = device_reason
+        self._reason = device_reason
         self.description = dict(description or {})
         self.calibration = dict(calibration or {})
 
@@ -54,6 +54,18 @@ class Tracker:
     def device(self) -> str:
         """``cpu`` or ``cuda:N``."""
         return self.runtime.device
+
+    @property
+    def device_reason(self) -> str:
+        """Why this device, and how the runtime works there at present."""
+        state = getattr(self.runtime, 'reason', '')
+        return '; '.join(text for text in (self._reason, state) if text)
+
+    def close(self) -> None:
+        """Give the memory of a device back; the tracker cannot be used any more."""
+        close = getattr(self.runtime, 'close', None)
+        if close is not None:
+            close()
 
     def init(self, image_bgr: ImageArray, box_xywh: Sequence[float]) -> TargetState:
         """Start a target.

@@ -15,6 +15,7 @@ from lifecycle_msgs.msg import Transition
 from support.graph import wait_until
 from support.scenes import SIDE
 
+from siamla_ros.ros.messages import box_of
 from siamla_ros.srv import InitTarget
 
 CONFIGURE, ACTIVATE = Transition.TRANSITION_CONFIGURE, Transition.TRANSITION_ACTIVATE
@@ -119,3 +120,35 @@ def test_many_cycles_leave_nothing_behind(graph):
     assert memory_after - memory < 25e6, f'{(memory_after - memory) / 1e6:.1f} MB in {CYCLES}'
     graph.wait_ready()
     graph.start()
+
+
+def test_targets_go_on_on_another_device_when_theirs_is_lost(graphs):
+    losing = graphs('losing')
+    losing.start(100)
+    first = losing.tracker.engine.tracker
+    wait_until(lambda: losing.see(100) and losing.tracker.engine.tracker is not first, 'not lost')
+    assert (losing.tracker.engine.tracker.device, first.closed) == ('cpu', True)
+    detections, _ = losing.see(103)
+    assert box_of(detections.detections[0].bbox)[0] == 103
+    # Errors of one frame, not of every later one, and the loop for single targets was left out.
+    assert losing.tracker.engine.errors == 1
+    assert losing.tracker.state_label == 'active'
+
+
+def test_a_node_whose_device_is_lost_for_good_says_so_and_is_unconfigured(graphs):
+    losing = graphs('losing', model='cuda only')
+    losing.start(100)
+    lifecycle = losing.tracker
+    wait_until(lambda: losing.show(100) and lifecycle.state_label == 'unconfigured', 'still active')
+    assert lifecycle.engine is None
+    assert 'an illegal memory access' in lifecycle.failure
+    assert 'restart the process' in lifecycle.failure
+    wait_until(
+        lambda: any(
+            'not configured' in status.message and 'illegal memory access' in status.message
+            for array in list(losing.mail['diagnostics'])
+            for status in array.status
+        ),
+        'not in diagnostics',
+        5.0,
+    )

@@ -68,10 +68,10 @@ def test_half_precision_is_refused_on_the_cpu(tmp_path):
         build_runtime(tiny_checkpoint(tmp_path), 'cpu', 'torch', 0, half=True)
 
 
-def test_onnx_runtime_does_not_go_to_the_gpu(monkeypatch, tmp_path):
+def test_8_bits_do_not_go_to_the_gpu(monkeypatch, tmp_path):
     machine(monkeypatch, 1)
     with pytest.raises(ValueError, match='runs on the CPU, not on cuda:0'):
-        build_runtime(tiny_checkpoint(tmp_path), 'auto', 'onnxruntime', 0, half=False)
+        build_runtime(tiny_checkpoint(tmp_path), 'auto', 'onnxruntime-int8', 0, half=False)
 
 
 @pytest.mark.parametrize(

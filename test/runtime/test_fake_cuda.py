@@ -26,6 +26,7 @@ from siamla_ros.runtime.step_device import StepDevice  # noqa: E402
 from siamla_ros.runtime.step_layout import BUCKETS, Batch  # noqa: E402
 
 IMAGE = textured_image()
+FIELDS = len(layout.RESULT_FIELDS)
 SETTINGS = layout.settings_row(DecodeConfig())
 DEPTHWISE = {
     'backbone': 'resnet50_conv4',
@@ -84,12 +85,28 @@ def test_a_frame_is_one_copy_up_and_one_back(dtype):
             lane.mode.transfers.clear()
             waits = lane.waits
             found = work.boxes(IMAGE, batch, templates[:count], SETTINGS)
-            assert found.shape == (count, 8)
+            assert found.shape == (count, FIELDS)
             parts = layout.seen_parts(batch.windows, 96, IMAGE.shape)
-            up, back = layout.needed_bytes(parts), count * 8
+            up, back = layout.needed_bytes(parts), count * FIELDS
             assert lane.mode.transfers == [('h2d', up), ('d2h', back)], (count, side)
             assert lane.waits == waits + 1
     assert batch_of(2, 200.0).taps(96) == 8
+
+
+def test_many_windows_are_as_many_operations_as_one():
+    """No loop over windows; docs/research/gpu.md states the number for the shipped weights."""
+    lane = FakeLane()
+    work = work_on(lane)
+    templates = templates_of(work, 32)
+    counts = []
+    for count in (1, 32):
+        # The first run also counts how shapes of composite operations are worked out.
+        work.boxes(IMAGE, batch_of(count), templates[:count], SETTINGS)
+        lane.mode.kernels.clear()
+        work.boxes(IMAGE, batch_of(count), templates[:count], SETTINGS)
+        counts.append(dict(lane.mode.kernels))
+    assert counts[0] == counts[1]
+    assert counts[0]['conv2d'] == 67
 
 
 @pytest.mark.parametrize('changes', [{'quality': 'none'}, {'correlation': 'depthwise'}, DEPTHWISE])
@@ -122,7 +139,7 @@ def test_a_template_goes_up_once():
     for order, uploads in ((templates, 3), (templates, 0), (templates[::-1], 0)):
         lane.mode.transfers.clear()
         work.boxes(IMAGE, batch_of(3), order, SETTINGS)
-        assert lane.mode.transfers[:-2] == [('h2d', size)] * uploads
+        assert lane.mode.transfers[1:-1] == [('h2d', size)] * uploads
 
 
 def test_more_windows_than_a_program_takes():

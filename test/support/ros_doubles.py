@@ -12,6 +12,7 @@ import time
 import numpy as np
 
 from siamla_ros.geometry.boxes import check_init_box
+from siamla_ros.runtime.device import DeviceLostError
 from siamla_ros.tracker.results import TargetState, TrackResult
 
 
@@ -111,11 +112,26 @@ class FailingTracker(IdentityTracker):
         return result
 
 
+class LosingTracker(ColorTracker):
+    """Loses its device on the third update, for good, as after an illegal access on a GPU."""
+
+    device, device_reason, closed = 'cuda:0', 'a test double', False
+
+    def update(self, image_bgr, states):
+        if len(self.batches) >= 3:
+            raise DeviceLostError('cuda:0 is lost: CUDA error: an illegal memory access')
+        return super().update(image_bgr, states)
+
+    def close(self):
+        self.closed = True
+
+
 DOUBLES = {
     'identity': IdentityTracker,
     'color': ColorTracker,
     'slow': lambda: ColorTracker(delay_s=0.1),
     'failing': FailingTracker,
+    'losing': LosingTracker,
 }
 
 
@@ -124,7 +140,14 @@ def make(kind: str):
     do.
     """
 
+    made = []
+
     def factory(settings):
+        made.append(settings)
+        if kind == 'losing' and len(made) > 1:
+            if settings.model == 'cuda only':
+                raise DeviceLostError('cuda:0 was lost; restart the process')
+            return ColorTracker()
         if settings.model == 'missing':
             raise FileNotFoundError("no checkpoint at 'missing'")
         if settings.device.startswith('cuda'):

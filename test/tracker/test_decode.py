@@ -9,7 +9,8 @@ from siamla_ros.geometry.crops import Window
 from siamla_ros.model.decode_config import DecodeConfig
 from siamla_ros.model.grid import CellGrid
 from siamla_ros.runtime.base import Maps
-from siamla_ros.tracker.decode import box_agreement, calibrated, cell_boxes, decode_box
+from siamla_ros.tracker.decode import box_agreement, cell_boxes, decode_box
+from siamla_ros.tracker.logistic import platt
 
 GRID = CellGrid(stride=16, offset=0.0, slack=15)
 PLAIN = DecodeConfig(0.5, penalty_k=0.0, window_influence=0.0, size_lr=1.0, vote_iou=1.0)
@@ -184,4 +185,4 @@ def test_the_fused_confidence_is_that_of_the_cell_before_agreement_and_calibrati
     )
     decoded = decode_box(maps(p, q, reach=20.0), 0, WINDOW, 64, GRID, LAST, config)
     assert decoded.fused_confidence == pytest.approx(0.4)
-    assert decoded.confidence != pytest.approx(calibrated(0.4, 2.0, 1.0), abs=0.01)
+    assert decoded.confidence != pytest.approx(platt(0.4, 2.0, 1.0), abs=0.01)

@@ -1,0 +1,94 @@
+"""The check of a GPU, run on the CPU."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+pytest.importorskip('torch')
+
+from siamla_ros.cli import gpu_check, gpu_faults, gpu_measure
+from siamla_ros.cli import main as cli
+from siamla_ros.runtime import device as devices
+
+PARTS = [
+    'parity',
+    'synchronizations',
+    'out of memory',
+    'failed call',
+    'dead context',
+    'two processes',
+    'latency',
+    'soak',
+]
+
+
+def test_a_dry_run_runs_the_whole_program_and_says_what_it_is(tmp_path, capsys):
+    output, page = tmp_path / 'a/found.json', tmp_path / 'a/gpu.md'
+    arguments = ['--device', 'cpu', '--brief', '--output', str(output), '--page', str(page)]
+    status = cli.main(['bench', '--gpu-check', *arguments])
+    shown = capsys.readouterr()
+    found = json.loads(output.read_text())
+    assert list(found['parts']) == PARTS
+    assert [name for name in PARTS if not found['parts'][name]['ok']] == [], found
+    assert status == 0
+    assert 'proves nothing about a GPU' in shown.err
+    text = page.read_text()
+    assert '**A dry run on the CPU: nothing here was measured on a GPU.**' in text
+    assert text.count('skipped: no GPU in this run') == 2
+    assert shown.out.strip() == text.strip()
+    rows = found['parts']['parity']['rows']
+    assert 'float32 eager' in rows
+    assert rows['float32 eager']['box_px_max'] > 0  # crops of its own against those of OpenCV
+    assert len(found['parts']['latency']['table']['light, float32 eager']['ms']) == 2
+    assert found['parts']['soak']['updates'] == 10
+
+
+def test_without_a_gpu_it_says_so_and_fails(monkeypatch, capsys, tmp_path):
+    monkeypatch.setattr(devices, '_cuda_devices', lambda: (0, 'torch is built without CUDA'))
+    output = tmp_path / 'found.json'
+    assert gpu_check.main(['--output', str(output)]) == 1
+    text = capsys.readouterr().err
+    assert 'torch is built without CUDA' in text
+    assert 'Nothing was checked on a GPU.' in text
+    assert not output.exists()
+
+
+def test_what_fails_is_named_and_the_rest_goes_on(monkeypatch, capsys):
+    """Also a part that finds a fault, and one that finds no time."""
+
+    def passed(plan):
+        return {'ok': True}
+
+    def broken(plan):
+        raise RuntimeError('CUDA error: unspecified launch failure')
+
+    for module, name in ((gpu_measure, 'latency'), (gpu_faults, 'out_of_memory')):
+        monkeypatch.setattr(module, name, passed)
+    for name in ('failed_call', 'dead_context', 'two_processes'):
+        monkeypatch.setattr(gpu_faults, name, passed)
+    monkeypatch.setattr(gpu_measure, 'synchronizations', passed)
+    monkeypatch.setattr(gpu_measure, 'parity', broken)
+    monkeypatch.setattr(gpu_measure, 'soak', lambda plan: {'ok': False, 'same result': False})
+    assert gpu_check.main(['--device', 'cpu', '--brief']) == 1
+    shown = capsys.readouterr()
+    assert 'gpu-check: failed: parity, soak' in shown.err
+    assert 'RuntimeError: CUDA error: unspecified launch failure' in shown.out
+    monkeypatch.setattr(gpu_check, 'BUDGET_S', -1.0)
+    assert gpu_check.main(['--device', 'cpu', '--brief']) == 1
+    assert 'not begun within -1 s' in capsys.readouterr().out
+
+
+def test_differences_beyond_the_limits_fail():
+    from types import SimpleNamespace
+
+    def result(x, confidence):
+        scores = dict.fromkeys(gpu_measure.SCORES, confidence)
+        return SimpleNamespace(box_xywh=(x, 0.0, 48.0, 48.0), **scores)
+
+    expected = [[result(0.0, 0.9)]]
+    for found, ok in ((result(0.5, 0.9), True), (result(1.5, 0.9), False), (result(0, 0.8), False)):
+        row = gpu_measure._differences(expected, [[found]], 'float32 graphs')
+        assert row['ok'] is ok
+    assert gpu_measure._differences(expected, [[result(1.5, 0.9)]], 'float16 eager')['ok']
