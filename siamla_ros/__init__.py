@@ -1,4 +1,4 @@
-"""siamla_ros: a visual object tracker with a confidence that can be believed. Importable without
+"""siamla_ros: a visual object tracker with calibrated confidence. Importable without
 ROS.
 """
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import importlib.util
 import re
+import tokenize
 from pathlib import Path
 
 import draw_rooms
@@ -52,6 +53,8 @@ PRIVATE = {
 }
 # The field of TrackStatus and its copies in code keep this name.
 CODE_WORDS = [word for word in PRIVATE if 'alike' not in word]  # a kind of absence has that name
+# Of docstrings and comments: what code does, without persons who talk.
+IN_PROSE = (r'believ\w+', r'doubt\w*', 'told', 'said', 'nobody', 'somebody', 'likeness')
 IN_PAGES = {**PRIVATE, r'believ\w+': 'confirmed', r'doubt\w*': 'UNCERTAIN, uncertainty'}
 SHORT_PAGES = [page for page in PAGES if 'research' not in page.parts]
 INTERFACES = sorted([*(ROOT / 'msg').glob('*.msg'), *(ROOT / 'srv').glob('*.srv')])
@@ -75,13 +78,27 @@ def test_pages_use_the_words_of_the_field(page):
     assert private_words(text, IN_PAGES) == []
 
 
+def prose(source):
+    """Docstrings and comments of a module's text."""
+    lines = iter(source.splitlines(keepends=True))
+    tokens = tokenize.generate_tokens(lambda: next(lines, ''))
+    comments = [token.string for token in tokens if token.type == tokenize.COMMENT]
+    return '\n'.join([*docstrings(source), *comments])
+
+
 def test_code_uses_the_words_of_the_field():
     found = {
         str(path.relative_to(ROOT)): words
         for path in sorted((ROOT / 'siamla_ros').rglob('*.py'))
-        if (words := private_words(path.read_text('utf-8'), CODE_WORDS))
+        if (text := path.read_text('utf-8'))
+        and (words := private_words(text, CODE_WORDS) + private_words(prose(text), IN_PROSE))
     }
     assert found == {}
+
+
+def test_prose_of_code_is_docstrings_and_comments():
+    text = 'def told():\n    """Nobody."""\n    return "said"  # in doubt\n'
+    assert private_words(prose(text), IN_PROSE) == ['doubt', 'Nobody']
 
 
 def test_private_words_are_found():

@@ -1,4 +1,4 @@
-"""How well a network tells its target from a look-alike, on held-out objects.
+"""How well a network separates its target from a similar object, on held-out objects.
 
     python -m siamla_ros.calibration.confusion --data PACK --model mine.safetensors
     other.safetensors
@@ -7,7 +7,8 @@ Each object of the validation split serves as template, and the objects most lik
 (:mod:`siamla_ros.training.similar_objects`) are searched for it. Reported is the AUROC of the
 confidence
 of hits on held-out tracks against the confidence on these others: it hangs on the ranks alone, so
-networks can be compared without calibration. Who is like whom is said by the first model for all.
+networks can be compared without calibration. The first model decides for all which objects are
+similar.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from siamla_ros.tracker.tracker import Tracker, load_tracker
 from siamla_ros.training.similar_objects import similar_objects
 from siamla_ros.training.validate import moved, validate, validation_tracks
 
-OTHERS = 2  # look-alikes of each object
+OTHERS = 2  # similar objects of each object
 PROBES = 2  # of each frame of a track
 HIT_IOU = 0.5
 
@@ -42,10 +43,10 @@ class Confusion(NamedTuple):
     def summary(self) -> dict[str, float]:
         """The figures, rounded for a log."""
         return {
-            'auroc_lookalike': round(auroc(self.hits, self.others), 4),
+            'auroc_similar_object': round(auroc(self.hits, self.others), 4),
             'median_confidence': round(_median(self.hits), 3),
-            'median_lookalike': round(_median(self.others), 3),
-            'lookalikes': len(self.others),
+            'median_similar_object': round(_median(self.others), 3),
+            'similar_objects': len(self.others),
         }
 
 
@@ -54,10 +55,10 @@ def _median(values: NDArray[np.float64]) -> float:
 
 
 def confusion(tracker: Tracker, data: Path, pack: Pack, likes: list[list[int]]) -> Confusion:
-    """Search look-alikes for each object, and held-out tracks for their own.
+    """Search similar objects for each object, and held-out tracks for their own.
 
     Args:
-        likes: For every track of ``pack`` those that look like it.
+        likes: For every track of ``pack`` those that resemble it.
     """
     rng = np.random.default_rng(0)
     others = []

@@ -176,9 +176,9 @@ def presence_of(model: EvidenceModel, item: FrameSamples) -> NDArray[np.float64]
     low = SupervisorConfig().low_threshold
     found, presence = np.zeros(len(item.values)), TRUSTED_LOG_ODDS
     for number, row in enumerate(item.values):
-        confidence, peak, *looks = row
+        confidence, peak, *similarities = row
         odds = frame_log_odds(
-            model, confidence, peak, *(None if np.isnan(v) else float(v) for v in looks)
+            model, confidence, peak, *(None if np.isnan(v) else float(v) for v in similarities)
         )
         if confidence < low:
             odds = min(odds, 0.0)

@@ -1,4 +1,4 @@
-"""What the tracker says of each frame of annotated sequences, with the truth."""
+"""What the tracker answers on each frame of annotated sequences, with the truth."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class FrameSamples:
         name: Of the sequence.
         values: (N, 4) calibrated confidence, second peak, similarity, color; NaN where unknown.
         iou: (N,) overlap with the true box; NaN where there is none.
-        absent: (N,) whether the target is known to be out of sight.
+        absent: (N,) whether the target is known to be not visible.
         gone: First frame of a long absence that was made on purpose; None without one.
     """
 
@@ -87,7 +87,7 @@ def _good(result: TrackResult, limits: SupervisorConfig) -> bool:
 def record_episodes(
     tracker: Tracker, scenes: Iterable[Scene], donors: list[Scene], seed: int
 ) -> Iterator[FrameSamples]:
-    """Episodes in which the target vanishes, is hidden, or is crossed by its likeness."""
+    """Episodes in which the target vanishes, is hidden, or is crossed by a distractor."""
     for scene in scenes:
         donor = donor_of(scene, donors, seed)
         for name in EPISODES:

@@ -51,7 +51,7 @@ class Record(NamedTuple):
 
 
 def follow(tracker: Tracker, data: Path, count: int, seed: int) -> Iterator[Record]:
-    """Track ``count`` synthetic videos of held-out objects; a doubted place is not followed."""
+    """Track ``count`` synthetic videos of held-out objects; an uncertain place is not followed."""
     for name, frames in scenes(load_pack(data, 'val', {}), count, seed):
         first = next(frames)
         state = tracker.init(first.image, first.box_xywh)

@@ -60,9 +60,9 @@ def run(args: argparse.Namespace) -> int:
 
     if args.threads:
         torch.set_num_threads(args.threads)
-    mark, variants, tell = MARKS[args.variants], ablation.VARIANTS, tables
+    mark, variants, tabulate = MARKS[args.variants], ablation.VARIANTS, tables
     if args.variants:
-        variants, tell = ablation.ALTERNATIVES, variant_tables
+        variants, tabulate = ablation.ALTERNATIVES, variant_tables
         if args.dataset:
             raise ValueError('--dataset: with --variants no whole sequences are followed')
     if args.table:
@@ -73,10 +73,10 @@ def run(args: argparse.Namespace) -> int:
     for result in ablation.run(config, place, variants):
         shown = {key: round(value, 4) for key, value in result['figures'].items()}
         print(result['variant'], 'seed', result['seed'], json.dumps(shown), flush=True)
-        _write(output, tell(ablation.results(args.output)))
+        _write(output, tabulate(ablation.results(args.output)))
     if args.dataset:
         _sequences(args, config.seeds)
-    text = tell(ablation.results(args.output))
+    text = tabulate(ablation.results(args.output))
     _write(output, text)
     if args.table:
         args.table.write_text(_inserted(args.table, text, mark), encoding='utf-8')

@@ -52,8 +52,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Track and write; 0, or 1 if images could not be used. ValueError or OSError say what is wrong
-    with an argument.
+    """Track and write; 0, or 1 if images could not be used. ValueError or OSError name what is
+    wrong with an argument.
     """
     if not args.bag.exists():
         raise ValueError(f'{args.bag}: no such bag')

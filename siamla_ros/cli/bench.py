@@ -68,7 +68,7 @@ def size(text: str) -> tuple[int, int]:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Measure, print the table, write the file; 0. ValueError or OSError say what is wrong."""
+    """Measure, print the table, write the file; 0. ValueError or OSError name what is wrong."""
     if args.gpu_check:
         from siamla_ros.cli import gpu_check
 

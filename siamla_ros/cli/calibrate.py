@@ -24,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Record, fit, write the checkpoint and print what was fitted; 0.
 
-    ValueError or OSError say what is wrong.
+    ValueError or OSError name what is wrong.
     """
     from siamla_ros.calibration import workflow
     from siamla_ros.model.checkpoint import read_checkpoint

@@ -53,7 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Evaluate, print the tables, write the files; 0. ValueError or OSError say what is wrong."""
+    """Evaluate, print the tables, write the files; 0. ValueError or OSError name what is wrong."""
     if args.output and not args.no_plots and importlib.util.find_spec('matplotlib') is None:
         raise ValueError('plots need matplotlib (pip install matplotlib); --no-plots does without')
     if args.crossings:

@@ -41,7 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Export and print what was written; ValueError or WeightsError say what is wrong."""
+    """Export and print what was written; ValueError or WeightsError name what is wrong."""
     if args.pairs < 1:
         raise ValueError(f'--pairs {args.pairs}: must be at least 1')
     checkpoint = read_checkpoint(args.model)

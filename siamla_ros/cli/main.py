@@ -1,7 +1,7 @@
 """The command `siamla`: one name for everything that can be done without ROS.
 
 Each subcommand is a module with `add_arguments(parser)` and `run(args) -> int`, imported only when
-it is asked for, so that `siamla track` needs nothing of what training needs.
+it is used, so that `siamla track` needs nothing of what training needs.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def main(argv: list[str] | None = None) -> int:
         'command',
         choices=list(COMMANDS),
         metavar='command',
-        help='one of those below; `siamla <command> --help` tells its options',
+        help='one of those below; `siamla <command> --help` lists its options',
     )
     command = overview.parse_args(arguments[:1]).command
     module_name, words, _ = COMMANDS[command]

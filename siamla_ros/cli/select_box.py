@@ -21,7 +21,7 @@ MAX_LINES = 16
 def select_box(image_bgr: np.ndarray) -> Box | None:
     """The box that the user draws in a window, or in a browser where no window can be opened.
 
-    None where nobody is there to draw one (standard error is no terminal), or the user gave it up.
+    None where no user can draw one (standard error is no terminal), or the user gave it up.
     """
     box, could = box_from_window(image_bgr)
     if box is None and not could and sys.stderr.isatty():

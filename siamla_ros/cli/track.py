@@ -91,7 +91,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Tracks and writes; 0, or 1 if frames were damaged. ValueError or OSError say what is wrong
+    """Tracks and writes; 0, or 1 if frames were damaged. ValueError or OSError name what is wrong
     with an argument.
     """
     if args.start < 0 or (args.frames is not None and args.frames < 1):
@@ -159,7 +159,7 @@ def _follow(
     outputs, step = start(tracker, targets, first)
     summary, began_s, frame = Summary(), time.monotonic(), first
     total = args.frames or (max(source.count - args.start, 0) or None)
-    # tqdm: None switches the bar off where nobody sees it.
+    # tqdm: None switches the bar off where it is not seen.
     with tqdm(total=total, unit='frame', disable=True if args.quiet else None) as bar:
         count = 0
         while True:

@@ -60,7 +60,7 @@ def open_table(path: Path | None, stack: ExitStack) -> Callable[[Row], None]:
 
 @dataclass(frozen=True)
 class Written:
-    """What `siamla track` leaves: rows, and a video and a plot where they are asked for."""
+    """What `siamla track` leaves: rows, and a video and a plot where they are requested."""
 
     table: Callable[[Row], None]
     sink: FrameSink | None = None

@@ -124,7 +124,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Serves until the source ends or Ctrl-C; ValueError or OSError say what is wrong with an
+    """Serves until the source ends or Ctrl-C; ValueError or OSError name what is wrong with an
     argument.
     """
     from siamla_ros import load_tracker  # takes seconds: not for --help

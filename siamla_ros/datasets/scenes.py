@@ -22,7 +22,7 @@ from siamla_ros.datasets.sequence import Sequence as TargetSequence
 from siamla_ros.datasets.video import FrameSource
 
 WELL_VISIBLE = 0.8  # share of a target from which a sequence may begin with it
-HIDDEN = 0.25  # share below which its box is not judged
+HIDDEN = 0.25  # share below which its box is not counted
 LEAST_FRAMES, LEAST_AREA_PX2 = 20, 300.0  # of a target that makes a sequence
 SIDES = ('development', 'training')
 TARGET_COLUMNS = ('frame', 'target_id', 'x', 'y', 'w', 'h', 'visibility')
@@ -172,7 +172,7 @@ def read_targets(path: Path, frames: int) -> tuple[SceneTarget, ...]:
 def target_sequences(folder: Path) -> Iterator[TargetSequence]:
     """One sequence for each target of a `targets.csv` that is once well visible, from there on.
 
-    Frames on which less than a quarter of the target is visible are not judged.
+    Frames on which less than a quarter of the target is visible are not counted.
     """
     video = find_video(folder)
     if video is None:

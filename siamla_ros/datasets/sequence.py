@@ -61,7 +61,7 @@ class Sequence:
 
     boxes_xywh: N x 4 float64, pixels, half-open, one row a frame; a row of NaN where the target is
     absent or not annotated.
-    absent: N bool, true where the target is known to be out of sight (not merely not annotated).
+    absent: N bool, true where the target is known not to be visible (not merely not annotated).
     """
 
     name: str

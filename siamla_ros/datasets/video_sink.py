@@ -116,7 +116,7 @@ class FrameSink:
         return f'{self.path}: {self.count} frames, {words}'
 
     def close(self) -> None:
-        """Completes the file; `describe` can still be asked.
+        """Completes the file; `describe` still answers.
 
         Raises:
             ValueError: The file cannot be completed: no space is left, for instance.

@@ -105,7 +105,7 @@ def cover(image: np.ndarray, box_xywh: Box | np.ndarray, patch: np.ndarray) -> n
     return result
 
 
-def likeness(image: np.ndarray, box_xywh: Box | np.ndarray) -> np.ndarray:
+def mirrored_copy(image: np.ndarray, box_xywh: Box | np.ndarray) -> np.ndarray:
     """What is in the box as another individual: mirrored, another tint, a little darker."""
     left, top, right, bottom = grown_rect(box_xywh, 0.0, image.shape)
     hsv = cv2.cvtColor(image[top:bottom, left:right][:, ::-1], cv2.COLOR_BGR2HSV).astype(np.int32)

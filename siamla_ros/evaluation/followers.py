@@ -1,6 +1,6 @@
-"""Followers under test: the supervised tracker as the node runs it, or a peer judged by its score.
+"""Followers under test: the supervised tracker of the node, or a peer with a threshold.
 
-The node's engine is free of ROS, so what is judged here is the very code that runs on a robot.
+The node's engine is free of ROS, so what is measured here is the very code that runs on a robot.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def supervised(tracker: TrackerLike, mode: str) -> SupervisedFollower:
 
 
 def by_threshold(run: Run, threshold: float, frames: int) -> Trace:
-    """A peer's own score as judge, its box confirmed at the threshold or above.
+    """A peer decides by its own score: its box confirmed at the threshold or above.
 
     LOST after `frames` frames in a row below it, found again with the first frame that is not.
     """

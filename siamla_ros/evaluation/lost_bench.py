@@ -62,7 +62,7 @@ def evaluate(
 ) -> tuple[str, dict[str, Any]]:
     """The tables as text, and everything for JSON.
 
-    modes: of siamla's re-detection, each a row of its own. Peers keep tracking and judge by their
+    modes: of siamla's re-detection, each a row of its own. Peers keep tracking and decide by their
     score; threshold and patience are tuned on these very episodes, which flatters them.
     """
     scenes, refused = suites.scenes_of(sequences)
@@ -80,7 +80,7 @@ def evaluate(
     notes = [f'not spliced: {reason}' for reason in refused]
     for name, runs in recorded.items():
         if not all(np.isfinite(run.confidence).all() for _, run in runs):
-            notes.append(f'{name}: no score, so it cannot say that the target is lost')
+            notes.append(f'{name}: no score, so it cannot report a lost target')
             continue
         label, rows = _tuned(name, runs)
         results[label] = rows

@@ -15,20 +15,20 @@ from siamla_ros.evaluation.scenarios import Episode
 ON_TARGET, OFF_TARGET = 0.5, 0.3  # IoU from which a box is right, and below which it is wrong
 LOST_WITHIN, FOUND_WITHIN = 10, 30  # frames: what is aimed at
 LONG_ABSENCE = 30  # frames; only a longer absence must lead to LOST
-SETTLED = 10  # frames at the end that tell whether the likeness took over
+SETTLED = 10  # frames at the end that decide whether the distractor took over
 
 
 @dataclass(frozen=True)
 class EpisodeTally:
-    """One episode. Frames are counted from 1: 1 is the first frame that could tell.
+    """One episode. Frames are counted from 1: 1 is the first frame that could show it.
 
     lost_after: frames to LOST after the target went; infinite for never, NaN if it was LOST before
     or its absence is short. found_after: frames after its return to a confirmed box on it;
-    infinite for never, NaN without a return. visible: frames on which it was followed in sight;
+    infinite for never, NaN without a return. visible: frames on which it was visible and followed;
     false_lost: LOST declared on them; visible_lost: those of them spent LOST. away,
     confirmed_away: frames from LOST_WITHIN on of a long absence, and those with a confirmed box.
     found, found_wrong: times LOST ended, and those with the box not on the target. switched: the
-    likeness has taken its place at the end.
+    distractor has taken its place at the end.
     """
 
     lost_after: float
@@ -50,7 +50,7 @@ def judge(episode: Episode, trace: Trace) -> EpisodeTally:
     iou = overlap(trace.boxes_xywh, truth)
     gone, back = episode.gone, episode.back
     found_after = _first(trace.confirmed[back:] & (iou[back:] > ON_TARGET))
-    watched = np.zeros(len(seen), bool)  # in sight and not yet to be found again
+    watched = np.zeros(len(seen), bool)  # visible and not yet to be found again
     watched[:gone] = seen[:gone]
     if math.isfinite(found_after):
         start = back + int(found_after)
@@ -83,7 +83,7 @@ def _first(flags: np.ndarray) -> float:
 
 def _switched(episode: Episode, trace: Trace, iou: np.ndarray) -> bool:
     distractor = overlap(trace.boxes_xywh, episode.distractor_xywh)[-SETTLED:]
-    # The look-alike goes on beyond the image; a box that is left behind confirmed has switched.
+    # The distractor goes on beyond the image; a box that is left behind confirmed has switched.
     displaced = trace.confirmed[-SETTLED:] & (iou[-SETTLED:] < OFF_TARGET)
     crosses = np.isfinite(episode.distractor_xywh[-1]).all()
     return bool(crosses and (displaced.mean() > 0.5 or (distractor > ON_TARGET).mean() > 0.5))
@@ -108,7 +108,7 @@ class Figures:
 
 
 def figures(tallies: Sequence[EpisodeTally], crossings: int) -> Figures:
-    """The means and medians; crossings: how many of the tallies have a likeness."""
+    """The means and medians; crossings: how many of the tallies have a distractor."""
     lost = np.array([s.lost_after for s in tallies if not math.isnan(s.lost_after)])
     found = np.array([s.found_after for s in tallies if not math.isnan(s.found_after)])
     total = {

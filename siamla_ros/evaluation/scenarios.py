@@ -1,4 +1,4 @@
-"""Episodes for the lost target: it goes and comes back, or a likeness crosses it. Deterministic.
+"""Episodes for the lost target: it goes and comes back, or a distractor crosses it. Deterministic.
 
 Each begins with BEFORE frames of the scene. Then, by scenario:
 
@@ -7,8 +7,8 @@ Each begins with BEFORE frames of the scene. Then, by scenario:
   nothing shows twice), or enlarged by 1.6 about the target (reduced where it would not fit).
 * occlusion_5, occlusion_15, occlusion_60: covered by a patch of another scene for so many frames.
 * cut: 45 frames of another video, then the scene goes on.
-* crossing: a likeness (mirrored, tinted) walks over the target and on; the target is never absent,
-  but frames on which the likeness hides half of it or more are not judged.
+* crossing: a distractor (a mirrored, tinted copy of the target) passes over the target; the target
+  is never absent, but frames on which half of it or more is hidden are not counted.
 
 AFTER frames follow the return. Time runs on while the target is away; a short scene is played forth
 and back.
@@ -27,7 +27,7 @@ from siamla_ros.evaluation import edits
 from siamla_ros.evaluation.splice import FrameList, Scene, texture_patch
 
 BEFORE, AWAY, AFTER = 40, 45, 60
-CROSSING = 45  # frames that the likeness takes over CROSSING_SIDES box widths
+CROSSING = 45  # frames that the distractor takes over CROSSING_SIDES box widths
 CROSSING_SIDES = 2.5
 LEAST_SHIFT = 1.5  # sides of the box; a shift below that is not elsewhere
 ZOOM = 1.6
@@ -40,7 +40,7 @@ View = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
 class Episode:
     """A sequence and what it is about; gone, back: first frame without the target, and with it.
 
-    distractor_xywh: N x 4, where the look-alike is, NaN without one.
+    distractor_xywh: N x 4, where the distractor is, NaN without one.
     """
 
     scenario: str
@@ -145,9 +145,9 @@ def cut(scene: Scene, donor: Scene, seed: int) -> Episode:
 
 
 def crossing(scene: Scene, donor: Scene, seed: int) -> Episode:
-    """A look-alike passes over the target and out of its neighborhood; nothing is absent."""
+    """A distractor passes over the target and out of its neighborhood; nothing is absent."""
     total = BEFORE + CROSSING + AFTER
-    look = edits.likeness(*scene.frame(0))
+    copy = edits.mirrored_copy(*scene.frame(0))
     images, boxes, distractors = [], [], []
     for time in range(total):
         image, box = scene.frame(time)
@@ -155,7 +155,7 @@ def crossing(scene: Scene, donor: Scene, seed: int) -> Episode:
         distractor = np.concatenate(
             [box[:2] + (CROSSING_SIDES * (1 - 2 * step) * box[2], 0), box[2:]]
         )
-        images.append(image if step < 0 else edits.paste(image, look, distractor))
+        images.append(image if step < 0 else edits.paste(image, copy, distractor))
         boxes.append(box if step < 0 or abs(1 - 2 * step) * CROSSING_SIDES >= 0.5 else [np.nan] * 4)
         distractors.append([np.nan] * 4 if step < 0 else distractor)
     sequence = Sequence(f'{scene.name}/crossing', FrameList(images), np.array(boxes))

@@ -68,7 +68,7 @@ def evaluate(
                 label, rows_of = tuned(tracker.name, runs)
                 rows[label] = rows_of
             else:
-                notes.append(f'{tracker.name}: no score, so it cannot say that the target is lost')
+                notes.append(f'{tracker.name}: no score, so it cannot report a lost target')
     text = '\n'.join([tables(rows), '', *notes]).rstrip()
     content = {
         name: {

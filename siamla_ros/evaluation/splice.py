@@ -5,9 +5,9 @@ Each begins with VISIBLE_FRAMES of the scene and ends with ABSENT_FRAMES without
 * cut: the video changes to another scene.
 * painted_out: the target is painted over in its own scene, which goes on.
 * occluded: a patch of another scene covers the target and moves with it.
-* lookalike: another individual of the same look (mirrored, tinted) is beside the target all the
-  time, the target is painted out at the change. Absent means that the target is gone, though its
-  likeness is still there: a tracker that settles on the likeness with confidence is wrong.
+* lookalike: a distractor (a mirrored, tinted copy of the target) is beside the target all the time,
+  the target is painted out at the change. Absent means that the target is gone, though the
+  distractor is still there: a tracker that settles on the distractor with confidence is wrong.
 
 A short scene is played forth and back until it is long enough.
 """
@@ -99,7 +99,7 @@ def generator(name: str, seed: int) -> np.random.Generator:
 
 
 def texture_patch(donor: Scene, seed: int) -> np.ndarray:
-    """A third of a donor's first frame, somewhere in it, as an occluder's look."""
+    """A third of a donor's first frame, somewhere in it, as the texture of an occluder."""
     width, height = donor.size_wh
     rng = generator(donor.name, seed)
     left = int(rng.integers(width - width // 3 + 1))
@@ -108,7 +108,7 @@ def texture_patch(donor: Scene, seed: int) -> np.ndarray:
 
 
 def beside(scene: Scene, frames: int) -> np.ndarray:
-    """Where there is most room for a likeness: its offset from the target in sides of the box."""
+    """Where there is most room for a distractor: its offset from the target in sides of the box."""
     width, height = scene.size_wh
     boxes = np.array([scene.frame(time)[1] for time in range(frames)])
     shares = []
@@ -170,18 +170,18 @@ def occluded(scene: Scene, donor: Scene, seed: int) -> Sequence:
 
 
 def lookalike(scene: Scene, donor: Scene, seed: int) -> Sequence:
-    """A likeness stays beside the target's place, the target is painted out."""
+    """A distractor stays beside the target's place, the target is painted out."""
     offset = beside(scene, VISIBLE_FRAMES + ABSENT_FRAMES)
 
-    def with_likeness(time: int, gone: bool) -> np.ndarray:
+    def with_distractor(time: int, gone: bool) -> np.ndarray:
         image, box = scene.frame(time)
-        copy = edits.likeness(image, box)
+        copy = edits.mirrored_copy(image, box)
         return edits.paste(
             edits.paint_out(image, box) if gone else image, copy, displaced(box, offset)
         )
 
     return _assemble(
-        scene, 'lookalike', lambda t: with_likeness(t, False), lambda t: with_likeness(t, True)
+        scene, 'lookalike', lambda t: with_distractor(t, False), lambda t: with_distractor(t, True)
     )
 
 

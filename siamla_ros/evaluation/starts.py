@@ -1,6 +1,6 @@
 """The same target begun in several ways: one pass from an exact first box says little.
 
-A tracker of a robot begins with a box that somebody dragged, or at a frame that nobody chose. So a
+A tracker of a robot begins with a box that an operator dragged, or at any frame. So a
 sequence can also be run from a careless first box and from its middle; the truth stays the same.
 """
 

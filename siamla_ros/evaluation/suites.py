@@ -1,4 +1,4 @@
-"""The evaluations that a command line asks for, each over several trackers."""
+"""The evaluations of the command line, each over several trackers."""
 
 from __future__ import annotations
 

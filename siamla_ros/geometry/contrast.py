@@ -1,4 +1,4 @@
-"""Whether a box and its surroundings hold anything that can be told apart."""
+"""Whether a box and its surroundings hold any contrast."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from siamla_ros.geometry.boxes import Box, BoxError
 MIN_CONTRAST = 3.0
 """Gray levels. Sensor noise in the dark lies below it; the least of 167 real targets, thermal and
 tiny ones among them, is 9.3."""
-_MARGIN = 0.5  # of the box, on each side: a flat target is told apart by what lies around it
+_MARGIN = 0.5  # of the box, on each side: a flat target is distinguished by what lies around it
 _MIN_MARGIN_PX = 4.0
 _MAX_SIDE_PX = 256  # a larger region is sampled
 
@@ -42,7 +42,7 @@ def contrast(image_bgr: NDArray[np.uint8], box_xywh: Box) -> float:
 def check_contrast(
     image_bgr: NDArray[np.uint8], box_xywh: Box, limit: float = MIN_CONTRAST
 ) -> None:
-    """Refuse a box in which nothing can be told apart.
+    """Refuse a box without contrast.
 
     Raises:
         BoxError: reason `featureless`; contrast below the limit.

@@ -1,7 +1,7 @@
-"""What a target looks like, described without a network: its colors in Lab, coarse.
+"""The appearance of a target without a network: its colors in Lab, coarse.
 
 `identity` keeps several descriptions of a target, compares boxes with them, and finds a place in an
-image by them. Bands of the height told candidates apart less well on validation material.
+image by them. Bands of the height separated candidates less well on validation material.
 
 Pure functions; images are H x W x 3 uint8 BGR, boxes half-open x, y, w, h in pixels.
 """
@@ -18,7 +18,7 @@ INNER = 0.8  # share of the box's sides that is described: its rim is mostly bac
 SIDE_PX = 24  # the inner box is reduced to this, so that its size does not matter
 LEVELS = (6, 10, 10)  # bins of lightness and of the two color axes (Lab)
 MOST_RARE = 20.0  # times that a color may count more than one that the image is full of
-SIGHT_SIDE_PX = 192  # the longer side of the image in which colors are looked for
+SIGHT_SIDE_PX = 192  # the longer side of the image in which colors are searched
 LEAST_SIDE_PX = 2
 
 Colors = NDArray[np.float32]
@@ -38,7 +38,7 @@ def colors(image_bgr: NDArray[np.uint8], box_xywh: Sequence[float]) -> Colors | 
     return _shares(_counted(_bins(small), LEVELS))
 
 
-def color_likeness(first: Colors, second: Colors) -> float:
+def color_similarity(first: Colors, second: Colors) -> float:
     """Bhattacharyya coefficient: 1 for the same colors, 0 for none shared."""
     return min(float(np.sqrt(first * second).sum()), 1.0)
 
@@ -51,8 +51,8 @@ def colored_place(
 ) -> tuple[float, float] | None:
     """The center (x, y) of the box of that size that holds most of the target's `colors`.
 
-    Colors that the whole image is full of count little. but: boxes round which not to look. None
-    where nothing of the target's colors is in sight.
+    Colors that the whole image is full of count little. but: boxes whose surroundings are left out.
+    None where nothing of the target's colors is visible.
     """
     height, width = image_bgr.shape[:2]
     scale = min(1.0, SIGHT_SIDE_PX / max(height, width))

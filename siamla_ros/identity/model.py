@@ -1,4 +1,4 @@
-"""What a target has looked like so far, and how far a box differs from it.
+"""The appearance of a target so far, and how far a box differs from it.
 
 An appearance sample is the similarity of a box to the target's first template, by the network's
 features, and the colors of the box. While the target is tracked well its colors are kept at
@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from siamla_ros.configuration import bounded, check_fields, switch
-from siamla_ros.identity.colors import Colors, color_likeness
+from siamla_ros.identity.colors import Colors, color_similarity
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class Appearance(NamedTuple):
 
 @dataclass(frozen=True)
 class IdentityState:
-    """What a target has looked like so far.
+    """The appearance of a target so far.
 
     views: its colors at different times, the first of them for ever. latest: the last sample of
     its followed box. frames, seconds: since that sample.
@@ -109,7 +109,7 @@ def _compare(identity: IdentityState, sample: AppearanceSample) -> tuple[Appeara
 
 def _likest(views: Sequence[Colors], colors: Colors) -> tuple[float, int]:
     """The greatest similarity to a view, and which."""
-    return max((color_likeness(view, colors), index) for index, view in enumerate(views))
+    return max((color_similarity(view, colors), index) for index, view in enumerate(views))
 
 
 def _with_view(

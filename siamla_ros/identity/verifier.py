@@ -1,8 +1,8 @@
 """Appearance samples of a target, taken by the tracker: what `identity.model` needs of an image.
 
 A sample costs one template crop of the network and a small histogram. On trusted frames one is
-taken every `sample_frames` or `sample_s`, whichever is over first; on doubtful ones three times as
-often, and on every image while the target is UNCERTAIN or searched for.
+taken every `sample_frames` or `sample_s`, whichever is over first; on those of low confidence three
+times as often, and on every image while the target is UNCERTAIN or searched for.
 """
 
 from __future__ import annotations
@@ -60,22 +60,22 @@ class Verifier:
         state: TargetState,
         answer: BoxAnswer,
         interval_s: float = 0.0,
-        doubtful: bool = False,
+        low_confidence: bool = False,
         uncertain: bool = False,
     ) -> AppearanceSample | None:
         """Sample the box of a tracked target, if it is time to; None otherwise.
 
         Args:
-            known: What the target has looked like.
+            known: The appearance of the target so far.
             image_bgr: H x W x 3 uint8.
             state: Holds the target's template.
             answer: The box.
             interval_s: Since the image before.
-            doubtful: The network is not sure of this frame.
+            low_confidence: The confidence of this frame is low.
             uncertain: The target is not confirmed.
         """
         small = min(answer.box_xywh[2:]) < SMALLEST_PX
-        due = uncertain or self._due(known, interval_s, UNCERTAIN_RATE if doubtful else 1)
+        due = uncertain or self._due(known, interval_s, UNCERTAIN_RATE if low_confidence else 1)
         if not (self.config.enabled and due) or small:
             return None
         return self._sample(image_bgr, state, answer)
@@ -116,7 +116,7 @@ class Verifier:
         lost_box_xywh: Box,
         but: Sequence[Box] = (),
     ) -> list[Box]:
-        """Boxes, at most one, where the target's colors are seen; but: where not to look."""
+        """Boxes, at most one, where the target's colors are seen; but: places to leave out."""
         if not self.config.enabled or not known.views:
             return []
         w, h = lost_box_xywh[2:]

@@ -36,7 +36,7 @@ class WeightsError(RuntimeError):
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """What a checkpoint file says about itself, without its tensors."""
+    """The description in a checkpoint file, without its tensors."""
 
     path: Path
     model: ModelConfig
@@ -50,7 +50,7 @@ def model_path(name: str | Path) -> Path:
     """The file of a shipped model (`default` or its name) or of a path.
 
     Raises:
-        WeightsError: No such file; the message names what was looked for and the shipped models.
+        WeightsError: No such file; the message names the path and the shipped models.
     """
     text = str(name)
     shipped = DATA_FOLDER / f'{DEFAULT_MODEL if text == "default" else text}.safetensors'

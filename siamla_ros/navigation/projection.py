@@ -93,12 +93,12 @@ def locate(
         depth_m: H x W in m, aligned; only for the method `depth`.
 
     Raises:
-        RangeError: no range can be told.
+        RangeError: no range can be derived.
         CameraError: the box lies where the distortion cannot be inverted.
     """
     check_box(box_xywh, confidence)
-    doubt = config.box_tolerance / max(confidence, MIN_CONFIDENCE)
-    sigma_x, sigma_y = doubt * box_xywh[2], doubt * box_xywh[3]
+    uncertainty = config.box_tolerance / max(confidence, MIN_CONFIDENCE)
+    sigma_x, sigma_y = uncertainty * box_xywh[2], uncertainty * box_xywh[3]
     (ray,) = camera.rays([center(box_xywh)])
     depth = _depth(camera, box_xywh, config, depth_m, sigma_x, sigma_y)
     xyz = np.array([ray[0], ray[1], 1.0]) * depth.z_m

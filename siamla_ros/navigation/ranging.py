@@ -24,7 +24,7 @@ MIN_DOWNWARD = 0.02
 
 
 class RangeError(ValueError):
-    """No range can be told from this box; the message says why."""
+    """No range can be derived from this box; the message names the reason."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class RangeConfig:
         0.5, 0.05, 1.0, 'share of the width and height of the box in which depth is read'
     )
     min_depth_m: float = bounded(0.1, 0.0, 1000.0, 'depth below it is a hole')
-    max_depth_m: float = bounded(15.0, 0.01, 1000.0, 'range above it is not told')
+    max_depth_m: float = bounded(15.0, 0.01, 1000.0, 'range above it is not given')
     min_valid_share: float = bounded(
         0.15, 0.0, 1.0, 'least share of the inner box with a depth that agrees'
     )

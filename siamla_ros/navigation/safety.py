@@ -1,7 +1,7 @@
 """Whether a robot may move: one verdict from what was heard, and when.
 
 Two clocks: stamps are compared with the clock of the messages (the ROS clock, that of a simulation
-too), arrivals with a steady clock that nobody can stop or set.
+too), arrivals with a steady clock, which is never stopped or set.
 """
 
 from __future__ import annotations

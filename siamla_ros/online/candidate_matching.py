@@ -38,7 +38,7 @@ class MatchingRules:
         reach: distance allowed at once, in sides of the lost box; 0: anywhere.
         speed: distance allowed for each second since the loss, in sides.
         max_size_ratio: between the sides of the candidate and of the lost box.
-        min_probability: that the candidate is the target, as the tracker says; 0: not asked.
+        min_probability: that the candidate is the target, by the tracker; 0: not requested.
         margin: lead that the best candidate must have over the second: in probability, or without
             it in sides of distance.
     """
@@ -119,7 +119,7 @@ def match_by_probability(
     if not best >= rules.min_probability:
         return Match(None, f'probability {best:.2f}, must be at least {rules.min_probability:g}')
     if len(order) > 1 and best - probabilities[order[1]] < rules.margin:
-        return Match(None, f'two boxes look alike: {best:.2f} and {probabilities[order[1]]:.2f}')
+        return Match(None, f'two boxes are similar: {best:.2f} and {probabilities[order[1]]:.2f}')
     return Match(fits[order[0]], f'probability {best:.2f}')
 
 

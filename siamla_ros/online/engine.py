@@ -154,7 +154,7 @@ class Engine:
     def catch_up(self, buffer: FrameBuffer) -> None:
         """Take each target that is behind one image nearer to the present.
 
-        Images are skipped when there is not the time to look at all of them.
+        Images are skipped when time does not suffice for all of them.
         """
         for name, chase in list(self.catching.items()):
             behind = buffer.after(chase.target.seq)
@@ -205,7 +205,7 @@ class Engine:
         return target
 
     def _advance(self, targets: Iterable[Target], image: np.ndarray, frame: Frame) -> None:
-        """Ask the tracker about the followed targets in one batch; the others only grow older."""
+        """Update the followed targets in one batch; of the others only the time advances."""
         size = (image.shape[1], image.shape[0])
         targets = list(targets)
         for target in targets:
@@ -219,10 +219,12 @@ class Engine:
                 pass_by = self.supervisor.fail if target.followed else self.supervisor.tick
                 target.apply(pass_by(target.memory, frame.stamp_s), None, frame.stamp_ns)
             else:
-                self._judge(target, result, image, frame)
+                self._supervise(target, result, image, frame)
             self._search(target, image, frame)
 
-    def _judge(self, target: Target, result: TrackResult, image: np.ndarray, frame: Frame) -> None:
+    def _supervise(
+        self, target: Target, result: TrackResult, image: np.ndarray, frame: Frame
+    ) -> None:
         interval_s = max(frame.stamp_s - target.memory.stamp_s, 0.0)  # a clock may run back
         sample = self._sample(target, result, image, interval_s)
         latest = identity.measure(target.identity, sample) if sample else target.identity.latest
@@ -253,7 +255,7 @@ class Engine:
                 target.state,
                 result,
                 interval_s=interval_s,
-                doubtful=result.confidence < config.high_threshold,
+                low_confidence=result.confidence < config.high_threshold,
                 uncertain=target.memory.state is State.UNCERTAIN
                 or result.confidence < config.low_threshold,
             )
@@ -262,7 +264,7 @@ class Engine:
             return None
 
     def _search(self, target: Target, image: np.ndarray, frame: Frame) -> None:
-        """Self-redetector, if it is the target's turn to be searched for."""
+        """Search for the target if it is SEARCHING."""
         if target.memory.state is not State.SEARCHING:
             target.search = None
             return

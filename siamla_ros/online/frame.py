@@ -1,4 +1,4 @@
-"""One received image, as it came: nothing is converted before somebody needs the pixels."""
+"""One received image, as it came: nothing is converted before the pixels are needed."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ class Frame:
         )
 
     def check(self) -> None:
-        """What can be said without touching the pixels.
+        """What can be checked without touching the pixels.
 
         Raises:
             ImageError: The image cannot be used.

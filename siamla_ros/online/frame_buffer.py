@@ -19,7 +19,7 @@ class LatestSlot:
     """
 
     def __init__(self, wake: threading.Condition) -> None:
-        """wake: notified on every frame; shared with whoever waits for more than frames."""
+        """wake: notified on every frame; shared with threads that wait for more than frames."""
         self._wake = wake
         self._frame: Frame | None = None
         self.dropped = 0

@@ -120,7 +120,7 @@ class GuardedServer(ThreadingHTTPServer):
             return
         try:
             super().process_request(request, client_address)
-        except BaseException:  # no thread could be started: nobody else gives the place back
+        except BaseException:  # no thread could be started: nothing else gives the place back
             self._leave(request, client_address)
             raise
 
@@ -210,7 +210,7 @@ class GuardedHandler(BaseHTTPRequestHandler):
         elif reason:
             self.say(403, reason)
         elif len(body) < size:
-            self.say(400, f'body has {len(body)} bytes, must have the {size} that were said')
+            self.say(400, f'body has {len(body)} bytes, must have the {size} of content-length')
         else:
             self.answer_post(body)
 

@@ -1,4 +1,4 @@
-"""Init boxes on their way in: what is asked for, and how it is answered."""
+"""Init boxes on their way in: requests and their answers."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ class InitRequest:
     Attributes:
         stamp_ns: Of the image that the box belongs to; 0: the next image.
         answer: Called once with the outcome, from the worker's thread.
-        patient: Wait for the next image however long it takes (nobody waits for the answer).
+        patient: Wait for the next image however long it takes (no caller waits for the answer).
     """
 
     id: str

@@ -61,8 +61,8 @@ class DrawnBox(NamedTuple):
 
 
 class Picture(NamedTuple):
-    """What is shown: a JPEG, the stamp and age of its image, the targets as told last, and the
-    thresholds of the confidence where they are known.
+    """What is shown: a JPEG, the stamp and age of its image, the targets of the last update, and
+    the thresholds of the confidence where they are known.
     """
 
     jpeg: bytes

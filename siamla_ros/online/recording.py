@@ -15,7 +15,7 @@ from siamla_ros.supervision.supervisor import State
 
 @dataclass(frozen=True)
 class StatusSample:
-    """What one status message says of a target."""
+    """One status message of a target."""
 
     name: str
     state: State

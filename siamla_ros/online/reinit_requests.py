@@ -1,4 +1,4 @@
-"""Asks for a new box while a target is lost, and withdraws the request afterwards. Free of ROS."""
+"""Requests a new box while a target is lost, and withdraws the request afterwards. Free of ROS."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ class ReinitRequests:
     def close(self, target_id: str, reason: Reason = Reason.CLEARED) -> None:
         """Withdraw the request of a target, if there is one."""
         item = self._open.pop(target_id, None)
-        if item is not None and item.attempt:  # else nobody has been asked
+        if item is not None and item.attempt:  # else none was published
             self._closed.append(Request(item.header, item.output, item.attempt, reason, True))
 
     def close_all(self) -> None:

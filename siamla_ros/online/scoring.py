@@ -1,4 +1,4 @@
-"""How likely given boxes of an image show a target, for whoever has boxes of a detector."""
+"""How likely given boxes of an image show a target, for boxes of a detector."""
 
 from __future__ import annotations
 

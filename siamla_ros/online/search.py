@@ -36,7 +36,7 @@ class Searcher:
         self.ms_per_crop = 0.0
 
     def search(self, target: Target, image: np.ndarray, stamp_s: float) -> TrackResult | None:
-        """Look for the target in this image; its answer once redetector is sure, else None.
+        """Search for the target in this image; its answer once it is accepted, else None.
 
         Whatever the tracker raises is passed on.
         """

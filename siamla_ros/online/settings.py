@@ -119,7 +119,7 @@ class NodeSettings:
     )
     reinit_request_period_s: float = setting(
         1.0,
-        'pause between repetitions of an unanswered reinit_request; 0: ask once',
+        'pause between repetitions of an unanswered reinit_request; 0: once',
         minimum=0.0,
         maximum=3600.0,
         unit='s',
@@ -129,7 +129,7 @@ class NodeSettings:
     )
     debug_max_rate_hz: float = setting(
         15.0,
-        'debug images a second at most, drawn only while somebody is subscribed',
+        'debug images a second at most, drawn only while it is subscribed',
         minimum=0.1,
         maximum=1000.0,
         unit='Hz',

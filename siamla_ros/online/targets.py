@@ -1,4 +1,4 @@
-"""What the engine keeps of each target, and what it says about each target on each image."""
+"""What the engine keeps of each target, and what it reports of each target on each image."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from siamla_ros.tracker.results import TargetState, TrackResult
 
 FOLLOWED = (State.TRACKING, State.UNCERTAIN)
 MISSING = (State.LOST, State.SEARCHING)
-MAX_SPREAD = 2.0  # box sizes of uncertainty after which a prediction says nothing any more
+MAX_SPREAD = 2.0  # box sizes of uncertainty after which a prediction is of no use
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class TargetOutput:
     """One target on one image.
 
     Attributes:
-        result: What the network answered, confirmed or not; None while it was not asked.
+        result: What the network answered, confirmed or not; None where it did not run.
         last_box_xywh: Where the target was seen last, in pixels; stands in for a missing result.
         predicted_xywh: Where the target should be, while it is not confirmed.
         newly_lost: LOST was entered on this image.
@@ -65,7 +65,7 @@ class Target:
     """A target between two images; the engine's own, mutable record.
 
     Attributes:
-        seq: Number of the last image that this target was asked about.
+        seq: Number of the last image that this target was updated on.
         image_size: (width, height) of that image.
     """
 
@@ -87,7 +87,7 @@ class Target:
 
     @property
     def followed(self) -> bool:
-        """Whether the tracker is asked on every image."""
+        """Whether the tracker runs on every image."""
         return self.memory.state in FOLLOWED
 
     @property
@@ -129,7 +129,7 @@ class Target:
         self.motion_s = stamp_s
 
     def predicted(self, stamp_s: float) -> Box | None:
-        """Where the target should be at that time, or None once the prediction says nothing."""
+        """Where the target should be at that time, or None once the prediction is too uncertain."""
         interval_s = stamp_s - self.motion_s
         if interval_s < 0.0:
             return None

@@ -1,6 +1,6 @@
 """The thread that does the work: newest image, init boxes, catch-up. Free of ROS.
 
-Whoever receives messages only hands them over (`offer`, `submit`) and is never kept waiting by the
+Receivers of messages only hand them over (`offer`, `submit`) and never wait for the
 network.
 """
 
@@ -32,7 +32,7 @@ from siamla_ros.online.tracker_like import named
 
 logger = logging.getLogger(__name__)
 
-IDLE_WAIT_S = 0.1  # how often the thread looks at clocks while no image comes
+IDLE_WAIT_S = 0.1  # how often the thread checks clocks while no image comes
 CALLS_PER_TURN = 4  # a flood of init boxes must not keep images waiting
 STOP_WAIT_S = 5.0  # for the image in hand; a forward pass that takes longer hangs
 WAITABLE = (InitCode.STAMP_IN_FUTURE, InitCode.NO_IMAGE)
@@ -97,7 +97,7 @@ class Worker:
         if self._thread.is_alive():
             self._thread.join(timeout_s)
         self._abandoned = self._thread.is_alive()
-        while self._calls:  # somebody waits for each of them
+        while self._calls:  # a caller waits for each of them
             call, refuse = self._calls.popleft()
             refuse() if self._abandoned else call()
         for waiting in self._waiting:
@@ -310,7 +310,7 @@ class Worker:
             _refuse(request, error.code, str(error))
         except ImageError as error:
             _refuse(request, InitCode.NO_IMAGE, f'the image of the box cannot be used: {error}')
-        except Exception as error:  # whatever it is, somebody waits for the answer
+        except Exception as error:  # whatever it is, a caller waits for the answer
             self.engine.report('init', error)
             logger.exception('unexpected error in the start of %r', request.id)
             _refuse(request, InitCode.INTERNAL, named(error))

@@ -9,7 +9,7 @@ from siamla_ros.configuration import bounded, check_fields, choice
 
 @dataclass(frozen=True)
 class RedetectionConfig:
-    """The search and its proof; every field is also a ROS parameter (docs/tuning.md)."""
+    """The search and what it accepts; every field is also a ROS parameter (docs/tuning.md)."""
 
     mode: str = choice(
         'local',
@@ -24,13 +24,13 @@ class RedetectionConfig:
         0.90, 0.0, 1.0, 'probability of being the target that a hypothesis must keep up'
     )
     hint_threshold: float = bounded(0.45, 0.0, 1.0, 'confidence that makes a hypothesis')
-    confirm_frames: int = bounded(4, 1, 1000, 'images in a row that prove a hypothesis')
+    confirm_frames: int = bounded(4, 1, 1000, 'images in a row that confirm a hypothesis')
     confirm_s: float = bounded(0.1, 0.0, 60.0, 'and the seconds they must span')
     displacement_penalty: float = bounded(
         1.0,
         0.0,
         10.0,
-        'log odds more that acceptance asks, times ln(1 + box sides from the last place)',
+        'log odds more that acceptance requires, times ln(1 + box sides from the last place)',
     )
     drop_threshold: float = bounded(
         0.1, 0.0, 1.0, 'probability of being the target below which a hypothesis is dropped'

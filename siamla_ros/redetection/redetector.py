@@ -1,4 +1,4 @@
-"""Looking for a lost target: a bounded search, and the proof that what it found is the target.
+"""Search for a lost target: bounded, and what it finds must be confirmed as the target.
 
     memory = redetector.begin(supervised.search_box_xywh, stamp_s, motion.velocity_px_s)  # on LOST
     plan = redetector.propose(memory, image_size, stamp_s)        # on each image of SEARCHING
@@ -94,7 +94,7 @@ class SearchResult(NamedTuple):
 
 
 class Redetector:
-    """Plans and judges a search; holds a configuration and nothing else."""
+    """Proposes and evaluates a search; holds a configuration and nothing else."""
 
     def __init__(self, config: RedetectionConfig | None = None, window: float = WINDOW) -> None:
         """window: side of the tracker's search window in box sides, by which windows are laid."""
@@ -195,7 +195,7 @@ class Redetector:
         samples: Sequence[HypothesisSample],
         verify: Callable[[Sequence[BoxAnswer]], Sequence[float]] | None,
     ) -> list[RankedHypothesis]:
-        """What the samples are hypotheses for, the likeliest first, without the hopeless ones."""
+        """What the samples are hypotheses for, the likeliest first; none below drop_threshold."""
         answers = [sample.answer for sample in samples]
         if verify is None or not samples:
             chances: Sequence[float] = [answer.confidence for answer in answers]

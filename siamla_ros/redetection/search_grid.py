@@ -1,4 +1,4 @@
-"""Where to look for a lost target: boxes from which the tracker's search windows are laid.
+"""Where to search for a lost target: boxes from which the tracker's search windows are laid.
 
 Pure functions; boxes are half-open x, y, w, h in pixels, and `window` is the side of the tracker's
 search window in box sides.

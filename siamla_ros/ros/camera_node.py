@@ -130,7 +130,7 @@ class CameraNode(Node):
         self.finished = True
 
     def close(self) -> None:
-        """Say how much was published, for whoever reads the output."""
+        """Log how much was published."""
         self._source.close()
         skipped = f', {self._source.missing} skipped' if self._source.missing else ''
         print(f'published {self.published} images{skipped}', flush=True)

@@ -1,4 +1,4 @@
-"""What can be asked of the tracker node: init on the topic and as a service, clear of one or
+"""Commands of the tracker node: init on the topic and as a service, clear of one or
 all.
 """
 
@@ -47,10 +47,10 @@ class Tracking(Protocol):
 
 
 class Commands:
-    """Exists as long as the node does: a node that is not active says so."""
+    """Exists as long as the node does: a node that is not active answers so."""
 
     def __init__(self, node: Node, tracking: Tracking, report: Callable[[str], None]) -> None:
-        """report: told about QoS problems in plain words."""
+        """report: gets QoS problems as sentences."""
         self._node, self._tracking = node, tracking
         self._callers = threading.BoundedSemaphore(MAX_WAITING_CALLERS)
         # Callers wait side by side, each for its own answer; a clear keeps no init waiting.
@@ -156,7 +156,7 @@ class Commands:
         return response
 
     def _forget(self, target_id: str | None) -> tuple[bool, str]:
-        """Whether what was asked for has been forgotten, and a sentence."""
+        """Whether the target has been cleared, and a sentence."""
         try:
             gone = self._tracking.clear(target_id)
         except TimeoutError as error:

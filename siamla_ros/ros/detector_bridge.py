@@ -4,7 +4,7 @@
 
 Any vision_msgs/Detection2DArray will do (YOLO nodes, Isaac ROS). The chosen box goes out on `init`
 with the stamp of the detector's image; the tracker catches up from there. With `min_probability`
-above 0 the tracker node is asked how likely each box shows the target (its service `score_boxes`).
+above 0 the tracker node scores how likely each box shows the target (its service `score_boxes`).
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ PARAMETERS = (
     HelperParameter(
         'min_probability',
         RULES.min_probability,
-        'that a box shows the target, as the tracker says, say 0.5; 0: the tracker is not asked',
+        'that a box shows the target, by the tracker, 0.5 for example; 0: no scores are requested',
         minimum=0.0,
     ),
     HelperParameter('margin', RULES.margin, 'lead of the best box over the second', minimum=0.0),
@@ -68,7 +68,7 @@ PARAMETERS = (
     HelperParameter(
         'class_aliases', '', 'label=class_id, comma-separated, if the detector counts its classes'
     ),
-    HelperParameter('tracker', 'tracker', 'name of the tracker node, whose service is asked'),
+    HelperParameter('tracker', 'tracker', 'name of the tracker node, whose service is called'),
 )
 LOOP_NS = 10_000_000_000  # candidates older than that before the loss: a bag begins again
 MAX_OPEN, MAX_BOXES = 64, 64
@@ -77,7 +77,7 @@ SCORE_WAIT_S = 5.0  # after which an answer of the tracker is not waited for any
 
 @dataclass
 class _Open:
-    """One open request; `asked_s`: since when the tracker is being asked, 0 if it is not."""
+    """One open request; `asked_s`: since when the tracker scores it, 0 if it does not."""
 
     request: ReinitRequest
     answered: bool = False
@@ -175,7 +175,7 @@ class DetectorBridge(Node):
     def _ask(
         self, entry: _Open, array: Detection2DArray, candidates: list[Candidate], fits: list[int]
     ) -> None:
-        """Ask the tracker for the probabilities of the fitting boxes; it answers later."""
+        """Request the probabilities of the fitting boxes; the answer comes later."""
         if not self._score.service_is_ready():
             self._warn('service', f'there is no service {self._score.srv_name}: no box is taken')
             return

@@ -1,4 +1,4 @@
-"""What /diagnostics says about the tracker node, in words that tell what to do."""
+"""What /diagnostics reports of the tracker node, and what to do about it."""
 
 from __future__ import annotations
 

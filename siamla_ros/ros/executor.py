@@ -7,16 +7,18 @@ from typing import Any
 
 from rclpy.executors import MultiThreadedExecutor, TimeoutException
 
-PATIENCE_S = 0.2  # with all threads at work, how long until whoever spins may look around
+PATIENCE_S = (
+    0.2  # with all threads at work, how long until the spinning thread checks other conditions
+)
 
 
 class ThreadedExecutor(MultiThreadedExecutor):
-    """Looks for the next callback when a thread has begun with the last one, not before.
+    """Takes the next callback when a thread has begun with the last one, not before.
 
     What has not begun is still there to be found, so that rclpy does not wait for something new but
     turns round and round: it hands the same callback to its threads again and again (before 10.0.4,
     https://github.com/ros2/rclpy/issues/1452), or is woken by the QoS events of a subscription
-    whose message nobody has taken yet (Fast DDS has one condition for both). Each turn takes
+    whose message has not been taken yet (Fast DDS has one condition for both). Each turn takes
     Python's lock from the very thread that should begin: beside a network at work, callbacks come
     some tenths of a second late, for seconds on end.
     """
@@ -27,7 +29,7 @@ class ThreadedExecutor(MultiThreadedExecutor):
         self._begun.set()
 
     def wait_for_ready_callbacks(self, *args: Any, **kwargs: Any) -> tuple[Any, Any, Any]:
-        """The next callback; what `spin` and `spin_once` ask for.
+        """The next callback; what `spin` and `spin_once` call.
 
         Raises:
             TimeoutException: All threads are at work, or nothing is ready.

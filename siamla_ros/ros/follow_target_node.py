@@ -3,7 +3,7 @@
     ros2 run siamla_ros follow_target --ros-args -p distance_m:=2.0
     ros2 service call /follow_target/enable std_srvs/srv/SetBool '{data: true}'
 
-Nothing is published before it is enabled. Every input that dies, grows old or is in doubt ends in
+Nothing is published before it is enabled. Every input that dies, grows old or is uncertain ends in
 zero: within `timeout_s` + `stop_time_s` and one period, and at once when the target is LOST.
 """
 

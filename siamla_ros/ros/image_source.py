@@ -21,7 +21,7 @@ from siamla_ros.ros.qos_events import subscription_events
 from siamla_ros.ros.raw_image import LayoutError, parse_image
 from siamla_ros.ros.rclpy_adapter import take_waiting
 
-UNNUMBERED = 2**64 - 1  # what the middleware says where it does not number messages
+UNNUMBERED = 2**64 - 1  # what the middleware gives where it does not number messages
 
 
 def frame_from_image(message: Image, seq: int = 0) -> Frame:
@@ -58,10 +58,10 @@ def frame_from_compressed(message: CompressedImage, seq: int = 0) -> Frame:
     )
 
 
-class Gaps:
+class SequenceGapCounter:
     """Counts messages that never reached the callback, by the numbers that their publisher gave.
 
-    Free of ROS; one publisher at a time: where there are several their numbers say nothing.
+    Free of ROS; one publisher at a time: where there are several their numbers mean nothing.
     """
 
     LONGEST = 10_000  # a longer gap is another publisher, not a loss
@@ -70,7 +70,7 @@ class Gaps:
         self.missed = 0
         self._last = 0
 
-    def see(self, number: int, alone: bool) -> None:
+    def update(self, number: int, alone: bool) -> None:
         """A message arrived. alone: there is no other publisher."""
         gap = number - self._last - 1
         if alone and self._last and 0 < gap <= self.LONGEST:
@@ -90,13 +90,13 @@ class ImageSource:
         profile: Any = None,
         numbers: Iterator[int] | None = None,
     ) -> None:
-        """report: told about QoS problems in plain words. profile: `qos.image_in()` by default.
+        """report: gets QoS problems as sentences. profile: `qos.image_in()` by default.
         numbers: of the frames, by default from 1 on.
         """
         self._node, self._sink = node, sink
         self._numbers = itertools.count(1) if numbers is None else numbers
         self._raw_works = True
-        self._gaps = Gaps()
+        self._gaps = SequenceGapCounter()
         self._publishers, self._counted_s = 0, float('-inf')
         self._lost = 0
         # A group of its own: images do not wait for others, and rclpy leaves a group blocked
@@ -148,7 +148,7 @@ class ImageSource:
         self._lost = total
 
     def _number(self, info: Any) -> None:
-        """Look at the number that the publisher gave a message; the graph is asked once a
+        """Note the number that the publisher gave a message; the graph is queried once a
         second.
         """
         number = (
@@ -161,7 +161,7 @@ class ImageSource:
         now_s = time.monotonic()
         if now_s - self._counted_s > 1.0:
             self._publishers, self._counted_s = self.publishers(), now_s
-        self._gaps.see(number, self._publishers <= 1)
+        self._gaps.update(number, self._publishers <= 1)
 
     def destroy(self) -> None:
         """End the subscription."""

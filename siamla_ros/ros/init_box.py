@@ -7,11 +7,11 @@
 With `--next-image` the box belongs to the next image that the tracker speaks of on `status`, not to
 one that was seen here: the tracker may have missed that one, and would refuse its stamp.
 
-* On the topic `init` nobody answers. With `--next-image`, `status` is watched until the target has
-  started; if it does not, that is said, and the log of the tracker tells why. Without it nothing is
-  known beyond "published".
-* `--service` is told why a box is refused. Where another image or another moment may do (the node
-  is not active yet, it has no image, it does not have that one), it is asked again until
+* The topic `init` has no answer. With `--next-image`, `status` is watched until the target has
+  started; if it does not, that is reported, and the log of the tracker names the reason. Without
+  it nothing is known beyond "published".
+* `--service` gets the reason of a refusal. Where another image or another moment may do (the node
+  is not active yet, it has no image, it does not have that one), the call is repeated until
   `--timeout`.
 """
 
@@ -54,7 +54,7 @@ Stamp = Callable[[], Time]
 
 
 def parse_box(text: str) -> tuple[float, float, float, float]:
-    """x,y,w,h as four floats; whether the box makes sense is the tracker's to say."""
+    """x,y,w,h as four floats; the tracker decides whether it can be followed."""
     parts = text.split(',')
     try:
         x, y, w, h = (float(part) for part in parts)
@@ -102,7 +102,7 @@ class InitBox(Node):
             rclpy.spin_once(self, timeout_sec=0.05)
 
     def watch_status(self) -> None:
-        """Begin to note what the tracker says."""
+        """Begin to note the statuses of the tracker."""
         topic = self.create_subscription(TrackStatus, 'status', self._on_status, qos.result())
         self._status_topic = topic.topic_name
 
@@ -123,7 +123,7 @@ class InitBox(Node):
         return self._told[0].header.stamp
 
     def publish(self, detection: Detection2D, stamp: Stamp, timeout_s: float) -> None:
-        """Once on `init`, when somebody listens."""
+        """Once on `init`, when it has a subscriber."""
         publisher = self.create_publisher(Detection2D, 'init', qos.command())
         self.wait_for(
             f'nobody subscribed to {publisher.topic_name}',
@@ -138,7 +138,7 @@ class InitBox(Node):
         """Wait until `status` shows that the target of a published box has begun.
 
         Raises:
-            TimeoutError: It does not: refused, or doubtful at once.
+            TimeoutError: It does not: refused, or uncertain at once.
         """
         target_id, sent_ns = detection.id or DEFAULT_ID, stamp_ns_of(detection.header.stamp)
         before = self._known.get(target_id)
@@ -156,7 +156,7 @@ class InitBox(Node):
 
         self.wait_for(
             f'{self._status_topic} did not show target {target_id!r} begin (refused? the log of '
-            'the tracker says why, and --service is told)',
+            'the log of the tracker names the reason, and so does --service)',
             begun,
             timeout_s,
         )
@@ -164,7 +164,7 @@ class InitBox(Node):
     def call(
         self, name: str, detection: Detection2D, stamp: Stamp, timeout_s: float
     ) -> InitTarget.Response:
-        """Through the service: the last answer; asks again where that may help."""
+        """Through the service: the last answer; calls again where that may help."""
         client = self.create_client(InitTarget, name)
         self.wait_for(f'no service {name}', client.service_is_ready, timeout_s)
         end_s = time.monotonic() + timeout_s
@@ -203,7 +203,7 @@ def send(node: InitBox, options: argparse.Namespace) -> int:
     """Exit code 0: accepted, begun, or, on the topic without `--next-image`, published.
 
     Raises:
-        TimeoutError: Nobody was there, or the target did not begin.
+        TimeoutError: No tracker answered, or the target did not begin.
     """
     if options.next_image:
         node.watch_status()
@@ -226,7 +226,7 @@ def send(node: InitBox, options: argparse.Namespace) -> int:
 
 
 def main(args: list[str] | None = None) -> int:
-    """Exit code 0 as of `send`; 1 if refused, if nobody was there, or if the target did not
+    """Exit code 0 as of `send`; 1 if refused, if no tracker answered, or if the target did not
     begin.
     """
     argv = remove_ros_args(args if args is not None else sys.argv)

@@ -20,7 +20,7 @@ class LogBridge(logging.Handler):
         self._last: dict[str, tuple[float, int]] = {}
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Forward one record, or count it if the same was said a moment ago."""
+        """Forward one record, or count it if the same was logged a moment ago."""
         now_s = time.monotonic()
         said_s, silent = self._last.get(record.msg, (-REPEAT_S, 0))
         if now_s - said_s < REPEAT_S:

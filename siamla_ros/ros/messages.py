@@ -34,7 +34,7 @@ def box_message(box_xywh: Box) -> BoundingBox2D:
 
 
 def box_of(message: BoundingBox2D) -> Box:
-    """Center and size as half-open x, y, w, h in pixels; a rotation is not looked at."""
+    """Center and size as half-open x, y, w, h in pixels; a rotation is ignored."""
     w, h = message.size_x, message.size_y
     position = message.center.position
     return position.x - w / 2.0, position.y - h / 2.0, w, h
@@ -111,7 +111,7 @@ def request_message(request: Request) -> ReinitRequest:
 
 
 def sample_of(status: TrackStatus) -> StatusSample:
-    """What a status says of a target, as far as it can be drawn and listed.
+    """A status of a target, as far as it can be drawn and listed.
 
     Raises:
         ValueError: A field has no such value; anybody may publish a status.

@@ -49,7 +49,7 @@ FRAMES = 30
 PATIENCE_S = 1.5
 ANSWER_S = 10.0
 PICTURE_PERIOD_S = 0.06  # the page asks as often; a second viewer costs no second picture
-MAX_ANSWER = 500  # characters of what a service says
+MAX_ANSWER = 500  # characters of of the answer of a service
 
 
 class OperatorPageNode(Node):
@@ -86,7 +86,7 @@ class OperatorPageNode(Node):
         self.get_logger().info(f'open http://{values["host"]}:{self.port}')
 
     def _on_status(self, status: TrackStatus) -> None:
-        """Keep what is said of a target, as far as it can be shown: anybody may say it."""
+        """Keep the status of a target, as far as it can be shown: any node may publish it."""
         others = {name: other for name, other in self._status.items() if name != status.id}
         if status.id and status.state != TrackStatus.IDLE:
             try:

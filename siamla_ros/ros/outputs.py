@@ -35,7 +35,7 @@ class Outputs:
     def __init__(
         self, node: LifecycleNode, settings: NodeSettings, report: Callable[[str], None]
     ) -> None:
-        """report: told about QoS problems in plain words."""
+        """report: gets QoS problems as sentences."""
         self._node, self._report = node, report
         self.settings = settings
         # A group of its own: rclpy leaves a group blocked whose entity is destroyed while ready.
@@ -118,7 +118,7 @@ class Outputs:
             self._request.publish(messages.request_message(request))
 
     def publish_cleared(self, ids: Sequence[str]) -> None:
-        """Say that targets were forgotten; there is no image to speak of."""
+        """Publish that targets were cleared; it belongs to no image."""
         for target_id in ids:
             self.requests.close(target_id)
             self._status.publish(TrackStatus(id=target_id, reason=int(Reason.CLEARED)))

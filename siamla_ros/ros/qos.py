@@ -52,7 +52,7 @@ def result() -> QoSProfile:
 
 
 def request() -> QoSProfile:
-    """Requests for a new box: also for whoever comes late."""
+    """Requests for a new box: also for late subscribers."""
     return _profile(8, ReliabilityPolicy.RELIABLE, DurabilityPolicy.TRANSIENT_LOCAL)
 
 
@@ -74,8 +74,8 @@ def overridable() -> QoSOverridingOptions:
 _POLICY_ADVICE = {
     'RELIABILITY': 'one side is RELIABLE and the other BEST_EFFORT',
     'DURABILITY': 'the subscriber wants TRANSIENT_LOCAL and the publisher offers VOLATILE',
-    'DEADLINE': 'the publisher offers a longer deadline than the subscriber asks for',
-    'LIVELINESS': 'the publisher offers a weaker liveliness than the subscriber asks for',
+    'DEADLINE': 'the publisher offers a longer deadline than the subscriber requests',
+    'LIVELINESS': 'the publisher offers a weaker liveliness than the subscriber requests',
 }
 
 

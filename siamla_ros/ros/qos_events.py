@@ -29,7 +29,7 @@ def subscription_events(
     """Event callbacks of a subscription that report in plain words.
 
     Args:
-        lost: Told how many messages were lost in transport so far; not with every middleware.
+        lost: Gets how many messages were lost in transport so far; not with every middleware.
     """
     callbacks = SubscriptionEventCallbacks(
         incompatible_qos=_reporter(topic, 'subscription', report)

@@ -80,7 +80,7 @@ def parse_image(data: bytes, seq: int = 0) -> Frame:
         seq: Number to give the frame.
 
     Raises:
-        LayoutError: Not plain CDR, or shorter than it says.
+        LayoutError: Not plain CDR, or shorter than its header states.
     """
     reader = _Reader(data)
     sec, nanosec, frame_id = reader.int32(), reader.uint32(), reader.string()

@@ -152,7 +152,7 @@ class RecorderNode(Node):
             self._end_video(error)
 
     def _end_video(self, error: Exception) -> None:
-        """Say once why there is no more video; figures and detections go on."""
+        """Log once why there is no more video; figures and detections go on."""
         if not self._video_error:
             self.get_logger().error(f'the video ends here: {error}')
         self._video_error, self.exit_code = self._video_error or str(error), 1

@@ -15,7 +15,7 @@ from siamla_ros.ros.executor import ThreadedExecutor
 from siamla_ros.ros.rclpy_adapter import InvalidHandle, RCLError
 from siamla_ros.ros.shared_memory import remove_dead_segments
 
-POLL_S = 0.2  # how often to look whether the node has finished
+POLL_S = 0.2  # how often to check whether the node has finished
 
 
 @contextmanager
@@ -49,7 +49,7 @@ def run(make_node: Callable[[], Node], args: list[str] | None = None, threads: i
     # A lifecycle node is part of a cycle, and the traceback of an exception that is being handled
     # holds a node too. Unless it is collected, its participant is never destroyed and leaves a
     # shared-memory segment. Collecting torch's million objects once more at exit takes seconds, and
-    # launch waits five: what is left now is not looked at again.
+    # launch waits five: what is left now is not collected again.
     gc.collect()
     gc.freeze()
     return code

@@ -71,7 +71,7 @@ def _score(
         return Answer.OK, '', engine.score_boxes(target_id, image, boxes)
     except (InitError, ImageError) as error:
         return Answer.NO_IMAGE, str(error), []
-    except Exception as error:  # noqa: BLE001 - whatever the runtime raises, somebody waits
+    except Exception as error:  # noqa: BLE001 - whatever the runtime raises, a caller waits
         return Answer.INTERNAL, f'{type(error).__name__}: {error}', []
 
 

@@ -1,4 +1,4 @@
-"""The thresholds of a running tracker node, asked for now and then: they are its parameters."""
+"""The thresholds of a running tracker node, read now and then: they are its parameters."""
 
 from __future__ import annotations
 

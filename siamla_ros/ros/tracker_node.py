@@ -178,7 +178,7 @@ class TrackerNode(LifecycleNode):
         log_bridge.disconnect(self._bridge)
 
     def submit(self, request: InitRequest) -> None:
-        """Pass on an init box, or say that the node is not active."""
+        """Pass on an init box, or answer that the node is not active."""
         worker = self.worker
         if worker is None:
             text = f'the node is {self.state_label}, must be active'

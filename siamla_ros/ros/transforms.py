@@ -14,7 +14,7 @@ from siamla_ros.navigation.frames import rotation_matrix
 
 
 class TransformError(RuntimeError):
-    """A transform that is not known at that time; the message says which."""
+    """A transform that is not known at that time; the message names it."""
 
 
 class FrameTransformer:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 
 class DeviceError(RuntimeError):
-    """The device that was asked for cannot be used."""
+    """The requested device cannot be used."""
 
 
 class DeviceLostError(DeviceError):
@@ -37,15 +37,15 @@ def note_lost(device: str, why: str) -> None:
 def choose_device(request: str) -> DeviceChoice:
     """Resolve `auto`, `cpu`, `cuda` or `cuda:N`.
 
-    `auto` takes CUDA where torch sees a GPU and the CPU elsewhere; CUDA that is asked for by
+    `auto` takes CUDA where torch sees a GPU and the CPU elsewhere; CUDA that is requested by
     name and is not there is an error.
 
     Raises:
-        DeviceError: CUDA is asked for and absent, or there is no GPU of that number.
+        DeviceError: CUDA is requested and absent, or there is no GPU of that number.
         ValueError: Another word.
     """
     if request == 'cpu':
-        return DeviceChoice('cpu', 'the CPU was asked for')
+        return DeviceChoice('cpu', 'the CPU was requested')
     if request != 'auto' and not re.fullmatch(r'cuda(:\d+)?', request):
         raise ValueError(f'device = {request!r}: must be auto, cpu, cuda or cuda:N')
     count, absent = _cuda_devices()
@@ -68,7 +68,7 @@ def choose_device(request: str) -> DeviceChoice:
         raise DeviceLostError(
             f'device = {request!r}: {name} was lost ({_lost[name]}); restart the process'
         )
-    return DeviceChoice(name, 'CUDA was asked for')
+    return DeviceChoice(name, 'CUDA was requested')
 
 
 def _cuda_devices() -> tuple[int, str]:
@@ -91,6 +91,6 @@ def _certainly_absent() -> str:
         return 'torch is not installed (pip install "siamla-ros[torch]")'
     try:
         version = importlib.metadata.version('torch')
-    except importlib.metadata.PackageNotFoundError:  # not installed by pip: torch itself must tell
+    except importlib.metadata.PackageNotFoundError:  # not installed by pip: torch itself knows
         return ''
     return f'torch {version} is built without CUDA' if version.endswith('+cpu') else ''

@@ -26,7 +26,7 @@ def build_runtime(
     Raises:
         ValueError: An unknown runtime, or options that exclude each other.
         DeviceError: The device is absent.
-        WeightsError: ONNX Runtime is asked for and the exported graphs or the library are missing.
+        WeightsError: ONNX Runtime is requested and the exported graphs or the library are missing.
     """
     if runtime not in RUNTIMES:
         raise ValueError(f'runtime = {runtime!r}: must be one of {", ".join(RUNTIMES)}')

@@ -1,5 +1,5 @@
 """The search graph in 8 bits: faster where the CPU multiplies bytes (VNNI, dot product), less
-accurate by what docs/evaluation.md states. Nobody gets it who does not ask for it.
+accurate by what docs/evaluation.md states. It is never chosen by default.
 
 Backbone and towers are quantized; the first, wide and thin layers stay in float, being faster so,
 and everything after the towers does, so that boxes and confidence keep their resolution. Templates
@@ -64,7 +64,7 @@ def _quantize(search: Path, prepared: Path, path: Path, feeds: Iterator[dict]) -
         def get_next(self) -> dict | None:
             return next(feeds, None)
 
-    # Loaded here: given a path it would look for the tensors beside its own copy of the graph; and
+    # Loaded here: given a path it would expect the tensors beside its own copy of the graph; and
     # from where the files are, since onnx refuses tensors behind symbolic links.
     quant_pre_process(onnx.load(str(search.resolve())), str(prepared), skip_symbolic_shape=True)
     nodes = [

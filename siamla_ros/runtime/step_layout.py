@@ -175,7 +175,7 @@ def pack_rows(
     for row, part, window, border, last in zip(rows, parts, *batch):
         row[BORDER], row[LAST] = border, last
         _place(row, window, size_px, image_shape, part, begun[part])
-    rows[len(parts) : batch.bucket] = rows[0]  # what a program computes for nobody
+    rows[len(parts) : batch.bucket] = rows[0]  # padding, computed and dropped
 
 
 def pack_pixels(block: NDArray[np.uint8], image_bgr: ImageArray, parts: Sequence[Part]) -> None:

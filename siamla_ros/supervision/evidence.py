@@ -1,4 +1,4 @@
-"""What one frame says about the target: good, fair or bad, and why.
+"""What one frame shows of the target: good, fair or bad, and why.
 
 Pure functions over plain numbers: no torch, no ROS.
 
@@ -24,7 +24,7 @@ from siamla_ros.geometry.boxes import Box
 BORDER_PX = 1.0  # a box this near to the border counts as cut by it
 TINY_PX2 = 1e-6  # a box of less area is none
 DISTRACTOR_CAUTION = (
-    0.5  # of the motion limits is left while a distractor is in sight: a jump may be to it
+    0.5  # of the motion limits is left while a distractor is visible: a jump may be to it
 )
 FARTHEST_PX = 1e7  # a coordinate beyond is a defect of the sender
 
@@ -181,7 +181,7 @@ def check_box(box_xywh: Box, smallest: float = 0.0) -> None:
 
 
 def assess(config: SupervisorConfig, reference: Reference, seen: Observation) -> Evidence:
-    """Judge one observation against the last box that was followed."""
+    """Grade one observation against the last box that was followed."""
     share = visible_share(reference, seen)
     if share == 0.0 or share < config.min_visible:
         return Evidence(Quality.BAD, Reason.LEFT_IMAGE)

@@ -1,6 +1,6 @@
 """Is the box still on the target? The evidence of each frame, accumulated over frames.
 
-One frame says little: a confidence falls for a moment, a similarity because the target turns.
+One frame shows little: a confidence falls for a moment, a similarity because the target turns.
 So each frame gives log odds (:func:`frame_log_odds`, a logistic model over the confidence, the
 second peak and the target's appearance), and a forward filter of a two-state hidden Markov model
 (:func:`update_presence`) sums them: the target may be lost, or come back, between two frames, and

@@ -106,7 +106,7 @@ class Supervisor:
         return Decision(State.IDLE, Reason.CLEARED, False, False, memory)
 
     def step(self, memory: Memory, seen: Observation) -> Decision:
-        """One image on which the tracker was asked; IDLE stays, LOST and SEARCHING `tick`."""
+        """One image on which the tracker ran; IDLE stays, LOST and SEARCHING `tick`."""
         if memory.state not in (State.TRACKING, State.UNCERTAIN):
             return self.tick(memory, seen.stamp_s)
         interval_s, broken = self._interval(memory, seen.stamp_s)
@@ -121,7 +121,7 @@ class Supervisor:
         return _decide(_enter(memory, state, reason), evidence, seen, self.config)
 
     def tick(self, memory: Memory, stamp_s: float) -> Decision:
-        """One image on which the tracker was not asked: time goes on, nothing is confirmed."""
+        """One image on which the tracker did not run: time goes on, nothing is confirmed."""
         check_stamp(stamp_s)
         if memory.state is State.IDLE:
             return Decision(memory.state, memory.reason, False, False, memory)
@@ -185,7 +185,7 @@ class Supervisor:
         return 0.0 < self.config.uncertain_timeout_s <= memory.seconds_in_state
 
     def _log_odds(self, evidence: Evidence, seen: Observation) -> float:
-        """What this frame alone says, in log odds that the box is on the target."""
+        """The evidence of this frame alone, in log odds that the box is on the target."""
         if evidence.reason is Reason.LEFT_IMAGE:
             return -MOST_FRAME_LOG_ODDS
         odds = frame_log_odds(
@@ -203,8 +203,8 @@ class Supervisor:
         if memory.state is State.TRACKING:
             if broken:
                 return State.UNCERTAIN, Reason.STALE
-            doubtful = bad or memory.presence < self.model.uncertain_below
-            return (State.UNCERTAIN, why) if doubtful else (memory.state, memory.reason)
+            uncertain = bad or memory.presence < self.model.uncertain_below
+            return (State.UNCERTAIN, why) if uncertain else (memory.state, memory.reason)
         if not bad and not broken and memory.presence >= self.model.confirmed_above:
             return State.TRACKING, Reason.CONFIDENT
         patient = memory.seconds_in_state >= self.config.lost_s - 1e-9

@@ -97,7 +97,7 @@ class Tracker:
     def probe(
         self, image_bgr: ImageArray, state: TargetState, boxes_xywh: Sequence[Sequence[float]]
     ) -> list[TrackResult]:
-        """Look for one target as if it had last been at each of ``boxes_xywh``: one batched pass.
+        """Search for one target as if it had last been at each of ``boxes_xywh``: one batched pass.
 
         Center and size of a box set the search window; results continue from what was found there.
 
@@ -111,7 +111,7 @@ class Tracker:
     def similarity(
         self, image_bgr: ImageArray, state: TargetState, boxes_xywh: Sequence[Sequence[float]]
     ) -> list[float]:
-        """How alike the template and each box look, in [0, 1]: the cosine of their features,
+        """Similarity of the template and each box, in [0, 1]: the cosine of their features,
         negative ones cut.
 
         Raises:
@@ -199,7 +199,7 @@ def load_tracker(
 
     Raises:
         WeightsError: Missing or damaged weights.
-        DeviceError: A device that was asked for is absent.
+        DeviceError: A requested device is absent.
         ValueError: A value out of range, or an unknown option.
     """
     from siamla_ros.model.checkpoint import read_checkpoint

@@ -88,7 +88,7 @@ class AblationConfig:
             ``train.schedule.cached_pairs``.
         seeds: Seeds 0 .. ``seeds`` - 1: of the pairs, the heads' first weights and the
             order.
-        probes: Places from which each frame of the held-out tracks is looked at.
+        probes: Places from which each frame of the held-out tracks is searched.
     """
 
     train: TrainConfig = field(default_factory=TrainConfig)

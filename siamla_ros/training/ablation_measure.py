@@ -30,7 +30,7 @@ from siamla_ros.training.validate import Report, scenes_of
 
 
 class View(NamedTuple):
-    """One frame of a held-out track, looked at from several places.
+    """One frame of a held-out track, searched from several places.
 
     Attributes:
         template: Features (1, C, h, w).
@@ -90,7 +90,7 @@ def _pixels(
 
 @torch.inference_mode()
 def answers_of(model: SiamLA, views: list[View]) -> list[Answers]:
-    """What the heads of ``model`` say of every view."""
+    """What the heads of ``model`` answer on every view."""
     model = model.eval()
     return [
         Answers(*(_maps(model, view.template, search) for search in (view.search, view.erased)))
@@ -111,9 +111,9 @@ def report_of(
     """The report of :func:`siamla_ros.training.validate.validate`, from these answers."""
     ious, present, erased = [], [], []
     for view, answer in zip(views, answers, strict=True):
-        for maps, told in ((answer.present, present), (answer.erased, erased)):
+        for maps, found in ((answer.present, present), (answer.erased, erased)):
             decoded = [_decode(view, maps, i, model, decode) for i in range(len(view.places))]
-            told += [item.confidence for item in decoded]
+            found += [item.confidence for item in decoded]
             if maps is answer.present:
                 found = [boxes.clip(item.box_xywh, view.image_size) for item in decoded]
                 ious += [float(boxes.iou(box, view.truth_xywh)) for box in found]
@@ -164,7 +164,7 @@ def figures(
 
 
 def _across(confidence: NDArray, hit: NDArray, tracks: NDArray) -> NDArray[np.float64]:
-    """Platt scaling of every track fitted on the others, so that nothing is judged by its own
+    """Platt scaling of every track fitted on the others, so that nothing is measured by its own
     fit; NaN where those are all right or all wrong.
     """
     scaled = np.full_like(confidence, np.nan)

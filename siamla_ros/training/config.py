@@ -26,7 +26,7 @@ SAMPLING = {
 
 @dataclass(frozen=True)
 class DataConfig:
-    """What pairs are drawn. Probabilities of a pair unless said otherwise.
+    """What pairs are drawn. Probabilities of a pair unless stated otherwise.
 
     Attributes:
         sampling: Weight of each group of datasets of the pack.
@@ -40,8 +40,8 @@ class DataConfig:
         distractor: A patch is pasted beside a positive's target.
         deform: The search region is turned and bent a little, and the box with it.
         box_jitter: Both boxes are drawn wider or closer than the object (:class:`BoxJitter`).
-        scale_error: Standard deviation of the size, natural logarithm, that the target is believed
-            to have when it is searched: what the network does not correct adds up over frames.
+        scale_error: Standard deviation of the natural logarithm of the size that the target is
+            assumed to have in a search: what the network does not correct adds up over frames.
         aspect_error: The same for its aspect.
         degrade: Strength of blur, noise and compression.
         border_photo: Beyond the picture's border a photograph fills the crop, not the mean color.
@@ -129,7 +129,7 @@ class ScheduleConfig:
         template_swap: With cached pairs, share of a batch whose template is exchanged for that of
             another pair, so that the pair becomes a negative
             (:mod:`siamla_ros.training.template_swap`).
-        freeze_boxes: The regression branch stays as it is; the scores learn to judge its boxes.
+        freeze_boxes: The regression branch stays as it is; the scores are trained on its boxes.
     """
 
     pairs: int = 100_000

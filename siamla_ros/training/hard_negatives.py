@@ -8,10 +8,10 @@ from siamla_ros.datasets.training_pack import Pack, Record
 
 
 class HardNegatives:
-    """Look-alikes of the objects of a pack.
+    """Similar objects of the objects of a pack.
 
     Args:
-        table: For every track of the pack the indices of those that look like it.
+        table: For every track of the pack the indices of those that resemble it.
         share: Of the draws for which there are any.
 
     Raises:

@@ -1,7 +1,7 @@
 """LADL, score-weighted regression and the quality loss (our reconstruction; arXiv 2204.14093,
 abstract).
 
-Maps have shape (B, H, W) unless said otherwise. Everything is computed in float32.
+Maps have shape (B, H, W) unless stated otherwise. Everything is computed in float32.
 """
 
 from __future__ import annotations

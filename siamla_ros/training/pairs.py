@@ -60,7 +60,7 @@ class PairSource:
         model: Crop sizes and contexts, so that training sees what tracking sees.
         data: What pairs are drawn.
         seed: Of all draws.
-        similar: For every track of the pack those that look like it; needed where
+        similar: For every track of the pack those that resemble it; needed where
             ``data.similar`` is above 0.
     """
 
@@ -176,8 +176,8 @@ class PairSource:
         return candidate
 
     def _reference(self, box_xywh: tuple, rng: np.random.Generator) -> tuple:
-        """Where the target is believed to have been: near, or for some anywhere that keeps its
-        center in sight.
+        """Where the target is assumed to have been: near, or for some anywhere that keeps its
+        center visible.
         """
         scale, aspect = self.data.scale_error, self.data.aspect_error
         if rng.random() < self.data.far:

@@ -1,9 +1,9 @@
-"""A sheet of training pairs, to look at before a run: template left, search region right, target's
+"""A sheet of training pairs, to check before a run: template left, search region right, target's
 box green.
 
     python -m siamla_ros.training.preview --data PACK --output pairs.png [--config my.yaml]
 
-With ``data.similar`` the features of ``--init`` say who is like whom, as in training.
+With ``data.similar`` the features of ``--init`` decide which objects are similar, as in training.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Which objects look alike: hard negatives for training.
+"""Which objects are similar: hard negatives for training.
 
 An object of another picture, drawn at random, seldom resembles the template; what a tracker
-confuses with its target does. The features of a backbone that was trained for tracking say which
+confuses with its target does. The features of a backbone that was trained for tracking show which
 objects of the pack that is.
 """
 
@@ -77,16 +77,16 @@ def similar_objects(model: SiamLA, pack: Pack, count: int = NEIGHBORS) -> list[l
     """
     firsts = [track[len(track) // 2] for track in pack.tracks]
     vectors = describe(model, firsts)
-    # Of what all objects have in common nothing can be told.
+    # Of what all objects have in common nothing can be learned.
     vectors = vectors - vectors.mean(0)
     vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)
     datasets = np.array([r.dataset for r in firsts])
     filmed = np.array([len(track) > 1 for track in pack.tracks])
     found = []
     for index, record in enumerate(firsts):
-        likeness = vectors @ vectors[index]
-        likeness[(datasets != record.dataset) | filmed | (likeness > SAME)] = -1.0
-        best = np.argsort(-likeness)[: 3 * count]
-        apart = [int(i) for i in best if likeness[i] > 0 and firsts[i].source != record.source]
+        similarity = vectors @ vectors[index]
+        similarity[(datasets != record.dataset) | filmed | (similarity > SAME)] = -1.0
+        best = np.argsort(-similarity)[: 3 * count]
+        apart = [int(i) for i in best if similarity[i] > 0 and firsts[i].source != record.source]
         found.append([] if filmed[index] else apart[:count])
     return found

@@ -18,7 +18,7 @@ class SyntheticPairs:
     """Draws pairs from the cut-outs and photographs of a pack.
 
     Args:
-        similar: Which objects look alike, for what is drawn beside the target.
+        similar: Which objects are similar, for what is drawn beside the target.
     """
 
     def __init__(

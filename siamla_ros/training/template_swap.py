@@ -1,8 +1,8 @@
 """Negatives within a batch: a pair whose template is exchanged for that of another object.
 
 They cost nothing where features are cached, and every pass over the pairs brings new ones. Most of
-them get the template that resembles their own most, so that the scores learn to tell neighbors of
-the same look.
+them get the template that resembles their own most, so that the scores learn to separate neighbors
+of the same appearance.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def swap_templates(
 def template_similarity(template: Tensor) -> Tensor:
     """Cosines (B, B) of the mean features of the templates' middles.
 
-    What all templates of the batch have in common is taken off first: nothing can be told from it.
+    What all templates of the batch have in common is subtracted first: it separates nothing.
     """
     side = template.shape[-1]
     middle = slice(side // 4, side - side // 4)

@@ -1,4 +1,4 @@
-"""Hard examples: where a tracker looks when it follows the training scenes by itself.
+"""Hard examples: where a tracker searches when it follows the training scenes by itself.
 
 A window drawn round the true box never shows what a tracker sees after it has drifted, lost the
 target or swollen onto an occluder. So the initial weights follow every target of the training
@@ -30,7 +30,7 @@ FAILURE_FRAMES = 10
 
 @dataclass(frozen=True)
 class TrackedWindows:
-    """Where a tracker looked for one target.
+    """Where a tracker searched for one target.
 
     Attributes:
         frames: (N,) frame numbers.

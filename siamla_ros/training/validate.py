@@ -3,7 +3,7 @@ the product's tracker.
 
 For every frame of a held-out track the template is the track's first frame, and the search window
 lies round the true box moved, scaled and stretched at random (seeded). The same windows with the
-target erased tell whether the confidence falls. Never on an evaluation sequence: this is what
+target erased show whether the confidence falls. Never on an evaluation sequence: this is what
 parameters are tuned and checkpoints selected by.
 """
 
@@ -88,7 +88,7 @@ def validate(
 
 
 class Scene(NamedTuple):
-    """A frame of a track, the same frame with the target erased, and where to look: xywh boxes."""
+    """A frame of a track, the same frame with the target erased, and xywh boxes to search from."""
 
     record: Record
     image: Image
@@ -108,7 +108,7 @@ def scenes_of(track: list[Record], probes: int, seed: tuple[int, int]) -> Iterat
 
 
 def moved(box_xywh: tuple, rng: np.random.Generator) -> tuple[float, float, float, float]:
-    """Where a target is believed to be whose box is this one: moved, scaled and stretched."""
+    """Where a target is assumed to be whose box is this one: moved, scaled and stretched."""
     cx, cy = boxes.center(box_xywh)
     size, stretch = np.exp(rng.normal(0, SCALE)), np.exp(rng.normal(0, ASPECT))
     w, h = box_xywh[2] * size * stretch, box_xywh[3] * size / stretch

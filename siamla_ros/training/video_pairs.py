@@ -1,8 +1,8 @@
 """Pairs from annotated video: real gaps between frames, real distractors and real backgrounds.
 
-The search window of a pair lies where a tracker would look: round the target's box some frames
+The search window of a pair lies where a tracker would search: round the target's box some frames
 before, between the target and a neighbor, anywhere that keeps the target in view, or where the
-tracker with the initial weights did look (:mod:`siamla_ros.training.tracked_windows`).
+tracker with the initial weights did search (:mod:`siamla_ros.training.tracked_windows`).
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class VideoPairs(PairSource):
         data: What pairs are drawn; ``data.video`` is the share of this class.
         seed: Of all draws.
         scenes: Annotated video.
-        windows: Where a tracker looked, by name of scene and of target.
+        windows: Where a tracker searched, by name of scene and of target.
         similar: As for :class:`PairSource`.
     """
 
@@ -134,7 +134,7 @@ class VideoPairs(PairSource):
     def _place(
         self, track: Track, frame: int, kind: Kind, jitter: BoxJitter, rng: np.random.Generator
     ) -> Box | None:
-        """Where the target is believed to be: a box whose window is searched."""
+        """Where the target is assumed to be: a box whose window is searched."""
         box = track.box(frame)
         assert box is not None
         if kind is Kind.OTHER:
@@ -229,7 +229,7 @@ class VideoPairs(PairSource):
 
 
 def _kind_in_view(kind: Kind, box_xywh: Box | None, window: Window) -> Kind | None:
-    """What a window that was meant to show the target does show; None: too little to say."""
+    """What a window that was meant to show the target does show; None: too little to decide."""
     if box_xywh is None:
         return Kind.OTHER
     if kind is not Kind.POSITIVE:

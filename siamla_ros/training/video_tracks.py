@@ -27,7 +27,7 @@ class Track:
         target: The target.
         usable: Frames in which it is seen well enough, in order.
         others: Boxes (N, 4) of the other targets of the scene.
-        windows: Where a tracker looked for it; None where that is not known.
+        windows: Where a tracker searched for it; None where that is not known.
     """
 
     scene: Scene

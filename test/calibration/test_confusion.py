@@ -53,13 +53,13 @@ def test_the_figure_says_whether_the_own_target_is_surer(folder, margin, expecte
     assert count >= 2
     likes = [[(i + 1) % count] for i in range(count)]
     found = confusion(Knowing(margin), folder, pack, likes).summary()
-    assert found['auroc_lookalike'] == expected and found['lookalikes'] == count
+    assert found['auroc_similar_object'] == expected and found['similar_objects'] == count
 
 
 def test_without_look_alikes_nothing_is_claimed(folder):
     pack = load_pack(folder, 'val', {})
     found = confusion(Knowing(0.2), folder, pack, [[] for _ in pack.tracks])
-    assert np.isnan(Confusion(found.hits, found.others).summary()['auroc_lookalike'])
+    assert np.isnan(Confusion(found.hits, found.others).summary()['auroc_similar_object'])
 
 
 def test_the_command_reports_every_model(folder, tmp_path, monkeypatch, capsys):
@@ -69,4 +69,4 @@ def test_the_command_reports_every_model(folder, tmp_path, monkeypatch, capsys):
     )
     monkeypatch.setattr(module, 'load_tracker', lambda *_, **__: Knowing(0.2))
     assert module.main(['--data', str(folder), '--model', path, path]) == 0
-    assert capsys.readouterr().out.count('auroc_lookalike') == 2
+    assert capsys.readouterr().out.count('auroc_similar_object') == 2

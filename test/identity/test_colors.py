@@ -8,7 +8,7 @@ import pytest
 
 from siamla_ros.identity.colors import (
     LEVELS,
-    color_likeness,
+    color_similarity,
     colored_place,
     colors,
 )
@@ -33,7 +33,7 @@ def test_a_description_is_a_distribution_and_like_itself():
     found = colors(scene(), BOX)
     assert found.shape == (np.prod(LEVELS),)
     assert found.sum() == pytest.approx(1.0) and found.min() >= 0.0
-    assert color_likeness(found, found) == pytest.approx(1.0)
+    assert color_similarity(found, found) == pytest.approx(1.0)
 
 
 @pytest.mark.parametrize(
@@ -46,8 +46,8 @@ def test_a_description_is_a_distribution_and_like_itself():
         (scene(top=GREEN, below=(20, 200, 220)), BOX, 0.0, 0.1),  # somebody else
     ],
 )
-def test_likeness(other, box, low, high):
-    assert low <= color_likeness(colors(scene(), BOX), colors(other, box)) <= high
+def test_similarity(other, box, low, high):
+    assert low <= color_similarity(colors(scene(), BOX), colors(other, box)) <= high
 
 
 def test_noise_does_not_toss_gray_about():
@@ -56,7 +56,7 @@ def test_noise_does_not_toss_gray_about():
         np.clip(rng.normal(128, 3, (40, 40, 3)), 0, 255).astype(np.uint8) for _ in range(2)
     )
     box = (0.0, 0.0, 40.0, 40.0)
-    assert color_likeness(colors(first, box), colors(second, box)) > 0.95
+    assert color_similarity(colors(first, box), colors(second, box)) > 0.95
 
 
 @pytest.mark.parametrize('box', [(-60.0, 10.0, 40.0, 40.0), (400.0, 10.0, 9.0, 9.0), (5, 5, 1, 1)])

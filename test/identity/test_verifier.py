@@ -57,14 +57,18 @@ def followed(frames: int, config=CONFIG, interval_s=1 / 30, **options):
 
 @pytest.mark.parametrize(
     ('options', 'asked'),
-    [({}, 90 // 9), ({'doubtful': True}, 90 // (9 // UNCERTAIN_RATE)), ({'uncertain': True}, 90)],
+    [
+        ({}, 90 // 9),
+        ({'low_confidence': True}, 90 // (9 // UNCERTAIN_RATE)),
+        ({'uncertain': True}, 90),
+    ],
 )
-def test_a_good_frame_is_seldom_sampled_and_a_doubtful_one_more_often(options, asked):
+def test_a_good_frame_is_seldom_sampled_and_one_of_low_confidence_more_often(options, asked):
     assert followed(90, **options)[0].asked == asked
 
 
 @pytest.mark.parametrize(
-    ('rate_hz', 'wait', 'doubtful_wait'),
+    ('rate_hz', 'wait', 'low_confidence_wait'),
     [
         (60.0, 9, 3),
         (30.0, 9, 3),
@@ -75,11 +79,11 @@ def test_a_good_frame_is_seldom_sampled_and_a_doubtful_one_more_often(options, a
         (1.0, 1, 1),
     ],
 )
-def test_a_slow_camera_is_sampled_by_the_clock(rate_hz, wait, doubtful_wait):
+def test_a_slow_camera_is_sampled_by_the_clock(rate_hz, wait, low_confidence_wait):
     frames = 180
     assert followed(frames, interval_s=1 / rate_hz)[0].asked == frames // wait
-    provider, _, _ = followed(frames, interval_s=1 / rate_hz, doubtful=True)
-    assert provider.asked == frames // doubtful_wait
+    provider, _, _ = followed(frames, interval_s=1 / rate_hz, low_confidence=True)
+    assert provider.asked == frames // low_confidence_wait
 
 
 def test_frames_that_are_not_sampled_take_time_too():

@@ -18,7 +18,7 @@ from support.graph import wait_until
 from support.scenes import picture
 
 from siamla_ros.ros import qos
-from siamla_ros.ros.image_source import Gaps, ImageSource
+from siamla_ros.ros.image_source import ImageSource, SequenceGapCounter
 from siamla_ros.ros.messages import time_message
 from siamla_ros.ros.outputs import image_message
 
@@ -37,17 +37,17 @@ from siamla_ros.ros.outputs import image_message
     ],
 )
 def test_gaps_in_the_numbers_of_one_publisher_are_counted(numbers, missed):
-    gaps = Gaps()
+    gaps = SequenceGapCounter()
     for number in numbers:
-        gaps.see(number, alone=True)
+        gaps.update(number, alone=True)
     assert gaps.missed == missed
 
 
 def test_numbers_of_several_publishers_say_nothing():
-    gaps = Gaps()
+    gaps = SequenceGapCounter()
     for number in (1, 900, 2, 901):
-        gaps.see(number, alone=False)
-    gaps.see(902, alone=True)
+        gaps.update(number, alone=False)
+    gaps.update(902, alone=True)
     assert gaps.missed == 0
 
 

@@ -24,12 +24,12 @@ def machine(monkeypatch, gpus: int, built: bool = True) -> None:
 @pytest.mark.parametrize(
     ('gpus', 'request_', 'device', 'reason'),
     [
-        (0, 'cpu', 'cpu', 'the CPU was asked for'),
-        (2, 'cpu', 'cpu', 'the CPU was asked for'),
+        (0, 'cpu', 'cpu', 'the CPU was requested'),
+        (2, 'cpu', 'cpu', 'the CPU was requested'),
         (0, 'auto', 'cpu', 'finds no usable CUDA device or driver'),
         (2, 'auto', 'cuda:0', 'auto: torch sees 2 CUDA device'),
-        (2, 'cuda', 'cuda:0', 'CUDA was asked for'),
-        (2, 'cuda:1', 'cuda:1', 'CUDA was asked for'),
+        (2, 'cuda', 'cuda:0', 'CUDA was requested'),
+        (2, 'cuda:1', 'cuda:1', 'CUDA was requested'),
     ],
 )
 def test_choice_and_reason(monkeypatch, gpus, request_, device, reason):

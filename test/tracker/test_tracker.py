@@ -256,7 +256,7 @@ def test_a_loaded_tracker_says_what_it_is(tmp_path):
     checkpoint = tiny_checkpoint(tmp_path)
     tracker = load_tracker(checkpoint.path, 'cpu', size_lr=1.0)
     assert tracker.device == 'cpu'
-    assert 'CPU was asked for' in tracker.device_reason
+    assert 'CPU was requested' in tracker.device_reason
     assert 'torch because' in tracker.device_reason  # there are no exported graphs beside it
     assert tracker.decode.size_lr == 1.0
     assert tracker.description['sha256'] == checkpoint.sha256

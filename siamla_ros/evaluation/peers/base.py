@@ -14,7 +14,7 @@ from siamla_ros.geometry.boxes import Box
 
 
 class TrackerUnavailable(ValueError):
-    """A tracker cannot be made here; the message says what is missing and where it comes from."""
+    """A tracker cannot be made here; the message names what is missing and its source."""
 
 
 @dataclass(frozen=True)

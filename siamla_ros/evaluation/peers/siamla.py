@@ -63,7 +63,7 @@ class SiamlaTracker:
         return Cells(found, points.reshape(-1, 4)[:, :2], score.ravel())
 
     def describe(self) -> dict[str, Any]:
-        """What was asked for, what was chosen, and which weights they are."""
+        """What was requested, what was chosen, and which weights they are."""
         return {
             'name': self.name,
             **self._given,
