@@ -73,7 +73,7 @@ class CudaLane(HostLane):
         return graph.replay
 
     def drop_captures(self) -> None:
-        """Free all graphs; a new stream, for a failed recording leaves its own unusable."""
+        """Free all graphs, once nothing of them runs any more."""
         with contextlib.suppress(Exception):
             self._stream.synchronize()
         for graph in self._graphs:
@@ -81,7 +81,14 @@ class CudaLane(HostLane):
                 graph.reset()
         self._graphs.clear()
         self._pool = None
-        self._stream = self._cuda.Stream(self.device)
+
+    def alive(self) -> bool:
+        """Whether the device takes any call after an error."""
+        try:
+            self._stream.synchronize()
+        except Exception:  # noqa: BLE001 - whatever a dead context raises
+            return False
+        return True
 
     def close(self) -> None:
         """Free graphs and cached memory; never raises, for the device may be gone."""

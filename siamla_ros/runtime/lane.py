@@ -49,5 +49,9 @@ class HostLane:
     def drop_captures(self) -> None:
         """Free what was captured; programs that `capture` returned must not be called any more."""
 
+    def alive(self) -> bool:
+        """Whether the device takes any call after an error."""
+        return True
+
     def close(self) -> None:
         """Give the memory back."""

@@ -63,5 +63,5 @@ def _axis(rows: Tensor, axis: int, size_px: int, taps: int) -> tuple[Tensor, Ten
     index = torch.minimum(near, count - 1.0).clamp(min=0.0) * shares + torch.minimum(
         tap, shares - 1.0
     )
-    share = torch.where(counts, weight / shares, 0.0)
+    share = (weight / shares).masked_fill(~counts, 0.0)
     return index.long().flatten(2), share.flatten(2)

@@ -46,7 +46,7 @@ class DeviceDecode(nn.Module):
         overlap = _iou(candidates, best_box)
         voted = _vote(candidates, confidence, overlap, vote_iou)
         box = torch.where(vote_iou < 1.0, voted, best_box)
-        other = torch.where(overlap < SAME_PEAK_IOU, confidence, 0.0)
+        other = confidence.masked_fill(overlap >= SAME_PEAK_IOU, 0.0)
         second = other.argmax(1, keepdim=True)
         second_box, second_score = _take(candidates, second), other.gather(1, second)
         reported, second_peak = (
@@ -91,19 +91,19 @@ def _iou(boxes: Tensor, one: Tensor) -> Tensor:
     shared = (high - low).clamp(min=0.0).prod(-1)
     areas = [(b[..., 2:] - b[..., :2]).clamp(min=0.0).prod(-1) for b in (boxes, one)]
     union = areas[0] + areas[1] - shared
-    return torch.where(union > 0.0, shared / union, 0.0)
+    return (shared / union).masked_fill(union <= 0.0, 0.0)
 
 
 def _vote(boxes: Tensor, confidence: Tensor, overlap: Tensor, vote_iou: Tensor) -> Tensor:
     """Mean (B, 4) of the boxes that agree with the best one, by the square of their confidence."""
-    weight = torch.where(overlap >= vote_iou, confidence.clamp(min=TINY) ** 2, 0.0).unsqueeze(2)
+    weight = (confidence.clamp(min=TINY) ** 2).masked_fill(overlap < vote_iou, 0.0).unsqueeze(2)
     return (boxes * weight).sum(1) / weight.sum(1)
 
 
 def _agreement(boxes: Tensor, confidence: Tensor, box: Tensor) -> Tensor:
     """Mean IoU (B, 1) with a box of the cells' boxes that mean the same object."""
     overlap = _iou(boxes, box)
-    weight = torch.where(overlap >= SAME_PEAK_IOU, confidence, 0.0)
+    weight = confidence.masked_fill(overlap < SAME_PEAK_IOU, 0.0)
     return (weight * overlap).sum(1, keepdim=True) / weight.sum(1, keepdim=True).clamp(min=TINY)
 
 

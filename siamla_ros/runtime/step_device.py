@@ -105,6 +105,10 @@ class StepDevice:
                 found.append(maps.cpu().numpy())
         return np.concatenate(found)
 
+    def alive(self) -> bool:
+        """Whether the device takes any call after an error."""
+        return self._lane.alive()
+
     def close(self) -> None:
         """Give the device's memory back."""
         del self.step, self._memory, self._staging, self.programs

@@ -29,6 +29,7 @@ from siamla_ros.runtime.step_layout import Batch
 
 logger = logging.getLogger(__name__)
 Result = TypeVar('Result')
+_abandoned: list[StepDevice] = []
 
 
 class TorchRuntime:
@@ -152,6 +153,10 @@ class TorchRuntime:
 
     def _rebuild(self, error: Exception) -> StepDevice:
         self._last_error = first_line(error)
+        if self._work is not None and not self._work.alive():
+            # To free memory of a dead context may end the process: it is left as it is.
+            _abandoned.append(self._work)
+            self._work = None
         self._release()
         self._work = StepDevice(self._model, self._make_lane(), self.dtype)
         return self._work

@@ -15,6 +15,7 @@ from support.networks import textured_image, tiny_model  # noqa: E402
 from siamla_ros.model.decode_config import DecodeConfig  # noqa: E402
 from siamla_ros.runtime import device as devices  # noqa: E402
 from siamla_ros.runtime import step_layout as layout  # noqa: E402
+from siamla_ros.runtime import torch_runtime  # noqa: E402
 from siamla_ros.runtime.cuda_errors import Fault, fault_of  # noqa: E402
 from siamla_ros.runtime.cuda_lane import CudaLane  # noqa: E402
 from siamla_ros.runtime.device import DeviceError, DeviceLostError, choose_device  # noqa: E402
@@ -178,6 +179,19 @@ def test_a_device_that_fails_again_is_given_up(again):
     runtime = TorchRuntime(tiny_model(), 'cpu')
     other = Tracker(runtime, runtime.config, DecodeConfig())
     assert other.update(MOVED, [state])[0].confidence > 0
+
+
+def test_memory_of_a_dead_context_is_left_alone(monkeypatch):
+    """Its destructors may end the process."""
+    abandoned: list = []
+    monkeypatch.setattr(torch_runtime, '_abandoned', abandoned)
+    cuda = failing('replay', 'synchronize', 'stream', times=9)
+    tracker = tracker_on(cuda)
+    state, graphs = tracker.init(IMAGE, BOXES[0]), cuda.alive
+    cuda.armed = True
+    with pytest.raises(DeviceLostError, match='is lost'):
+        tracker.update(MOVED, [state])
+    assert (cuda.alive, len(abandoned)) == (graphs, 1)
 
 
 def test_too_little_memory_leaves_the_device_as_it_is():

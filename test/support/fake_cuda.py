@@ -141,7 +141,7 @@ class Recorder:
     Attributes:
         replays: Of all graphs.
         waits: Synchronizations of the host.
-        fail: Called with `replay`, `capture` or `stream` before each; may raise.
+        fail: Called with `replay`, `capture`, `stream` or `synchronize` before each; may raise.
     """
 
     def __init__(self, fail=lambda what: None) -> None:
@@ -154,7 +154,7 @@ class Recorder:
                 recorder.fail('stream')
 
             def synchronize(self) -> None:
-                pass
+                recorder.fail('synchronize')
 
         class Event:
             def record(self, stream) -> None:
