@@ -25,7 +25,7 @@ RUN . /opt/ros/jazzy/setup.sh \
     && colcon build --packages-select siamla_ros --cmake-args -DBUILD_TESTING=OFF
 
 ENV RMW_IMPLEMENTATION=rmw_fastrtps_cpp \
-    FASTDDS_DEFAULT_PROFILES_FILE=/ws/install/siamla_ros/share/siamla_ros/config/fastdds_profile.xml
+    FASTRTPS_DEFAULT_PROFILES_FILE=/ws/install/siamla_ros/share/siamla_ros/config/fastdds_profile.xml
 RUN printf '#!/bin/bash\nset -e\n. /ws/install/setup.bash\nexec "$@"\n' > /entry && chmod +x /entry
 ENTRYPOINT ["/entry"]
 CMD ["ros2", "launch", "siamla_ros", "tracker.launch.py"]

@@ -14,6 +14,8 @@ from launch.launch_description_sources import PythonLaunchDescriptionSource
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 
+from siamla_ros.ros.launch_files import check_params_file
+
 PACKAGE = 'siamla_ros'
 SHARE = Path(get_package_share_directory(PACKAGE))
 # Image, camera_info and aligned depth as the drivers of these cameras name them.
@@ -101,6 +103,7 @@ def _start(context: LaunchContext) -> list:
     value = {
         argument.name: LaunchConfiguration(argument.name).perform(context) for argument in ARGUMENTS
     }
+    check_params_file('params_file', value['params_file'])
     names = ('image', 'camera_info', 'depth')
     topics = {
         name: value[name] or default for name, default in zip(names, CAMERAS[value['camera']])

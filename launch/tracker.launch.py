@@ -8,17 +8,18 @@ ros2 launch siamla_ros tracker.launch.py --show-args
 import os
 from pathlib import Path
 
-import yaml
 from ament_index_python.packages import get_package_share_directory
 from launch import LaunchContext, LaunchDescription
 from launch.actions import DeclareLaunchArgument, OpaqueFunction
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 
+from siamla_ros.online.dds_profile import profile_variables
+from siamla_ros.ros.launch_files import check_params_file
+
 PACKAGE = 'siamla_ros'
 CONFIG = Path(get_package_share_directory(PACKAGE)) / 'config'
-# Fast DDS 3 (Kilted) reads the first, Fast DDS 2 (Humble, Jazzy) the second.
-PROFILE_VARIABLES = ('FASTDDS_DEFAULT_PROFILES_FILE', 'FASTRTPS_DEFAULT_PROFILES_FILE')
+PROFILE_VARIABLES = profile_variables(os.environ.get('ROS_DISTRO', ''))
 RESPAWN_DELAY_S = 2.0
 
 
@@ -105,16 +106,6 @@ def _environment(profile: str) -> dict:
     return dict.fromkeys(PROFILE_VARIABLES, profile)
 
 
-def _check_params_file(path: str) -> None:
-    """Raise RuntimeError unless it is a YAML file that holds parameters of some node."""
-    try:
-        content = yaml.safe_load(Path(path).read_text(encoding='utf-8'))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise RuntimeError(f'params_file is {path!r}, must be a YAML file: {error}') from error
-    if 'ros__parameters' not in str(content):
-        raise RuntimeError(f'params_file is {path!r}, must hold <node name>: ros__parameters: ...')
-
-
 def _common(value: dict) -> dict:
     """What tracker and camera have in common."""
     return {
@@ -170,7 +161,7 @@ def _start(context: LaunchContext) -> list:
     value = {
         argument.name: LaunchConfiguration(argument.name).perform(context) for argument in ARGUMENTS
     }
-    _check_params_file(value['params_file'])
+    check_params_file('params_file', value['params_file'])
     return [_tracker(value)] + ([_camera(value)] if value['video'] else [])
 
 

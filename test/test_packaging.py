@@ -11,6 +11,7 @@ import pytest
 
 import siamla_ros
 from siamla_ros.cli.main import COMMANDS
+from siamla_ros.online.dds_profile import profile_variables
 
 ROOT = Path(__file__).resolve().parents[1]
 EXECUTABLES = dict(
@@ -112,3 +113,13 @@ def test_readme_links_lead_somewhere() -> None:
     links = re.findall(r'\]\((?!https?:)([^)#]+)\)', (ROOT / 'README.md').read_text('utf-8'))
     assert links
     assert [link for link in links if not (ROOT / link).exists()] == []
+
+
+def test_the_image_sets_the_profile_by_the_name_that_its_ros_reads() -> None:
+    """Fast DDS 2 (Jazzy) ignores the name that Fast DDS 3 reads: images were lost."""
+    text = (ROOT / 'Dockerfile').read_text('utf-8')
+    distribution = re.search(r'FROM ros:(\w+)-', text)
+    assert distribution is not None
+    assert re.findall(r'\w+_DEFAULT_PROFILES_FILE', text) == list(
+        profile_variables(distribution.group(1))
+    )

@@ -16,6 +16,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from siamla_ros.online.dds_profile import profile_variables
+
 OK, NOTE, PROBLEM = 'ok', 'note', 'problem'
 NEEDED = {
     'numpy': 'numpy',
@@ -35,7 +37,6 @@ SHM = Path('/dev/shm')
 ROS_ROOT = Path('/opt/ros')
 NVIDIA_DRIVER = Path('/proc/driver/nvidia/version')
 IMAGE_BYTES = 1920 * 1080 * 3
-PROFILE_VARIABLES = ('FASTDDS_DEFAULT_PROFILES_FILE', 'FASTRTPS_DEFAULT_PROFILES_FILE')
 
 
 class Finding(NamedTuple):
@@ -183,13 +184,14 @@ def check_dds(environment: os._Environment | dict[str, str], shm: Path) -> Itera
     yield Finding(OK, 'rmw', rmw or 'default of the distribution (Fast DDS up to Lyrical)')
     if rmw not in ('', 'rmw_fastrtps_cpp', 'rmw_fastrtps_dynamic_cpp'):
         return
-    name = next((environment[v] for v in PROFILE_VARIABLES if environment.get(v)), '')
+    variables = profile_variables(environment.get('ROS_DISTRO', ''))
+    name = next((environment[v] for v in variables if environment.get(v)), '')
     if not name:
         fix = (
-            'export FASTDDS_DEFAULT_PROFILES_FILE='
+            f'export {variables[0]}='
             '$(ros2 pkg prefix siamla_ros)/share/siamla_ros/config/fastdds_profile.xml'
         )
-        text = 'no Fast DDS profile: images above 512 kB go over UDP and are lost'
+        text = f'{" or ".join(variables)} is not set: images above 512 kB go over UDP and are lost'
         yield Finding(PROBLEM, 'dds profile', text, fix)
         return
     try:

@@ -4,8 +4,8 @@ beside it.
 Header entries (JSON text): `model` (`ModelConfig`), `decode` (`DecodeConfig`),
 `provenance` (recipe, data, seeds, what the weights started from), and optionally `calibration`
 (what `siamla calibrate` fitted to the weights). Beside `NAME.safetensors` lie
-`NAME.sha256` and, for ONNX Runtime, `NAME.template.onnx`, `NAME.search.onnx` and
-`NAME.onnx_data`, the tensors of both.
+`NAME.sha256`, which lists all files of the checkpoint, and, for ONNX Runtime,
+`NAME.template.onnx`, `NAME.search.onnx` and `NAME.onnx_data`, the tensors of both.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ def read_checkpoint(name: str | Path) -> Checkpoint:
     from safetensors import SafetensorError, safe_open
 
     path = model_path(name)
-    digest = _verified_digest(path)
+    digest = verified_digest(path, path)
     try:
         with safe_open(str(path), framework='np') as file:
             header = file.metadata() or {}
@@ -155,7 +155,8 @@ def save_checkpoint(
     }
     path.parent.mkdir(parents=True, exist_ok=True)
     save_file(tensors, str(path), metadata=header)
-    path.with_suffix('.sha256').write_text(f'{file_digest(path)}  {path.name}\n')
+    path.with_suffix('.sha256').unlink(missing_ok=True)
+    note_digests(path, path)
     return read_checkpoint(path)
 
 
@@ -180,19 +181,42 @@ def save_calibrated(
     }
     path.parent.mkdir(parents=True, exist_ok=True)
     save_file(load_file(str(checkpoint.path)), str(path), metadata=header)
-    path.with_suffix('.sha256').write_text(f'{file_digest(path)}  {path.name}\n')
+    path.with_suffix('.sha256').unlink(missing_ok=True)
+    note_digests(path, path)
     return read_checkpoint(path)
 
 
-def _verified_digest(path: Path) -> str:
-    digest, record = file_digest(path), path.with_suffix('.sha256')
-    if record.is_file():
-        expected = (record.read_text().split() or ['nothing'])[0]
-        if expected != digest:
-            raise WeightsError(
-                f'{path}: sha256 is {digest}, {record.name} says {expected}: the file is damaged'
-            )
+def note_digests(weights: Path, *paths: Path) -> None:
+    """Write the sha256 of files of a checkpoint into its record, in the format of sha256sum."""
+    noted = _noted_digests(weights) | {path.name: file_digest(path) for path in paths}
+    lines = [f'{digest}  {name}\n' for name, digest in noted.items()]
+    weights.with_suffix('.sha256').write_text(''.join(lines))
+
+
+def verified_digest(weights: Path, path: Path) -> str:
+    """The sha256 of a file of a checkpoint.
+
+    Raises:
+        WeightsError: It is not what the record says. A graph that the record does not name (of an
+            older export) is not checked.
+    """
+    digest, noted = file_digest(path), _noted_digests(weights)
+    expected = noted.get(path.name)
+    if expected is None and path == weights and weights.with_suffix('.sha256').is_file():
+        expected = next(iter(noted.values()), 'nothing')  # of weights under another name
+    if expected not in (None, digest):
+        raise WeightsError(
+            f'{path}: sha256 is {digest}, {weights.with_suffix(".sha256").name} says {expected}: '
+            'the file is damaged'
+        )
     return digest
+
+
+def _noted_digests(weights: Path) -> dict[str, str]:
+    record = weights.with_suffix('.sha256')
+    lines = record.read_text().splitlines() if record.is_file() else []
+    pairs = [line.split(maxsplit=1) for line in lines if line.strip()]
+    return {pair[-1].lstrip('*'): pair[0] for pair in pairs}
 
 
 def file_digest(path: Path) -> str:

@@ -31,7 +31,7 @@ from siamla_ros.online.tracker_like import TrackerLike, evidence_model, named, s
 from siamla_ros.redetection.redetector import Redetector
 from siamla_ros.runtime.device import DeviceLostError
 from siamla_ros.supervision.motion import BoxMotion
-from siamla_ros.supervision.supervisor import Observation, State, Supervisor
+from siamla_ros.supervision.supervisor import Observation, State, Supervisor, SupervisorConfig
 from siamla_ros.tracker.results import TrackResult
 
 logger = logging.getLogger(__name__)
@@ -55,7 +55,8 @@ class Engine:
         """Take over changed parameters; targets stay."""
         self.settings = settings
         model = evidence_model(self.tracker)
-        self.supervisor = Supervisor(settings.supervisor, settings.redetection.mode != 'off', model)
+        supervision = _at_rate(settings.supervisor, settings.node.max_rate_hz)
+        self.supervisor = Supervisor(supervision, settings.redetection.mode != 'off', model)
         self.verifier = Verifier(self.tracker, settings.identity, model)
         redetector = Redetector(settings.redetection, search_window(self.tracker))
         self.searcher = Searcher(self.tracker, redetector, self.verifier)
@@ -302,3 +303,10 @@ class Engine:
         self.last_error = f'{where}: {named(error)}'
         self.device_lost = self.device_lost or isinstance(error, DeviceLostError)
         logger.error('tracker failed in %s', self.last_error)
+
+
+def _at_rate(config: SupervisorConfig, max_rate_hz: float) -> SupervisorConfig:
+    """The configuration for a limited rate: the pause that was asked for is no gap."""
+    pause_s = 2.0 / max_rate_hz if max_rate_hz else 0.0
+    limit_s = min(max(config.stale_after_s, pause_s), 3600.0)
+    return replace(config, stale_after_s=limit_s)

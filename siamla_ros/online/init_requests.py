@@ -32,6 +32,7 @@ class InitCode(IntEnum):
     INTERNAL = 11
     CLEARED = 12
     FEATURELESS = 13
+    SUPERSEDED = 14
 
 
 BOX_CODES = {
@@ -78,7 +79,8 @@ class InitRequest:
     Attributes:
         stamp_ns: Of the image that the box belongs to; 0: the next image.
         answer: Called once with the outcome, from the worker's thread.
-        patient: Wait for the next image however long it takes (no caller waits for the answer).
+        patient: Wait for the next image however long it takes (no caller waits for the answer), and
+            be refused where the target was cleared or given a newer box meanwhile.
     """
 
     id: str

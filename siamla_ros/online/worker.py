@@ -14,6 +14,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+from siamla_ros.online.box_order import BoxOrder
 from siamla_ros.online.engine import Engine
 from siamla_ros.online.frame import Frame
 from siamla_ros.online.frame_buffer import FrameBuffer, LatestSlot
@@ -56,14 +57,17 @@ class Worker:
         publish: Callable[[Frame, Sequence[TargetOutput]], None],
         idle: Callable[[], None] = lambda: None,
         starved: Callable[[Frame, Sequence[TargetOutput]], None] = lambda frame, outputs: None,
+        order: BoxOrder | None = None,
     ) -> None:
         """
         Args:
             idle: called on the worker's thread at least every `IDLE_WAIT_S`.
             starved: called once when no image could be used for `source_timeout_s`: the last image,
                 without its pixels, and the targets, which are confirmed no more.
+            order: remembers over several workers which boxes come too late.
         """
         self.engine, self.stats = engine, stats
+        self.order = order or BoxOrder()
         self._publish, self._idle, self._starved = publish, idle, starved
         self._last: Frame | None = None
         self._last_s = math.inf
@@ -128,9 +132,15 @@ class Worker:
             logger.warning(
                 'image stamps went back to %.3f s: recent images are forgotten', frame.stamp_s
             )
+        self.order.see(frame.stamp_ns, time.monotonic())
         before = self._slot.dropped
         self._slot.put(frame)
         self.stats.count('dropped', self._slot.dropped - before)
+
+    def reject(self, reason: str) -> None:
+        """An image came that is none; it counts as received and bad."""
+        self.stats.received()
+        self.stats.bad_image(reason)
 
     def submit(self, request: InitRequest) -> None:
         """An init box; its `answer` is called later."""
@@ -262,6 +272,7 @@ class Worker:
         waiting = _Waiting(request, time.monotonic() + patience_s)
         try:
             check_numbers(request.box_xywh)
+            self.order.check(request)
         except InitError as error:
             _refuse(request, error.code, str(error))
             return
@@ -315,6 +326,7 @@ class Worker:
             logger.exception('unexpected error in the start of %r', request.id)
             _refuse(request, InitCode.INTERNAL, named(error))
         else:
+            self.order.note_started(request.id, frame.stamp_ns)
             text = 'following' if live else 'following, catching up from the image of the box'
             request.answer(InitOutcome(InitCode.ACCEPTED, text, request.id))
 

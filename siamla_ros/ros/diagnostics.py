@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+import os
 from dataclasses import dataclass, field
 
 from builtin_interfaces.msg import Time
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from std_msgs.msg import Header
 
+from siamla_ros.online.dds_profile import profile_variables
 from siamla_ros.online.stats import Latency, Snapshot
 
 OK, WARN, ERROR = DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.ERROR
@@ -133,10 +135,8 @@ def _transport_advice(health: Health) -> str:
     if health.transport_problem:
         return health.transport_problem
     where = "the publisher's process too" if health.profile_set else 'both processes'
-    return (
-        'if its images are large, set FASTDDS_DEFAULT_PROFILES_FILE and '
-        f'FASTRTPS_DEFAULT_PROFILES_FILE to the shipped profile for {where}'
-    )
+    names = ' and '.join(profile_variables(os.environ.get('ROS_DISTRO', '')))
+    return f'if its images are large, set {names} to the shipped profile for {where}'
 
 
 def _tracker(health: Health) -> DiagnosticStatus:

@@ -14,9 +14,12 @@ from siamla_ros.online.stats import Snapshot
 from siamla_ros.online.targets import TargetOutput
 from siamla_ros.ros import qos, shared_memory
 from siamla_ros.ros.diagnostics import Health, diagnostic_array
+from siamla_ros.ros.qos_events import QosProblem
 
 if TYPE_CHECKING:
     from siamla_ros.ros.tracker_node import TrackerNode
+
+GRAPH_DELAY_S = 2.0
 
 
 class HealthMonitor:
@@ -25,23 +28,33 @@ class HealthMonitor:
     def __init__(self, node: TrackerNode) -> None:
         self._node = node
         self._publisher = node.create_publisher(DiagnosticArray, '/diagnostics', qos.diagnostics())
-        self._qos_problems: dict[str, None] = {}
-        self._source_problems: dict[str, None] = {}
+        # With the time from which the graph is asked whether they persist: it may learn of a peer
+        # after the event does.
+        self._qos_problems: dict[QosProblem, float] = {}
+        self._source_problems: dict[QosProblem, float] = {}
         self._targets: dict[str, int] = {}
         self._before = (time.monotonic(), Snapshot(), 0)
         self._missed_before = 0
 
-    def report_qos(self, text: str) -> None:
-        """A QoS incompatibility, in plain words; logged once."""
-        if text not in self._qos_problems:
-            self._qos_problems[text] = None
-            self._node.get_logger().warning(text)
+    def report_qos(self, problem: QosProblem) -> None:
+        """A QoS incompatibility; logged once for as long as it lasts."""
+        if problem not in self._qos_problems:
+            self._node.get_logger().warning(problem)
+        self._qos_problems[problem] = time.monotonic() + GRAPH_DELAY_S
 
-    def report_source_qos(self, text: str) -> None:
-        """The same of the subscription to images: without them nothing works; logged once."""
-        if text not in self._source_problems:
-            self._source_problems[text] = None
-            self._node.get_logger().error(text)
+    def report_source_qos(self, problem: QosProblem) -> None:
+        """The same of the subscription to images: without them nothing works."""
+        if problem not in self._source_problems:
+            self._node.get_logger().error(problem)
+        self._source_problems[problem] = time.monotonic() + GRAPH_DELAY_S
+
+    def _drop_settled(self, problems: dict[QosProblem, float]) -> None:
+        """Forget the problems whose peers have left or were changed."""
+        now_s = time.monotonic()
+        for problem, ask_from_s in list(problems.items()):
+            if now_s >= ask_from_s and not problem.persists(self._node):
+                problems.pop(problem, None)
+                self._node.get_logger().info(f'no longer: {problem}')
 
     def note(self, frame: Frame, outputs: Sequence[TargetOutput], stamp_latency_s: float) -> None:
         """One processed image."""
@@ -64,6 +77,8 @@ class HealthMonitor:
 
     def collect(self) -> Health:
         """The state of things."""
+        self._drop_settled(self._qos_problems)
+        self._drop_settled(self._source_problems)
         node, now_s = self._node, time.monotonic()
         snapshot = node.stats.snapshot()
         engine, worker, source = node.engine, node.worker, node.source

@@ -9,6 +9,8 @@ from rcl_interfaces.msg import ParameterDescriptor
 from rclpy.exceptions import InvalidParameterTypeException
 from rclpy.node import Node
 
+from siamla_ros.ros.unknown_parameters import report_unknown_parameters
+
 
 @dataclass(frozen=True)
 class HelperParameter:
@@ -27,7 +29,9 @@ def declare(node: Node, rows: tuple[HelperParameter, ...]) -> dict[str, Any]:
     Raises:
         ValueError: Naming the parameter, its value and the limit.
     """
-    return {row.name: _declare(node, row) for row in rows}
+    values = {row.name: _declare(node, row) for row in rows}
+    report_unknown_parameters(node)
+    return values
 
 
 def _declare(node: Node, row: HelperParameter) -> Any:

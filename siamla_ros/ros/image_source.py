@@ -89,10 +89,13 @@ class ImageSource:
         report: Callable[[str], None],
         profile: Any = None,
         numbers: Iterator[int] | None = None,
+        reject: Callable[[str], None] = lambda reason: None,
     ) -> None:
         """report: gets QoS problems as sentences. profile: `qos.image_in()` by default.
-        numbers: of the frames, by default from 1 on.
+        numbers: of the frames, by default from 1 on. reject: gets the reason why an image that
+        came cannot be deserialized.
         """
+        self._reject = reject
         self._node, self._sink = node, sink
         self._numbers = itertools.count(1) if numbers is None else numbers
         self._raw_works = True
@@ -197,9 +200,9 @@ class ImageSource:
         try:
             message = deserialize_message(data, Image)
         except RuntimeError as error:
-            self._node.get_logger().error(
-                f'image refused, it cannot be deserialized: {error}', throttle_duration_sec=1.0
-            )
+            text = f'it cannot be deserialized: {error}'
+            self._node.get_logger().error(f'image refused, {text}', throttle_duration_sec=1.0)
+            self._reject(text)
             return None
         if self._raw_works:
             self._raw_works = False

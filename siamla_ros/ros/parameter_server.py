@@ -15,6 +15,7 @@ from rclpy.exceptions import InvalidParameterTypeException, InvalidParameterValu
 from rclpy.node import Node
 
 from siamla_ros.online.parameters import BY_NAME, TABLE, Parameter, Settings, build, check_change
+from siamla_ros.ros.unknown_parameters import report_unknown_parameters
 
 
 def descriptor(row: Parameter) -> ParameterDescriptor:
@@ -56,6 +57,7 @@ class ParameterServer:
         self._on_change = on_change
         self._values = {row.name: _declare(node, row) for row in TABLE}
         self.settings: Settings = build(self._values)
+        report_unknown_parameters(node)
         node.add_on_set_parameters_callback(self._check)
         if hasattr(node, 'add_post_set_parameters_callback'):
             node.add_post_set_parameters_callback(self._apply)

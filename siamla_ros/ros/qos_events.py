@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from rclpy.qos import qos_policy_name_from_kind
+from rclpy.node import Node
+from rclpy.qos import QoSCompatibility, qos_check_compatible, qos_policy_name_from_kind
 
 from siamla_ros.ros.qos import explain_incompatibility
 
@@ -15,16 +16,47 @@ except ImportError:  # Humble
     from rclpy.qos_event import PublisherEventCallbacks, SubscriptionEventCallbacks
 
 
-def _reporter(topic: str, side: str, report: Callable[[str], None]) -> Callable[[Any], None]:
+class QosProblem(str):
+    """A QoS incompatibility in words; `topic` and `side` say which endpoint of this node has it."""
+
+    topic: str
+    side: str
+
+    @classmethod
+    def of(cls, topic: str, policy: str, side: str) -> QosProblem:
+        """A problem with a policy; side: what this node is on the topic."""
+        problem = cls(explain_incompatibility(topic, policy, side))
+        problem.topic, problem.side = topic, side
+        return problem
+
+    def persists(self, node: Node) -> bool:
+        """Whether the graph still holds a peer that cannot talk to the endpoint of this node."""
+        sides = {
+            'publisher': node.get_publishers_info_by_topic(self.topic),
+            'subscription': node.get_subscriptions_info_by_topic(self.topic),
+        }
+        own = (node.get_namespace(), node.get_name())
+        sides[self.side] = [
+            info for info in sides[self.side] if (info.node_namespace, info.node_name) == own
+        ]
+        return any(
+            qos_check_compatible(publisher.qos_profile, subscription.qos_profile)[0]
+            == QoSCompatibility.ERROR
+            for publisher in sides['publisher']
+            for subscription in sides['subscription']
+        )
+
+
+def _reporter(topic: str, side: str, report: Callable[[QosProblem], None]) -> Callable[[Any], None]:
     def on_incompatible(event: Any) -> None:
         policy = qos_policy_name_from_kind(event.last_policy_kind)
-        report(explain_incompatibility(topic, policy, side))
+        report(QosProblem.of(topic, policy, side))
 
     return on_incompatible
 
 
 def subscription_events(
-    topic: str, report: Callable[[str], None], lost: Callable[[int], None] | None = None
+    topic: str, report: Callable[[QosProblem], None], lost: Callable[[int], None] | None = None
 ) -> Any:
     """Event callbacks of a subscription that report in plain words.
 
@@ -39,6 +71,6 @@ def subscription_events(
     return callbacks
 
 
-def publisher_events(topic: str, report: Callable[[str], None]) -> Any:
+def publisher_events(topic: str, report: Callable[[QosProblem], None]) -> Any:
     """Event callbacks of a publisher that report in plain words."""
     return PublisherEventCallbacks(incompatible_qos=_reporter(topic, 'publisher', report))

@@ -10,10 +10,9 @@ from typing import Any
 
 from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.lifecycle import LifecycleNode
+from rclpy.node import Node
 from rclpy.subscription import Subscription
 
-RCLError: type[Exception] = rclpy_implementation.RCLError
-"""Any error of rcl, such as a context that a signal has ended."""
 InvalidHandle: type[Exception] = rclpy_implementation.InvalidHandle
 """An entity that another thread has destroyed."""
 
@@ -21,6 +20,11 @@ InvalidHandle: type[Exception] = rclpy_implementation.InvalidHandle
 def lifecycle_label(node: LifecycleNode) -> str:
     """unconfigured, inactive, active or finalized, or the transition between them."""
     return node._state_machine.current_state[1]
+
+
+def given_parameters(node: Node) -> list[str]:
+    """Names of all parameters that the command line, files and the caller gave to a node."""
+    return list(node._parameter_overrides)
 
 
 def destroy_lifecycle_publisher(node: LifecycleNode, publisher: Any) -> None:

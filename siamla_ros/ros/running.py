@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import gc
+import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -12,7 +14,7 @@ from rclpy.executors import Executor, ExternalShutdownException, SingleThreadedE
 from rclpy.node import Node
 
 from siamla_ros.ros.executor import ThreadedExecutor
-from siamla_ros.ros.rclpy_adapter import InvalidHandle, RCLError
+from siamla_ros.ros.rclpy_adapter import InvalidHandle
 from siamla_ros.ros.shared_memory import remove_dead_segments
 
 POLL_S = 0.2  # how often to check whether the node has finished
@@ -39,11 +41,13 @@ def run(make_node: Callable[[], Node], args: list[str] | None = None, threads: i
     Returns:
         Exit code: that of the node (attribute `exit_code`) or 0; 1 if it refused its parameters.
     """
-    remove_dead_segments()
+    _handle_interrupt(signal.SIG_DFL)
     code = 0
     try:
+        remove_dead_segments()
         with ros_session(args):
             code = _make_and_spin(make_node, threads)
+            _handle_interrupt(signal.SIG_IGN)
     except (KeyboardInterrupt, ExternalShutdownException):
         pass
     # A lifecycle node is part of a cycle, and the traceback of an exception that is being handled
@@ -55,11 +59,27 @@ def run(make_node: Callable[[], Node], args: list[str] | None = None, threads: i
     return code
 
 
+def _handle_interrupt(action: signal.Handlers) -> None:
+    """What SIGINT does besides ending rclpy's context, as SIGTERM does it.
+
+    Python's own handler would raise KeyboardInterrupt wherever the main thread is, which leaves a
+    half-made node behind that is never destroyed. A SIGINT that is ignored stays so: a shell
+    ignores it for its background jobs.
+    """
+    main = threading.current_thread() is threading.main_thread()
+    if main and signal.getsignal(signal.SIGINT) != signal.SIG_IGN:
+        signal.signal(signal.SIGINT, action)
+
+
 def _make_and_spin(make_node: Callable[[], Node], threads: int) -> int:
     """The exit code; no reference to the node outlives this function."""
     try:
         node = make_node()
-    except ValueError as error:
+    except Exception as error:
+        if not rclpy.ok():  # a signal ended the context under its hands
+            return 0
+        if not isinstance(error, ValueError):
+            raise
         print(f'error: {error}', file=sys.stderr)
         return 1
     spin(node, threads)
@@ -78,18 +98,21 @@ def spin_once(executor: Executor) -> None:
 
 def spin(node: Node, threads: int) -> None:
     """Run callbacks until the context is shut down or the node's attribute `finished` is true."""
-    executor = SingleThreadedExecutor() if threads == 1 else ThreadedExecutor(threads)
-    executor.add_node(node)
+    executor: Executor | None = None
     try:
+        if node.context.ok():
+            executor = SingleThreadedExecutor() if threads == 1 else ThreadedExecutor(threads)
+            executor.add_node(node)
         while node.context.ok() and not getattr(node, 'finished', False):
             spin_once(executor)
     except (KeyboardInterrupt, ExternalShutdownException):
         pass
-    except RCLError:
+    except Exception:
         if node.context.ok():  # else: a signal ended the context while rclpy was using it
             raise
     finally:
         if hasattr(node, 'close'):
             node.close()
-        executor.shutdown(timeout_sec=2.0)
+        if executor is not None:
+            executor.shutdown(timeout_sec=2.0)
         node.destroy_node()

@@ -13,11 +13,11 @@ import re
 import time
 from pathlib import Path
 
+from siamla_ros.online.dds_profile import profile_variables
+
 FOLDER = Path('/dev/shm')
 SEGMENT = re.compile(r'fastdds_[0-9a-f]{16}')
 LOCK_SUFFIX = '_el'
-# Fast DDS 3 (Kilted) reads the first, Fast DDS 2 (Humble, Jazzy) the second.
-PROFILE_VARIABLES = ('FASTDDS_DEFAULT_PROFILES_FILE', 'FASTRTPS_DEFAULT_PROFILES_FILE')
 YOUNG_S = 2.0  # a segment this young may belong to a process that has not locked it yet
 
 
@@ -77,8 +77,9 @@ def own_segments() -> list[str]:
 
 
 def profile_is_set() -> bool:
-    """Whether this process was given a Fast DDS profile, by either name."""
-    return any(os.environ.get(name) for name in PROFILE_VARIABLES)
+    """Whether this process was given a Fast DDS profile by a name that is read here."""
+    names = profile_variables(os.environ.get('ROS_DISTRO', ''))
+    return any(os.environ.get(name) for name in names)
 
 
 def shared_memory_size(folder: Path = FOLDER) -> tuple[int, int]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import itertools
 import sys
 import threading
+import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -17,6 +18,7 @@ from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 from rclpy.clock import Clock, ClockType
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 
+from siamla_ros.online.box_order import BoxOrder
 from siamla_ros.online.engine import Engine
 from siamla_ros.online.frame import Frame
 from siamla_ros.online.init_requests import InitCode, InitOutcome, InitRequest, Pending
@@ -78,7 +80,9 @@ class TrackerNode(LifecycleNode):
         self.source: ImageSource | None = None
         self.stats = Stats()
         self.failure = ''
+        self.exit_code = 0
         self._pending = Pending(MAX_PENDING)
+        self._order = BoxOrder()
         # Images are numbered over all activations: a target that is kept over a pause must not
         # take a new image for one that it has seen.
         self._numbers = itertools.count(1)
@@ -135,7 +139,9 @@ class TrackerNode(LifecycleNode):
         if result is not SUCCESS:
             return result
         self.engine.suspend()
-        self.worker = Worker(self.engine, self.stats, self._publish, self._idle, self._starved)
+        self.worker = Worker(
+            self.engine, self.stats, self._publish, self._idle, self._starved, self._order
+        )
         self.worker.start()
         self.source = ImageSource(
             self,
@@ -143,6 +149,7 @@ class TrackerNode(LifecycleNode):
             self.worker.offer,
             self.health.report_source_qos,
             numbers=self._numbers,
+            reject=self.worker.reject,
         )
         self.get_logger().info(f'active: waiting for images on {self.source.topic}')
         return result
@@ -162,9 +169,20 @@ class TrackerNode(LifecycleNode):
         return super().on_cleanup(state)
 
     def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """End for good."""
+        """End for good; the process follows."""
+        self.exit_code = 1
+        self.get_logger().error(
+            'shut down by a lifecycle transition: the process ends, exit code 1'
+        )
         self._release()
         return super().on_shutdown(state)
+
+    @property
+    def finished(self) -> bool:
+        """Whether a shutdown transition has made the node useless: the process then ends, so that
+        whoever watches over it starts it again.
+        """
+        return self.state_label == 'finalized'
 
     def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Fall back to unconfigured."""
@@ -199,21 +217,19 @@ class TrackerNode(LifecycleNode):
         engine, worker, outputs = self.engine, self.worker, self.outputs
         if engine is None:
             return None
-        if worker is None:
-            gone = engine.clear(target_id)
-            outputs.publish_cleared(gone)
-            return gone
-        gone = []
+        gone: list[str] = []
         done = threading.Event()
 
         def forget() -> None:
             gone.extend(engine.clear(target_id))
             outputs.publish_cleared(gone)
-            gone.extend(name for name in worker.drop_waiting(target_id) if name not in gone)
+            if worker is not None:
+                gone.extend(name for name in worker.drop_waiting(target_id) if name not in gone)
+            self._order.note_cleared(gone, time.monotonic())
             done.set()
 
-        if not worker.call(forget):  # it has just been stopped
-            return engine.clear(target_id)
+        if worker is None or not worker.call(forget):  # it does not run, or has just been stopped
+            forget()
         if not done.wait(CLEAR_WAIT_S):
             raise TimeoutError(
                 f'the tracker has been at work on one image for {worker.busy_s:.1f} s, more than '

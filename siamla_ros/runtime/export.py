@@ -22,6 +22,7 @@ from siamla_ros.model.checkpoint import (
     file_digest,
     graph_paths,
     load_model,
+    note_digests,
     tensor_path,
 )
 
@@ -89,6 +90,7 @@ def export_onnx(checkpoint: Checkpoint, weights: Path | None = None) -> tuple[Pa
         _split(Path(folder) / 'whole.onnx', made, checkpoint)
         for source, path in zip(made, written, strict=True):
             _replace(path.resolve(), source.read_bytes())
+    note_digests(weights, *written)
     return graph_paths(weights)
 
 

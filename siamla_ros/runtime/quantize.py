@@ -16,7 +16,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from siamla_ros.model.checkpoint import Checkpoint, WeightsError, graph_paths, int8_path
+from siamla_ros.model.checkpoint import (
+    Checkpoint,
+    WeightsError,
+    graph_paths,
+    int8_path,
+    note_digests,
+)
 
 OPERATORS = ('Conv', 'Relu', 'Add', 'Concat')
 QUANTIZED = re.compile(r'^/(blocks/blocks\.(?!0/)|neck/|(cls|reg)_branch/)')
@@ -52,6 +58,7 @@ def export_int8(checkpoint: Checkpoint, pairs: Iterable[CropPair]) -> Path:
     graph = onnx.load(str(path))
     onnx.helper.set_model_props(graph, {'sha256': checkpoint.sha256})
     onnx.save(graph, str(path))
+    note_digests(checkpoint.path, path)
     return path
 
 

@@ -91,6 +91,22 @@ def test_a_profile_that_does_not_carry_images_is_a_problem(
     assert problem.level == PROBLEM and words in problem.text and problem.fix
 
 
+@pytest.mark.parametrize(
+    ('distribution', 'name'),
+    [
+        ('jazzy', 'FASTDDS_DEFAULT_PROFILES_FILE'),
+        ('kilted', 'FASTRTPS_DEFAULT_PROFILES_FILE'),
+    ],
+)
+def test_a_profile_in_a_variable_that_the_distribution_does_not_read_is_a_problem(
+    distribution: str, name: str, tmp_path: Path
+) -> None:
+    environment = {'ROS_DISTRO': distribution, name: 'profile.xml'}
+    problem = list(doctor.check_dds(environment, tmp_path))[-1]
+    assert problem.level == PROBLEM and name not in problem.text + problem.fix
+    assert 'DEFAULT_PROFILES_FILE is not set' in problem.text
+
+
 def test_another_rmw_needs_no_profile(tmp_path: Path) -> None:
     found = list(doctor.check_dds({'RMW_IMPLEMENTATION': 'rmw_cyclonedds_cpp'}, tmp_path))
     assert [(item.topic, item.level) for item in found] == [('rmw', OK)]

@@ -41,6 +41,20 @@ def test_a_moving_target_is_followed():
         assert output.confirmed and output.box_xywh == (x, 100, SIDE, SIDE)
 
 
+@pytest.mark.parametrize('rate_hz, confirmed', [(0.5, True), (0.0, False)])
+def test_the_pause_of_a_rate_that_was_asked_for_is_no_gap(rate_hz, confirmed):
+    """Below a rate of 1 / stale_after_s no target was ever confirmed."""
+    engine, film = started(max_rate_hz=rate_hz)
+    engine.process(film.shoot(100))
+    for _ in range(3):
+        image = film.shoot(100)
+        for _ in range(59):  # two seconds
+            image = film.shoot(100)
+        (output,) = engine.process(image)
+        assert output.confirmed is confirmed
+    assert Engine(IdentityTracker(), settings(max_rate_hz=1e-4)).supervisor is not None
+
+
 def test_many_targets_take_one_batch():
     engine, film = started()
     same = film.shoot(100)

@@ -5,10 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from siamla_ros.online.dds_profile import profile_variables
+
 # Domains up to 101 stay clear of the ports that Linux gives to others.
 os.environ['ROS_DOMAIN_ID'] = str(1 + os.getpid() % 100)
 PROFILE = Path(__file__).resolve().parents[2] / 'config/fastdds_profile.xml'
-for variable in ('FASTDDS_DEFAULT_PROFILES_FILE', 'FASTRTPS_DEFAULT_PROFILES_FILE'):
+for variable in profile_variables(os.environ.get('ROS_DISTRO', '')):
     os.environ.setdefault(variable, str(PROFILE))
 
 

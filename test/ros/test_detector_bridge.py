@@ -16,6 +16,7 @@ from support.scenes import SIDE
 from vision_msgs.msg import Detection2DArray
 
 from siamla_ros.msg import ReinitRequest, TrackStatus
+from siamla_ros.online.init_requests import InitCode, InitRequest
 from siamla_ros.ros import qos
 from siamla_ros.ros.detector_bridge import DetectorBridge
 from siamla_ros.ros.messages import box_of, detection_message
@@ -128,6 +129,45 @@ def test_a_target_that_is_cleared_while_the_node_is_inactive_does_not_come_back(
     assert graph.transition(Transition.TRANSITION_ACTIVATE)
     wait_until(graph._matched, 'no answer to an image')
     assert show_again(graph) == []
+
+
+def answer(graph, stamp_ns):
+    """What comes of a detector's box of the image of that stamp, sent now on the topic."""
+    outcomes = []
+    box = (100.0, 100.0, SIDE, SIDE)
+    graph.tracker.submit(InitRequest('red', '', box, stamp_ns, outcomes.append, patient=True))
+    return wait_until(lambda: outcomes, 'no outcome')[0]
+
+
+def test_a_box_on_its_way_when_the_clear_arrives_does_not_bring_the_target_back(graph):
+    """The detector saw the target before the clear; its answer comes after it."""
+    lose(graph)
+    graph.see(220)
+    late_ns = graph.stamp_ns
+    assert graph.clear().success
+    late = graph.box((220, 100, SIDE, SIDE), stamp_ns=late_ns)
+    for _ in range(5):
+        graph.init_out.publish(late)
+        assert graph.see(220)[0].detections == []
+    assert graph.tracker.engine.targets == {}
+    outcome = answer(graph, late_ns)
+    assert (outcome.code, outcome.accepted) == (InitCode.CLEARED, False)
+    graph.stamp_ns += 2_000_000_000
+    graph.see(100)
+    assert answer(graph, graph.stamp_ns).accepted, 'a box of a newer image is taken'
+    assert not answer(graph, late_ns).accepted, 'still refused'
+
+
+def test_a_detector_does_not_overrule_the_newer_box_of_an_operator(graph):
+    lose(graph)
+    graph.see(220)
+    late_ns = graph.stamp_ns
+    graph.see(60)
+    assert graph.init((60, 100, SIDE, SIDE), stamp_ns=graph.stamp_ns).accepted
+    graph.init_out.publish(graph.box((220, 100, SIDE, SIDE), stamp_ns=late_ns))
+    assert answer(graph, late_ns).code is InitCode.SUPERSEDED
+    wait_until(lambda: graph.see(60)[0].detections, 'not confirmed')
+    assert box_of(graph.see(60)[0].detections[0].bbox) == (60, 100, SIDE, SIDE)
 
 
 def test_a_cleanup_withdraws_the_requests(graph):

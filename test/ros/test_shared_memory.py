@@ -15,9 +15,13 @@ import pytest
 pytest.importorskip('rclpy', reason='needs ROS 2')
 pytest.importorskip('siamla_ros.msg', reason='needs the built messages: make setup')
 
+import cv2
+from support.scenes import picture
+
+from siamla_ros.online.dds_profile import PROFILE_VARIABLES, profile_variables
 from siamla_ros.ros.shared_memory import (
-    PROFILE_VARIABLES,
     own_segments,
+    profile_is_set,
     remove_dead_segments,
     transport_in_use,
 )
@@ -26,6 +30,8 @@ ROOT = Path(__file__).resolve().parents[2]
 DOUBLES = str(ROOT / 'test/support/ros_doubles.py')
 PROFILE = ROOT / 'config/fastdds_profile.xml'
 LIMIT_S = 60.0
+WORKSPACE = '.ws' + (f'-{os.environ["SIAMLA_ROS"]}' if os.environ.get('SIAMLA_ROS') else '')
+PAGE_PORT = ['--ros-args', '-p', 'port:=0']
 
 
 def segments_of(pid):
@@ -64,16 +70,70 @@ def start():
 
 
 TRACKER = ([DOUBLES, 'identity'], 'active: waiting for images')
+PAGE = (['-m', 'siamla_ros.ros.operator_page_node', *PAGE_PORT], 'open http://')
 
 
 @pytest.mark.parametrize('how', [signal.SIGINT, signal.SIGTERM])
-def test_a_clean_exit_of_the_tracker_leaves_no_segment(start, how):
-    child = start(*TRACKER)
+@pytest.mark.parametrize('node', [TRACKER, PAGE], ids=['tracker', 'page'])
+def test_a_clean_exit_leaves_no_segment(start, node, how):
+    child = start(*node)
     own = segments_of(child.pid)
     assert own
     child.send_signal(how)
     assert child.wait(LIMIT_S) == 0
     assert own & set(os.listdir('/dev/shm')) == set()
+
+
+@pytest.mark.parametrize(
+    'node, how',
+    [
+        ('tracker', signal.SIGINT),
+        ('operator_page', signal.SIGINT),
+        ('operator_page', signal.SIGTERM),
+        ('camera', signal.SIGINT),
+        ('recorder', signal.SIGTERM),
+        ('detector_bridge', signal.SIGINT),
+        ('target_pose', signal.SIGTERM),
+        ('follow_target', signal.SIGINT),
+    ],
+)
+def test_a_signal_in_the_middle_of_the_start_leaves_no_segment_and_no_traceback(
+    node, how, tmp_path
+):
+    """The segment is there before the node is: rclpy raises out of its constructor."""
+    image = tmp_path / '0.png'
+    cv2.imwrite(str(image), picture())
+    module = ['-m', f'siamla_ros.ros.{node}_node'.replace('bridge_node', 'bridge')]
+    arguments = {
+        'tracker': [DOUBLES, 'identity'],
+        'operator_page': [*module, *PAGE_PORT],
+        'camera': [*module, '--ros-args', '-p', f'source:={tmp_path}'],
+    }
+    child = subprocess.Popen(
+        [sys.executable, *arguments.get(node, module)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    own, end_s = set(), time.monotonic() + LIMIT_S
+    while not own and time.monotonic() < end_s:
+        own = segments_of(child.pid)
+    child.send_signal(how)
+    said, _ = child.communicate(timeout=LIMIT_S)
+    assert own and child.returncode == 0 and 'Traceback' not in said, said
+    assert own & set(os.listdir('/dev/shm')) == set()
+
+
+def test_a_context_that_ends_before_the_node_is_spun_ends_it_quietly(tmp_path):
+    code = (
+        'import rclpy, sys; from rclpy.node import Node; from siamla_ros.ros.running import run\n'
+        'class Page(Node):\n'
+        "    def __init__(self): super().__init__('late'); rclpy.shutdown()\n"
+        "    def close(self): print('closed')\n"
+        'sys.exit(run(Page))'
+    )
+    done = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (0, 'closed\n', '')
 
 
 def test_the_next_start_removes_what_a_killed_process_left(start):
@@ -124,13 +184,53 @@ def test_the_transport_in_words(rmw, segments, transport, words):
 
 
 def test_this_process_has_a_segment_of_the_size_that_the_profile_says(ros):
-    assert {os.environ[name] for name in PROFILE_VARIABLES} == {str(PROFILE)}
+    names = profile_variables(os.environ['ROS_DISTRO'])
+    assert {os.environ[name] for name in names} == {str(PROFILE)}
     node = ros.create_node('owner')
     try:
         sizes = [Path('/dev/shm', name).stat().st_size for name in own_segments()]
         assert len(sizes) >= 1 and 16e6 < max(sizes) < 24e6, sizes
     finally:
         node.destroy_node()
+
+
+@pytest.mark.parametrize(
+    'distribution, names',
+    [
+        ('humble', ['FASTRTPS_DEFAULT_PROFILES_FILE']),
+        ('jazzy', ['FASTRTPS_DEFAULT_PROFILES_FILE']),
+        ('kilted', ['FASTDDS_DEFAULT_PROFILES_FILE']),
+        ('', ['FASTDDS_DEFAULT_PROFILES_FILE', 'FASTRTPS_DEFAULT_PROFILES_FILE']),
+    ],
+)
+def test_the_profile_is_looked_for_where_the_distribution_does(monkeypatch, distribution, names):
+    assert list(profile_variables(distribution)) == names
+    monkeypatch.setenv('ROS_DISTRO', distribution)
+    for name in PROFILE_VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+    for name in PROFILE_VARIABLES:
+        monkeypatch.setenv(name, str(PROFILE))
+        assert profile_is_set() == (name in names)
+        monkeypatch.delenv(name)
+
+
+@pytest.mark.skipif(not (ROOT / WORKSPACE / 'ros').exists(), reason='not made by make setup')
+def test_the_environment_of_the_checkout_applies_the_profile_without_a_warning():
+    """Fast DDS 2 ignores one name, Fast DDS 3 warns of the other."""
+    code = (
+        'import os, rclpy; from siamla_ros.ros import shared_memory as s; rclpy.init();'
+        "n = rclpy.create_node('n');"
+        "print(max(os.stat(f'/dev/shm/{x}').st_size for x in s.own_segments()))"
+    )
+    environment = {k: v for k, v in os.environ.items() if k not in PROFILE_VARIABLES}
+    done = subprocess.run(
+        [ROOT / 'tools/with_env', 'python', '-c', code],
+        capture_output=True,
+        text=True,
+        timeout=LIMIT_S,
+        env=environment,
+    )
+    assert 'deprecated' not in done.stderr and int(done.stdout) > 16e6, done
 
 
 @pytest.mark.skipif(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+
 import numpy as np
 import pytest
 
@@ -10,7 +12,14 @@ torch = pytest.importorskip('torch')
 from support.networks import textured_image, tiny_checkpoint, tiny_model  # noqa: E402
 
 from siamla_ros.geometry.crops import context_window  # noqa: E402
-from siamla_ros.model.checkpoint import WeightsError, graph_paths, load_model, tensor_path  # noqa: E402
+from siamla_ros.model.checkpoint import (  # noqa: E402
+    WeightsError,
+    graph_paths,
+    int8_path,
+    load_model,
+    read_checkpoint,
+    tensor_path,
+)
 from siamla_ros.runtime.factory import build_runtime  # noqa: E402
 from siamla_ros.runtime.torch_runtime import TorchRuntime  # noqa: E402
 
@@ -86,6 +95,7 @@ def test_graphs_of_other_weights_are_refused(exported, tmp_path):
     first, second = graph_paths(other.path)
     tensors = tensor_path(other.path)
     exported(other)
+    other.path.with_suffix('.sha256').unlink()  # of an older export: graphs were not listed
     tensors.write_bytes(tensors.read_bytes()[:-4] + b'\0\0\0\1')
     with pytest.raises(WeightsError, match='the tensors beside it are not those of its export'):
         build_runtime(other, 'cpu', 'auto', 0, half=False)
@@ -93,6 +103,28 @@ def test_graphs_of_other_weights_are_refused(exported, tmp_path):
         path.write_bytes(b'no graph')
     with pytest.raises(WeightsError, match='ONNX Runtime cannot load it'):
         build_runtime(other, 'cpu', 'auto', 0, half=False)
+
+
+@pytest.mark.parametrize('runtime', ['onnxruntime', 'onnxruntime-int8'])
+def test_one_flipped_bit_in_any_file_that_ships_is_refused(runtime, tmp_path):
+    """95 of 150 flips in the graph of 8 bits loaded, with other results."""
+    source = read_checkpoint('default').path
+    for path in source.parent.glob(f'{source.stem}.*'):
+        shutil.copy(path, tmp_path)
+    weights = tmp_path / source.name
+    lines = weights.with_suffix('.sha256').read_text().splitlines()
+    listed = {line.split()[1] for line in lines}
+    search = int8_path(weights) if runtime.endswith('int8') else graph_paths(weights)[1]
+    files = [weights, graph_paths(weights)[0], search, tensor_path(weights)]
+    assert {path.name for path in files} <= listed
+    build_runtime(read_checkpoint(weights), 'cpu', runtime, 1, half=False)
+    for path in files:
+        whole = path.read_bytes()
+        middle = len(whole) // 2
+        path.write_bytes(whole[:middle] + bytes([whole[middle] ^ 1]) + whole[middle + 1 :])
+        with pytest.raises(WeightsError, match=f'{path.name}: sha256 is .*the file is damaged'):
+            build_runtime(read_checkpoint(weights), 'cpu', runtime, 1, half=False)
+        path.write_bytes(whole)
 
 
 def test_without_graphs_torch_runs_and_says_why(tmp_path):

@@ -1,7 +1,6 @@
 """Trackers for tests: the contract of `siamla_ros.tracker.tracker.Tracker` without a network.
 
-`python ros_doubles.py identity|color|slow|failing --ros-args ...` runs the tracker node with one of
-them.
+`python ros_doubles.py KIND --ros-args ...` runs the tracker node with one of them, see `DOUBLES`.
 """
 
 from __future__ import annotations
@@ -126,7 +125,18 @@ class LosingTracker(ColorTracker):
         self.closed = True
 
 
+class HangingTracker(IdentityTracker):
+    """Does not return from `update` any more, from the third call on."""
+
+    def update(self, image_bgr, states):
+        result = super().update(image_bgr, states)
+        if len(self.batches) >= 3:
+            time.sleep(1e6)
+        return result
+
+
 DOUBLES = {
+    'hanging': HangingTracker,
     'identity': IdentityTracker,
     'color': ColorTracker,
     'slow': lambda: ColorTracker(delay_s=0.1),
