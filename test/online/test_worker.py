@@ -232,7 +232,7 @@ def test_an_error_beside_the_tracker_costs_the_image_too(monkeypatch):
     bench.show(film.shoot(100))
     bench.show(film.shoot(100))
     engine = bench.worker.engine
-    monkeypatch.setattr(engine, '_judge', lambda *arguments: 1 / 0)
+    monkeypatch.setattr(engine, '_supervise', lambda *arguments: 1 / 0)
     bench.show(film.shoot(100))
     bench.worker.stop()
     (failed,) = bench.published[-1][1]
