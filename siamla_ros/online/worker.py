@@ -153,6 +153,22 @@ class Worker:
             self._wake.notify_all()
         return True
 
+    def run(self, function: Callable[[], None], timeout_s: float) -> bool:
+        """Run a function on the worker's thread, or here if that has been stopped, and wait for it.
+
+        Returns:
+            False if it has not run in time; it runs later.
+        """
+        done = threading.Event()
+
+        def run() -> None:
+            function()
+            done.set()
+
+        if not self.call(run):
+            run()
+        return done.wait(timeout_s)
+
     def drop_waiting(self, target_id: str | None = None) -> list[str]:
         """Refuse the boxes that wait for their image, of one id or all; the ids. Only on the
         worker's thread.
