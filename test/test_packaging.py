@@ -123,3 +123,17 @@ def test_the_image_sets_the_profile_by_the_name_that_its_ros_reads() -> None:
     assert re.findall(r'\w+_DEFAULT_PROFILES_FILE', text) == list(
         profile_variables(distribution.group(1))
     )
+
+
+def test_what_the_demos_install_is_light() -> None:
+    """`make demo` installs core.txt: what setup.py needs, and PyAV for what browsers play."""
+    lines = (ROOT / 'requirements/core.txt').read_text('utf-8').splitlines()
+    names = {line.split('==')[0] for line in lines if line and not line.startswith('#')}
+    setup = (ROOT / 'setup.py').read_text('utf-8')
+    needed = re.search(r'install_requires=\[(.*?)\]', setup, re.DOTALL).group(1)
+    assert names == {*re.findall(r"'([\w-]+)>=", needed), 'av'}
+    makefile = (ROOT / 'Makefile').read_text('utf-8')
+    assert re.findall(r'^(demo\S*):.*\n\t@tools/setup run$', makefile, re.MULTILINE) == [
+        'demo',
+        'demo-return',
+    ]
