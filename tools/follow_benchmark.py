@@ -23,12 +23,12 @@ from follow_sim.followers import RANGE, Follower, NaiveFollower, SiamlaFollower 
 from follow_sim.loop import STEP_S, Measures, Moment, image_is_whole, run, target_box  # noqa: E402
 from follow_sim.scene import CAMERA_HEIGHT_M, calibration  # noqa: E402
 
-from siamla_ros.navigation.follow_config import FollowConfig  # noqa: E402
+from siamla_ros.navigation.follow_config import OBSTACLES, FollowConfig  # noqa: E402
 from siamla_ros.navigation.projection import locate  # noqa: E402
 from siamla_ros.navigation.ranging import METHODS, RangeConfig, RangeError  # noqa: E402
 from siamla_ros.tracker.tracker import load_tracker  # noqa: E402
 
-CONFIG = FollowConfig(rate_hz=1.0 / STEP_S, max_linear=1.0)
+CONFIG = FollowConfig(rate_hz=1.0 / STEP_S, max_linear=1.0, obstacles='scan')
 
 
 def arguments() -> argparse.Namespace:
@@ -37,6 +37,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument('--episodes', type=int, default=20, help='seeds 0 to N - 1')
     parser.add_argument('--model', default='default', help='default or a checkpoint')
     parser.add_argument('--device', default='auto', help='auto, cpu or cuda:N')
+    parser.add_argument(
+        '--obstacles', default='scan', choices=OBSTACLES, help='off: without the laser scan'
+    )
     parser.add_argument('--search', default='off', choices=('off', 'turn'), help='once LOST')
     parser.add_argument(
         '--followers', nargs='+', default=['siamla', 'naive'], choices=('siamla', 'naive')
@@ -75,7 +78,8 @@ def rows(results: list[Measures]) -> list[tuple[str, str]]:
             'target in view, share of the time it is there',
             f'{np.mean([r.in_view for r in results]):.2f}',
         ),
-        ('collisions', str(sum(one.collisions for one in results))),
+        ('collisions of a robot that drives', str(sum(one.collisions for one in results))),
+        ('figures that ran into one that stands', str(sum(one.run_into for one in results))),
         ('driven while LOST, after the ramp (m)', f'{sum(one.lost_way_m for one in results):.2f}'),
         ('driven while the target is away (m)', f'{sum(one.away_way_m for one in results):.2f}'),
         ('driven after another (m)', f'{sum(one.wrong_way_m for one in results):.2f}'),
@@ -139,7 +143,7 @@ def main() -> int:
     args = arguments()
     seeds, camera = range(args.episodes), calibration()
     tracker = load_tracker(model=args.model, device=args.device)
-    config = FollowConfig(**{**vars(CONFIG), 'search': args.search})
+    config = FollowConfig(**{**vars(CONFIG), 'search': args.search, 'obstacles': args.obstacles})
     ranges = RangeErrors()
     makers = {
         'siamla': lambda: SiamlaFollower(tracker, camera, config),

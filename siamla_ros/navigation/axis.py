@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 BISECTIONS = 50
+NOTHING = 1e-9
+"""A difference below it is none: a robot that stands gets zeros."""
 
 
 @dataclass(frozen=True)
@@ -13,7 +15,8 @@ class AxisLimits:
 
     Attributes:
         velocity: largest absolute velocity, 1/s.
-        acceleration: largest absolute acceleration, 1/s^2.
+        acceleration: largest absolute acceleration away from rest, 1/s^2.
+        deceleration: the same towards rest, 1/s^2.
         jerk: largest change of the acceleration, 1/s^3.
         stop_time_s: longest time of a braking from full velocity.
         period_s: time of one step.
@@ -21,6 +24,7 @@ class AxisLimits:
 
     velocity: float
     acceleration: float
+    deceleration: float
     jerk: float
     stop_time_s: float
     period_s: float
@@ -44,7 +48,10 @@ def approach(axis: Axis, wish: float, limits: AxisLimits) -> Axis:
     every step is made so, the ramp stays within the velocity limit whatever the wishes are.
     """
     wish = min(max(wish, -limits.velocity), limits.velocity)
-    low, high = -limits.acceleration, limits.acceleration
+    if abs(axis.velocity - wish) < NOTHING and abs(axis.acceleration) < NOTHING:
+        return Axis(wish)
+    low = -(limits.deceleration if axis.velocity > 0.0 else limits.acceleration)
+    high = limits.deceleration if axis.velocity < 0.0 else limits.acceleration
     for _ in range(BISECTIONS):
         middle = (low + high) / 2.0
         if _velocity_after_ramp(axis.velocity, middle, limits) < wish:
@@ -58,9 +65,14 @@ def approach(axis: Axis, wish: float, limits: AxisLimits) -> Axis:
     return Axis(axis.velocity + acceleration * limits.period_s, acceleration)
 
 
+def braking(limits: AxisLimits) -> float:
+    """The deceleration of `brake`, 1/s^2."""
+    return limits.velocity / limits.stop_time_s
+
+
 def brake(axis: Axis, limits: AxisLimits) -> Axis:
     """One step of a linear ramp to zero that ends within `stop_time_s`; jerk is not limited."""
-    step = limits.velocity / limits.stop_time_s * limits.period_s
+    step = braking(limits) * limits.period_s
     if abs(axis.velocity) <= step:
         return STILL
     return Axis(axis.velocity - step if axis.velocity > 0.0 else axis.velocity + step)

@@ -9,6 +9,7 @@ from siamla_ros.navigation.axis import AxisLimits
 
 MODES = ('differential', 'pan_tilt')
 SEARCHES = ('off', 'turn')
+OBSTACLES = ('off', 'scan')
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,7 @@ class FollowConfig:
     )
     max_linear: float = bounded(0.8, 0.0, 20.0, 'largest velocity in m/s')
     max_linear_acceleration: float = bounded(0.8, 0.01, 50.0, 'm/s^2')
+    max_linear_deceleration: float = bounded(1.2, 0.01, 50.0, 'towards rest, m/s^2')
     max_linear_jerk: float = bounded(4.0, 0.01, 1000.0, 'm/s^3')
     max_angular: float = bounded(1.2, 0.0, 20.0, 'largest rate in rad/s')
     max_angular_acceleration: float = bounded(3.0, 0.01, 100.0, 'rad/s^2')
@@ -39,7 +41,18 @@ class FollowConfig:
         0.7, 0.05, 3.2, 'bearing from which a base turns without driving'
     )
     reverse: bool = switch(False, 'drive backwards when the target is too near')
-    timeout_s: float = bounded(0.4, 0.05, 10.0, 'age of pose or status from which the robot stops')
+    obstacles: str = choice(
+        'off', OBSTACLES, 'stop before what stands in the way; scan: needs a planar laser scan'
+    )
+    obstacle_distance_m: float = bounded(
+        0.7, 0.0, 100.0, 'no motion ahead with an obstacle this near to the scanner'
+    )
+    obstacle_half_width_m: float = bounded(
+        0.5, 0.01, 10.0, 'half of the width of the way that must be free'
+    )
+    timeout_s: float = bounded(
+        0.4, 0.05, 10.0, 'age of pose, status or scan from which the robot stops'
+    )
     max_future_s: float = bounded(0.1, 0.0, 10.0, 'how far a stamp may lie ahead of the clock')
     stop_time_s: float = bounded(0.4, 0.05, 10.0, 'longest time of a ramp to zero')
     min_confidence: float = bounded(0.5, 0.0, 1.0, 'confidence below which the robot stops')
@@ -66,6 +79,7 @@ class FollowConfig:
         return AxisLimits(
             self.max_linear,
             self.max_linear_acceleration,
+            self.max_linear_deceleration,
             self.max_linear_jerk,
             self.stop_time_s,
             self.period_s,
@@ -76,6 +90,7 @@ class FollowConfig:
         """Limits of the rates of turning, pan and tilt."""
         return AxisLimits(
             self.max_angular,
+            self.max_angular_acceleration,
             self.max_angular_acceleration,
             self.max_angular_jerk,
             self.stop_time_s,

@@ -9,12 +9,13 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 
-from siamla_ros.navigation.axis import STILL, Axis, approach, brake
+from siamla_ros.navigation.axis import STILL, Axis, approach, brake, braking
 from siamla_ros.navigation.dead_reckoning import OwnMotion, TargetMotion
 from siamla_ros.navigation.follow_config import FollowConfig
 from siamla_ros.navigation.safety import (
     TRACKING,
     Action,
+    Clearance,
     Heard,
     Report,
     Sighting,
@@ -95,9 +96,23 @@ class FollowController:
             doubted_s = -math.inf
         self._heard = replace(self._heard, report=report, report_at_s=steady_s, doubted_s=doubted_s)
 
+    def scan(self, clearance: Clearance, steady_s: float) -> None:
+        """The free way ahead; one that is older than the last is not looked at.
+
+        Raises:
+            InputError: it is not a number of at least 0.
+        """
+        clearance.check()
+        last = self._heard.clearance
+        if last is not None and clearance.stamp_s < last.stamp_s and not self._jumped(last.stamp_s):
+            return
+        self._heard = replace(self._heard, clearance=clearance, clearance_at_s=steady_s)
+
     def clear(self) -> None:
-        """The target was forgotten."""
-        self._heard = Heard()
+        """The target was forgotten; the way ahead is what it was."""
+        self._heard = Heard(
+            clearance=self._heard.clearance, clearance_at_s=self._heard.clearance_at_s
+        )
         self._target.reset()
 
     def step(self, now_s: float, steady_s: float) -> Velocity:
@@ -136,7 +151,7 @@ class FollowController:
         if not verdict.lost:
             self._search_from_s = None
         if verdict.action is Action.FOLLOW:
-            self._follow(self._own.bring_to(self._heard.sighting, now_s))
+            self._follow(self._own.bring_to(self._heard.sighting, now_s), now_s)
         elif verdict.action is Action.RAMP:
             self._ramp()
         else:
@@ -162,7 +177,7 @@ class FollowController:
             wish = math.copysign(config.search_rate, sighting.bearing_rad)
             self._pan = approach(self._pan, wish, config.angular)
 
-    def _follow(self, now: Sighting) -> None:
+    def _follow(self, now: Sighting, now_s: float) -> None:
         config, target = self.config, self._target
         pan = config.angular_gain * now.bearing_rad + config.feed_forward * target.pan
         self._pan = approach(self._pan, pan, config.angular)
@@ -170,18 +185,28 @@ class FollowController:
             tilt = config.angular_gain * now.elevation_rad + config.feed_forward * target.tilt
             self._tilt = approach(self._tilt, tilt, config.angular)
             return
-        self._ahead = self._drive(now)
+        self._ahead = self._drive(now, self._room(now, now_s))
 
-    def _drive(self, now: Sighting) -> Axis:
-        config = self.config
-        if now.range_m <= config.min_distance_m and self._ahead.velocity > 0.0:
-            return brake(self._ahead, config.linear)
+    def _room(self, now: Sighting, now_s: float) -> float:
+        """How far it may still drive: to the least distance of the target and of an obstacle."""
+        config, clearance = self.config, self._heard.clearance
+        room_m = now.range_m - config.min_distance_m
+        if config.obstacles != 'off' and clearance is not None:
+            way_m, _, _ = self._own.between(clearance.stamp_s, now_s)
+            room_m = min(room_m, clearance.free_m - way_m - config.obstacle_distance_m)
+        return max(room_m, 0.0)
+
+    def _drive(self, now: Sighting, room_m: float) -> Axis:
+        config, linear = self.config, self.config.linear
+        # braking that begins a step later must still end in that room
+        left_m = max(room_m - self._ahead.velocity * config.period_s, 0.0)
+        if self._ahead.velocity > math.sqrt(2.0 * braking(linear) * left_m):
+            return brake(self._ahead, linear)
         error_m = now.range_m - config.distance_m
         wish = config.linear_gain * error_m + config.feed_forward * self._target.ahead
         wish *= max(1.0 - abs(now.bearing_rad) / config.turn_first_rad, 0.0)
-        # slow enough to stop, by the normal deceleration, before the least distance
-        room_m = max(now.range_m - config.min_distance_m, 0.0)
-        wish = min(wish, math.sqrt(2.0 * config.max_linear_acceleration * room_m))
+        # slow enough to stop in that room by the normal deceleration
+        wish = min(wish, math.sqrt(2.0 * config.max_linear_deceleration * room_m))
         if not config.reverse:
             wish = max(wish, 0.0)
-        return approach(self._ahead, wish, config.linear)
+        return approach(self._ahead, wish, linear)

@@ -79,9 +79,24 @@ class Report:
 
 
 @dataclass(frozen=True)
+class Clearance:
+    """How far the way ahead is free, from the scanner: stamp in s, distance in m, inf: free."""
+
+    stamp_s: float
+    free_m: float
+
+    def check(self) -> None:
+        """Raise InputError unless the distance is a number of at least 0."""
+        if not math.isfinite(self.stamp_s) or not self.free_m >= 0.0:
+            raise InputError(
+                f'scan free_m is {self.free_m!r} at {self.stamp_s!r} s, must be at least 0'
+            )
+
+
+@dataclass(frozen=True)
 class Heard:
-    """The newest pose and status, when each arrived by the steady clock, and the stamp of the last
-    status that was not TRACKING: poses up to there are not acted on.
+    """The newest pose, status and scan, when each arrived by the steady clock, and the stamp of the
+    last status that was not TRACKING: poses up to there are not acted on.
     """
 
     sighting: Sighting | None = None
@@ -89,6 +104,8 @@ class Heard:
     report: Report | None = None
     report_at_s: float = -math.inf
     doubted_s: float = -math.inf
+    clearance: Clearance | None = None
+    clearance_at_s: float = -math.inf
 
 
 def judge(heard: Heard, now_s: float, steady_s: float, config: FollowConfig) -> Verdict:
@@ -122,7 +139,19 @@ def judge(heard: Heard, now_s: float, steady_s: float, config: FollowConfig) -> 
     stale = _stale('pose', sighting.stamp_s, heard.sighting_at_s, now_s, steady_s, config)
     if stale:
         return Verdict(Action.RAMP, stale)
+    blind = _blind(heard, now_s, steady_s, config)
+    if blind:
+        return Verdict(Action.RAMP, blind)
     return Verdict(Action.FOLLOW, 'following')
+
+
+def _blind(heard: Heard, now_s: float, steady_s: float, config: FollowConfig) -> str:
+    """Why a robot that must see obstacles does not; empty if it does or need not."""
+    if config.obstacles == 'off' or config.mode == 'pan_tilt':
+        return ''
+    if heard.clearance is None:
+        return 'waiting for scan'
+    return _stale('scan', heard.clearance.stamp_s, heard.clearance_at_s, now_s, steady_s, config)
 
 
 def _stale(

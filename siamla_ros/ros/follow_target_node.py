@@ -19,6 +19,7 @@ from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from geometry_msgs.msg import PoseStamped, Twist, TwistStamped
 from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
+from sensor_msgs.msg import LaserScan
 from std_msgs.msg import Header
 from std_srvs.srv import SetBool
 
@@ -26,7 +27,8 @@ from siamla_ros.msg import TrackStatus
 from siamla_ros.navigation.follow_config import FollowConfig
 from siamla_ros.navigation.following import FollowController, Velocity
 from siamla_ros.navigation.frames import OPTICAL_TO_BODY
-from siamla_ros.navigation.safety import Action, InputError, Report, Sighting
+from siamla_ros.navigation.obstacles import ScanGeometry, free_way
+from siamla_ros.navigation.safety import Action, Clearance, InputError, Report, Sighting
 from siamla_ros.navigation.target_selection import TargetSelection
 from siamla_ros.ros import qos
 from siamla_ros.ros.helper_parameters import HelperParameter, declare
@@ -45,13 +47,16 @@ PARAMETERS = (
         'axes of target_pose: those of a camera, or x ahead, y left, z up',
         choices=('optical', 'body'),
     ),
+    HelperParameter('scan_yaw_rad', 0.0, 'yaw of the scanner on the robot, for obstacles: scan'),
 )
 DIAGNOSTICS_PERIOD_S = 1.0
 STOP_MESSAGES = 3  # zeros after the end, for a base that missed one
 
 
 class FollowTargetNode(Node):
-    """Subscribes target_pose and status, publishes cmd_vel; service ~/enable."""
+    """Subscribes target_pose, status, and scan where it heeds obstacles; publishes cmd_vel; service
+    ~/enable.
+    """
 
     def __init__(self, **options: Any) -> None:
         """Raises ValueError: a parameter is bad."""
@@ -70,6 +75,8 @@ class FollowTargetNode(Node):
         )
         self.create_subscription(PoseStamped, 'target_pose', self._on_pose, qos.result())
         self.create_subscription(TrackStatus, 'status', self._on_status, qos.result())
+        if config.obstacles == 'scan':
+            self.create_subscription(LaserScan, 'scan', self._on_scan, qos.scan_in())
         self.create_service(SetBool, '~/enable', self._on_enable)
         # steady: the robot must be stopped when the clock of a simulation stands still, too
         steady = Clock(clock_type=ClockType.STEADY_TIME)
@@ -100,6 +107,22 @@ class FollowTargetNode(Node):
                 stamp_ns_of(status.header.stamp) / 1e9, status.state, float(status.confidence)
             )
             self._take(lambda: self._controller.hear(report, time.monotonic()))
+
+    def _on_scan(self, scan: LaserScan) -> None:
+        geometry = ScanGeometry(
+            scan.angle_min,
+            scan.angle_increment,
+            scan.range_min,
+            scan.range_max,
+            self._values['scan_yaw_rad'],
+        )
+        self._take(lambda: self._controller.scan(self._clearance(scan, geometry), time.monotonic()))
+
+    def _clearance(self, scan: LaserScan, geometry: ScanGeometry) -> Clearance:
+        half_m = self._controller.config.obstacle_half_width_m
+        return Clearance(
+            stamp_ns_of(scan.header.stamp) / 1e9, free_way(scan.ranges, geometry, half_m)
+        )
 
     def _take(self, take: Any) -> None:
         try:

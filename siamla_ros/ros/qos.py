@@ -41,6 +41,11 @@ def image_out() -> QoSProfile:
     return _profile(5, ReliabilityPolicy.BEST_EFFORT)
 
 
+def scan_in() -> QoSProfile:
+    """Laser scans: best effort matches every driver, and only the newest one matters."""
+    return _profile(1, ReliabilityPolicy.BEST_EFFORT)
+
+
 def command() -> QoSProfile:
     """Init boxes: few, and none may be lost."""
     return _profile(10, ReliabilityPolicy.RELIABLE)

@@ -12,6 +12,7 @@ LIMITS = st.builds(
     AxisLimits,
     velocity=st.floats(0.1, 3.0),
     acceleration=st.floats(0.1, 5.0),
+    deceleration=st.floats(0.1, 5.0),
     jerk=st.floats(0.5, 50.0),
     stop_time_s=st.floats(0.05, 2.0),
     period_s=st.sampled_from([0.01, 0.05, 0.1]),
@@ -27,7 +28,8 @@ def test_velocity_acceleration_and_jerk_stay_within_their_limits(limits, wishes)
         for _ in range(3):
             after = approach(axis, wish, limits)
             assert abs(after.velocity) <= limits.velocity + SLACK
-            assert abs(after.acceleration) <= limits.acceleration + SLACK
+            largest = max(limits.acceleration, limits.deceleration)
+            assert abs(after.acceleration) <= largest + SLACK
             change = abs(after.acceleration - axis.acceleration)
             assert change <= limits.jerk * limits.period_s + SLACK
             assert after.velocity - axis.velocity == pytest.approx(

@@ -13,6 +13,7 @@ pytest.importorskip('siamla_ros.msg', reason='needs the built messages: make set
 
 from geometry_msgs.msg import PoseStamped, Twist, TwistStamped
 from rclpy.parameter import Parameter
+from sensor_msgs.msg import LaserScan
 from std_srvs.srv import SetBool
 from support.graph import wait_until
 from support.robot_graph import RobotGraph
@@ -21,7 +22,11 @@ from siamla_ros.msg import TrackStatus
 from siamla_ros.ros import qos
 from siamla_ros.ros.follow_target_node import FollowTargetNode
 
-INPUTS = {'target_pose': (PoseStamped, qos.result()), 'status': (TrackStatus, qos.result())}
+INPUTS = {
+    'target_pose': (PoseStamped, qos.result()),
+    'status': (TrackStatus, qos.result()),
+}
+SCAN = {'scan': (LaserScan, qos.image_out())}
 # generous: a busy machine must not stop the robot before the test does
 PATIENT = {'timeout_s': 1.0, 'stop_time_s': 0.4}
 STEPS_OF_RAMP = 9  # stop_time_s at 20 Hz, and one
@@ -32,7 +37,8 @@ class Robot(RobotGraph):
 
     def __init__(self, parameters, kind=TwistStamped):
         outputs = {'cmd_vel': (kind, qos.command())}
-        super().__init__(FollowTargetNode, {**PATIENT, **parameters}, outputs, INPUTS)
+        inputs = {**INPUTS, **SCAN} if 'obstacles' in parameters else INPUTS
+        super().__init__(FollowTargetNode, {**PATIENT, **parameters}, outputs, inputs)
         self._enable = self.tester.create_client(SetBool, 'follow_target/enable')
 
     @property
@@ -51,6 +57,12 @@ class Robot(RobotGraph):
         pose.pose.position.x, pose.pose.position.z = -left, ahead
         self.send('target_pose', pose)
 
+    def scan(self, ahead_m):
+        """A laser scan of which the beams ahead meet something at that distance."""
+        scan = LaserScan(header=self.header(), angle_min=-0.2, angle_increment=0.1, range_max=9.0)
+        scan.ranges = [ahead_m] * 5
+        self.send('scan', scan)
+
     def target(self, state=TrackStatus.TRACKING, confidence=0.95, age_s=0.0, pose=True):
         self.stamp_ns = time.time_ns() - int(age_s * 1e9)
         stamp_ns = self.stamp_ns
@@ -58,12 +70,14 @@ class Robot(RobotGraph):
         if pose:
             self.pose(stamp_ns=stamp_ns)
 
-    def until(self, ready, what, **target):
-        """Goes on saying the same of the target until it is so."""
+    def until(self, ready, what, say=True, ahead_m=None, **target):
+        """Goes on saying the same of the target, and of the way ahead, until it is so."""
 
         def done():
-            if target.get('say', True):
-                self.target(**{k: v for k, v in target.items() if k != 'say'})
+            if say:
+                self.target(**target)
+            if ahead_m is not None:
+                self.scan(ahead_m)
             time.sleep(0.03)
             return ready()
 
@@ -193,6 +207,19 @@ def test_a_cleared_target_is_zero_and_another_may_follow(robots):
     wait_until(lambda: robot.velocities[-1].linear.x == 0.0, 'not stopped')
     wait_until(lambda: said(robot, 'waiting for status'), 'not said')
     robot.until(lambda: robot.velocities[-1].linear.x > 0.1, 'does not go on')
+
+
+def test_it_drives_only_with_a_scan_and_stops_before_an_obstacle(robots):
+    robot = robots(obstacles='scan')
+    robot.enable()
+    robot.until(lambda: said(robot, 'waiting for scan'), 'not said')
+    assert robot.velocities and all(twist == Twist() for twist in robot.velocities)
+    robot.until(lambda: robot.velocities[-1].linear.x > 0.3, 'not moving', ahead_m=5.0)
+    robot.until(lambda: robot.velocities[-1].linear.x == 0.0, 'not stopped', ahead_m=0.6)
+    assert robot.velocities[-1].angular.z > 0.0, 'it may turn'
+    robot.until(lambda: robot.velocities[-1].linear.x > 0.1, 'not moving', ahead_m=5.0)
+    robot.until(lambda: said(robot, 'no scan for 1 s'), 'not said')
+    robot.until(lambda: robot.velocities[-1] == Twist(), 'not stopped')
 
 
 def test_twist_without_stamp_by_parameter(robots):

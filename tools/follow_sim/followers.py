@@ -9,19 +9,22 @@ from typing import Protocol
 import cv2
 import numpy as np
 
+from follow_sim.lidar import ANGLE_MIN, INCREMENT, RANGE_MAX_M, RANGE_MIN_M
 from siamla_ros.evaluation.followers import settings_for
 from siamla_ros.geometry.boxes import Box
 from siamla_ros.navigation.camera_model import CameraModel
 from siamla_ros.navigation.follow_config import FollowConfig
 from siamla_ros.navigation.following import FollowController
+from siamla_ros.navigation.obstacles import ScanGeometry, free_way
 from siamla_ros.navigation.projection import locate
 from siamla_ros.navigation.ranging import RangeConfig, RangeError
-from siamla_ros.navigation.safety import Report, Sighting
+from siamla_ros.navigation.safety import Clearance, Report, Sighting
 from siamla_ros.online.session import TrackingSession
 from siamla_ros.online.tracker_like import TrackerLike
 from siamla_ros.supervision.supervisor import State
 
 RANGE = RangeConfig(method='height', target_height_m=1.7)
+SCANNER = ScanGeometry(ANGLE_MIN, INCREMENT, RANGE_MIN_M, RANGE_MAX_M)
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,8 @@ class Follower(Protocol):
     def look(self, image: np.ndarray, stamp_s: float) -> Answer: ...
 
     def take(self, answer: Answer, stamp_s: float, now_s: float) -> None: ...
+
+    def feel(self, ranges_m: np.ndarray, stamp_s: float, now_s: float) -> None: ...
 
     def drive(self, now_s: float) -> tuple[float, float]: ...
 
@@ -81,6 +86,11 @@ class SiamlaFollower:
             Sighting(stamp_s, position.bearing_rad, position.elevation_rad, position.range_m), now_s
         )
 
+    def feel(self, ranges_m: np.ndarray, stamp_s: float, now_s: float) -> None:
+        """A laser scan arrives."""
+        free_m = free_way(ranges_m, SCANNER, self._controller.config.obstacle_half_width_m)
+        self._controller.scan(Clearance(stamp_s, free_m), now_s)
+
     def drive(self, now_s: float) -> tuple[float, float]:
         """The velocity from now on."""
         velocity = self._controller.step(now_s, now_s)
@@ -115,6 +125,9 @@ class NaiveFollower:
         bearing = math.atan2(self._camera.width / 2 - x - w / 2, self._camera.fx)
         range_m = RANGE.target_height_m * self._camera.fy / h
         self._velocity = (0.9 * (range_m - self._distance_m), 1.6 * bearing)
+
+    def feel(self, ranges_m: np.ndarray, stamp_s: float, now_s: float) -> None:
+        """It has no use for a laser scan."""
 
     def drive(self, now_s: float) -> tuple[float, float]:
         """The velocity from now on."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from follow_sim import lidar
 from follow_sim.episode import END_S, LEAVE_S, Episode
 from follow_sim.followers import Answer, Follower
 from follow_sim.robot import Robot
@@ -25,6 +26,8 @@ SEEN, SAME = 0.3, 0.3
 """Visible share of a target in view; least overlap of a box that is the target's."""
 TOUCH_M = 0.5
 """Distance of two centers, robot and figure, that is a collision."""
+STANDS_M_S = 0.05
+"""Below it a robot counts as standing."""
 HALTED_S = 0.5
 """From LOST to standing still: delay and lag of the base."""
 FOLLOWING_STEPS = 5
@@ -38,7 +41,8 @@ class Measures:
         distance_errors: of each step in which the target is there.
         bearing_errors: the same of the bearing.
         in_view: share of these steps in which it is in view.
-        collisions: encounters with any figure.
+        collisions: encounters with any figure while the robot drives.
+        run_into: encounters with a figure that came upon a robot that stood.
         lost_way_m: driven while LOST, from `HALTED_S` after its beginning.
         away_way_m: driven while the target has left the scene.
         wrong_way_m: driven while the box that is vouched for is another's.
@@ -49,6 +53,7 @@ class Measures:
     bearing_errors: list[float] = field(default_factory=list)
     in_view: float = 0.0
     collisions: int = 0
+    run_into: int = 0
     lost_way_m: float = 0.0
     away_way_m: float = 0.0
     wrong_way_m: float = 0.0
@@ -85,6 +90,7 @@ def run(
     """Play an episode with a follower at the wheel."""
     robot, measure = Robot(), _Measuring(distance_m)
     answers: deque[tuple[Answer, float]] = deque()
+    scan = None
     for index in range(round(end_s * RATE_HZ)):
         now_s = index * STEP_S
         view = episode.scene.render(robot.x, robot.y, robot.yaw, episode.figures)
@@ -95,6 +101,9 @@ def run(
         if len(answers) > DELAY_STEPS:
             late, stamp_s = answers.popleft()
             follower.take(late, stamp_s, now_s)
+        if scan is not None:
+            follower.feel(scan, now_s - STEP_S, now_s)
+        scan = lidar.scan(robot, episode.figures)
         moment = Moment(now_s, robot, episode, view, answer)
         robot.command(*follower.drive(now_s))
         way_m = robot.way_m
@@ -132,7 +141,10 @@ class _Measuring:
         for figure in episode.figures:
             near = math.hypot(figure.x - robot.x, figure.y - robot.y) < TOUCH_M
             if figure.present and near and figure.name not in self._touching:
-                measures.collisions += 1
+                if abs(robot.velocity) > STANDS_M_S:
+                    measures.collisions += 1
+                else:
+                    measures.run_into += 1
             (self._touching.add if near else self._touching.discard)(figure.name)
 
     @staticmethod
