@@ -3,30 +3,50 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from diagnostic_msgs.msg import DiagnosticArray
+from rclpy.node import Node
 from rclpy.utilities import get_rmw_implementation_identifier
 
+from siamla_ros.online.engine import Engine
 from siamla_ros.online.frame import Frame
-from siamla_ros.online.stats import Snapshot
+from siamla_ros.online.settings import NodeSettings
+from siamla_ros.online.stats import Snapshot, Stats
 from siamla_ros.online.targets import TargetOutput
+from siamla_ros.online.worker import Worker
 from siamla_ros.ros import qos, shared_memory
 from siamla_ros.ros.diagnostics import Health, diagnostic_array
+from siamla_ros.ros.image_source import ImageSource
 from siamla_ros.ros.qos_events import QosProblem
 
-if TYPE_CHECKING:
-    from siamla_ros.ros.tracker_node import TrackerNode
-
 GRAPH_DELAY_S = 2.0
+
+
+@dataclass(frozen=True)
+class NodeParts:
+    """What the tracker node consists of at the moment; None: not configured, or not active.
+
+    Attributes:
+        lifecycle: Label of the lifecycle state.
+        failure: Why the node could not be configured; empty if it could.
+    """
+
+    lifecycle: str
+    failure: str
+    settings: NodeSettings
+    engine: Engine | None
+    worker: Worker | None
+    source: ImageSource | None
 
 
 class HealthMonitor:
     """Figures since the last message, and problems that were reported by callbacks."""
 
-    def __init__(self, node: TrackerNode) -> None:
-        self._node = node
+    def __init__(self, node: Node, stats: Stats, parts: Callable[[], NodeParts]) -> None:
+        """node: publishes and logs. parts: called for each message."""
+        self._node, self._stats, self._parts = node, stats, parts
         self._publisher = node.create_publisher(DiagnosticArray, '/diagnostics', qos.diagnostics())
         # With the time from which the graph is asked whether they persist: it may learn of a peer
         # after the event does.
@@ -59,7 +79,7 @@ class HealthMonitor:
     def note(self, frame: Frame, outputs: Sequence[TargetOutput], stamp_latency_s: float) -> None:
         """One processed image."""
         now_s = time.monotonic()
-        self._node.stats.processed(stamp_latency_s, now_s - frame.received_s)
+        self._stats.processed(stamp_latency_s, now_s - frame.received_s)
         self.note_targets(outputs)
 
     def note_targets(self, outputs: Sequence[TargetOutput]) -> None:
@@ -79,9 +99,9 @@ class HealthMonitor:
         """The state of things."""
         self._drop_settled(self._qos_problems)
         self._drop_settled(self._source_problems)
-        node, now_s = self._node, time.monotonic()
-        snapshot = node.stats.snapshot()
-        engine, worker, source = node.engine, node.worker, node.source
+        node, parts, now_s = self._node, self._parts(), time.monotonic()
+        snapshot = self._stats.snapshot()
+        engine, worker, source = parts.engine, parts.worker, parts.source
         errors = (engine.errors if engine else 0) + snapshot.counts.get('error', 0)
         before_s, before, errors_before = self._before
         self._before = (now_s, snapshot, errors)
@@ -99,8 +119,8 @@ class HealthMonitor:
         publishers = source.publisher_names() if source else []
         return Health(
             name=node.get_fully_qualified_name().lstrip('/'),
-            lifecycle=node.state_label,
-            failure=node.failure,
+            lifecycle=parts.lifecycle,
+            failure=parts.failure,
             snapshot=snapshot,
             targets=self._targets if engine else {},
             device=str(engine.tracker.device) if engine else '',
@@ -110,11 +130,11 @@ class HealthMonitor:
             image_topic=source.topic if source else node.resolve_topic_name('image'),
             publishers=len(publishers),
             publisher_names=tuple(publishers),
-            last_bad=node.stats.last_bad,
+            last_bad=self._stats.last_bad,
             new_received=new('received'),
             starved_s=worker.unseen_s if worker and worker.starved else 0.0,
-            silent_s=now_s - node.stats.received_s,
-            source_timeout_s=node.settings.node.source_timeout_s,
+            silent_s=now_s - self._stats.received_s,
+            source_timeout_s=parts.settings.source_timeout_s,
             received_hz=new('received') / period_s,
             processed_hz=new('processed') / period_s,
             missed=missed,

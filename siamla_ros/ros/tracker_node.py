@@ -30,7 +30,7 @@ from siamla_ros.online.tracker_like import TrackerLike
 from siamla_ros.online.worker import Worker
 from siamla_ros.ros import log_bridge
 from siamla_ros.ros.commands import MAX_WAITING_CALLERS, Commands
-from siamla_ros.ros.health import HealthMonitor
+from siamla_ros.ros.health import HealthMonitor, NodeParts
 from siamla_ros.ros.image_source import ImageSource
 from siamla_ros.ros.outputs import Outputs
 from siamla_ros.ros.parameter_server import ParameterServer
@@ -87,7 +87,7 @@ class TrackerNode(LifecycleNode):
         # take a new image for one that it has seen.
         self._numbers = itertools.count(1)
         self.parameters = ParameterServer(self, lambda: self.engine is not None, self._apply)
-        self.health = HealthMonitor(self)
+        self.health = HealthMonitor(self, self.stats, self._parts)
         self.commands = Commands(self, self, self.health.report_qos)
         self.score_boxes = ScoreBoxesService(self, self)
         steady = Clock(clock_type=ClockType.STEADY_TIME)  # sim time may stand still
@@ -100,6 +100,16 @@ class TrackerNode(LifecycleNode):
         self._device_failure = ''
         self._give_up_timer = self.create_timer(0.0, self._give_up, clock=steady)
         self._autostart_timer = self.create_timer(0.0, self._autostart, clock=steady)
+
+    def _parts(self) -> NodeParts:
+        return NodeParts(
+            lifecycle=self.state_label,
+            failure=self.failure,
+            settings=self.settings.node,
+            engine=self.engine,
+            worker=self.worker,
+            source=self.source,
+        )
 
     @property
     def settings(self) -> Settings:
