@@ -54,7 +54,7 @@ def rows(tracker: TrackerLike, sequences: Iterable[Sequence]) -> Iterator[Row]:
 
 
 def _cells(output: TargetOutput) -> Row:
-    scores = (output.classification, output.localization, output.confidence)
+    scores = (output.score(name) for name in ('classification', 'localization', 'confidence'))
     named = (output.state.name, output.reason.name, str(output.confirmed))
     return [*named, *(repr(float(value)) for value in (*output.box_xywh, *scores))]
 
