@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING, Any
 # onnxruntime 1.32 looks up a vendor's host and writes a device id under ~/.cache when it is
 # imported. A robot must not: this is read before the first import. Set it to 0 to have it.
 os.environ.setdefault('ORT_DISABLE_TELEMETRY', '1')
+# Threads of torch spin while they wait for each other. Beside other work the one that is waited for
+# then has no core: an update took seconds (docs/research/runtime_log.md).
+os.environ.setdefault('OMP_WAIT_POLICY', 'passive')
 
 __version__ = '0.1.0'
 __all__ = ['BoxError', 'TargetState', 'TrackResult', 'Tracker', 'TrackingSession', 'load_tracker']

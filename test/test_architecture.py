@@ -39,6 +39,9 @@ ROS_MODULES = (
 )
 
 
+LONGEST_FILE = 300  # lines; a longer one has more than one responsibility
+
+
 def modules() -> list[Path]:
     """Every module of a room."""
     return sorted(path for path in PACKAGE.rglob('*.py') if path.parent != PACKAGE)
@@ -83,3 +86,12 @@ def test_few_modules_lie_outside_the_rooms() -> None:
     assert {p.name for p in PACKAGE.iterdir() if p.is_dir()} - {'__pycache__'} == (
         set(FLOOR_OF) - {'configuration'} | {'data'}
     )
+
+
+def test_files_are_short() -> None:
+    root = PACKAGE.parent
+    files = [path for folder in (PACKAGE, root / 'tools') for path in folder.rglob('*.py')]
+    lengths = {path: len(path.read_text(encoding='utf-8').splitlines()) for path in files}
+    assert len(lengths) > 100
+    long = {str(path.relative_to(root)): n for path, n in lengths.items() if n > LONGEST_FILE}
+    assert long == {}

@@ -44,7 +44,8 @@ def parity(plan: Plan) -> dict[str, Any]:
     every frame.
     """
     model, decode = network('light')
-    images, boxes = scene(plan.sizes[0], PARITY_TARGETS, min(plan.frames, 40))
+    count = min(PARITY_TARGETS, plan.counts[-1])
+    images, boxes = scene(plan.sizes[0], count, min(plan.frames, 40))
     reference = load_tracker(device='cpu', runtime='torch')
     followed = [started(reference, images[0], boxes)]
     expected = []

@@ -188,22 +188,8 @@ class Engine:
             self.report('init', error)
             raise InitError(InitCode.INTERNAL, f'the tracker failed: {named(error)}') from error
         decision = self.supervisor.start(frame.stamp_s, box, size, again)
-        target = Target(
-            id=target_id,
-            label=label,
-            state=state,
-            memory=decision.memory,
-            image_size=size,
-            seq=frame.seq,
-            stamp_ns=frame.stamp_ns,
-            motion=BoxMotion.start(box),
-            motion_s=frame.stamp_s,
-            trusted_ns=frame.stamp_ns,
-            identity=self.verifier.begin(image, state),
-        )
-        given = TrackResult(state.box_xywh, 1.0, 1.0, 1.0, 0.0, 1.0, state)
-        target.apply(decision, given, frame.stamp_ns)
-        return target
+        seen = self.verifier.begin(image, state)
+        return Target.begin(target_id, label, box, size, frame, state, decision, seen)
 
     def _advance(self, targets: Iterable[Target], image: np.ndarray, frame: Frame) -> None:
         """Update the followed targets in one batch; of the others only the time advances."""

@@ -168,6 +168,8 @@ def build(values: Mapping[str, Any]) -> Settings:
     Raises:
         ValueError: Naming the parameter, its value and the limit.
     """
+    if unknown := sorted(set(values) - set(BY_NAME)):
+        raise ValueError(f'unknown parameter {", ".join(unknown)}; see docs/interface.md')
     for row in TABLE:
         row.check(values[row.name])
     parts = []

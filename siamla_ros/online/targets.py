@@ -8,6 +8,7 @@ from typing import Any
 
 from siamla_ros.geometry.boxes import Box
 from siamla_ros.identity.model import IdentityState
+from siamla_ros.online.frame import Frame
 from siamla_ros.supervision.motion import BoxMotion
 from siamla_ros.supervision.supervisor import Decision, Memory, Reason, State
 from siamla_ros.tracker.results import TargetState, TrackResult
@@ -84,6 +85,36 @@ class Target:
     search: Any = None
     searched_xywh: tuple[Box, ...] = ()
     output: TargetOutput | None = None
+
+    @classmethod
+    def begin(
+        cls,
+        target_id: str,
+        label: str,
+        box_xywh: Box,
+        image_size: tuple[int, int],
+        frame: Frame,
+        state: TargetState,
+        decision: Decision,
+        identity: IdentityState,
+    ) -> Target:
+        """A target on the frame of its init box, which is its first output at confidence 1."""
+        target = cls(
+            id=target_id,
+            label=label,
+            state=state,
+            memory=decision.memory,
+            image_size=image_size,
+            seq=frame.seq,
+            stamp_ns=frame.stamp_ns,
+            motion=BoxMotion.start(box_xywh),
+            motion_s=frame.stamp_s,
+            trusted_ns=frame.stamp_ns,
+            identity=identity,
+        )
+        given = TrackResult(state.box_xywh, 1.0, 1.0, 1.0, 0.0, 1.0, state)
+        target.apply(decision, given, frame.stamp_ns)
+        return target
 
     @property
     def followed(self) -> bool:

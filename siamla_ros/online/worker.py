@@ -12,37 +12,24 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from siamla_ros.online.box_order import BoxOrder
 from siamla_ros.online.engine import Engine
 from siamla_ros.online.frame import Frame
 from siamla_ros.online.frame_buffer import FrameBuffer, LatestSlot
 from siamla_ros.online.image_formats import ImageError
-from siamla_ros.online.init_requests import (
-    InitCode,
-    InitError,
-    InitOutcome,
-    InitRequest,
-    check_numbers,
-)
+from siamla_ros.online.init_requests import InitCode, InitRequest
 from siamla_ros.online.parameters import Settings
 from siamla_ros.online.stats import Stats
 from siamla_ros.online.targets import TargetOutput
-from siamla_ros.online.tracker_like import named
+from siamla_ros.online.waiting_boxes import WaitingBoxes, refuse_init
 
 logger = logging.getLogger(__name__)
 
 IDLE_WAIT_S = 0.1  # how often the thread checks clocks while no image comes
 CALLS_PER_TURN = 4  # a flood of init boxes must not keep images waiting
 STOP_WAIT_S = 5.0  # for the image in hand; a forward pass that takes longer hangs
-WAITABLE = (InitCode.STAMP_IN_FUTURE, InitCode.NO_IMAGE)
-
-
-@dataclass
-class _Waiting:
-    request: InitRequest
-    deadline_s: float
 
 
 class Worker:
@@ -77,7 +64,7 @@ class Worker:
         node = engine.settings.node
         self.buffer = FrameBuffer(node.buffer_frames, int(node.buffer_megabytes * 1e6))
         self._calls: deque[tuple[Callable[[], None], Callable[[], None]]] = deque()
-        self._waiting: list[_Waiting] = []
+        self._waiting = WaitingBoxes(engine, self.buffer, self.order)
         self._stopping = False
         self._abandoned = False
         self._busy_since_s = math.inf
@@ -104,9 +91,7 @@ class Worker:
         while self._calls:  # a caller waits for each of them
             call, refuse = self._calls.popleft()
             refuse() if self._abandoned else call()
-        for waiting in self._waiting:
-            _refuse(waiting.request, InitCode.NOT_ACTIVE, 'the node was deactivated')
-        self._waiting.clear()
+        self._waiting.refuse_all(InitCode.NOT_ACTIVE, 'the node was deactivated')
         self._slot.take()
         self.buffer.clear()
         return not self._abandoned
@@ -146,9 +131,9 @@ class Worker:
         """An init box; its `answer` is called later."""
 
         def refuse() -> None:
-            _refuse(request, InitCode.NOT_ACTIVE, 'the node was deactivated')
+            refuse_init(request, InitCode.NOT_ACTIVE, 'the node was deactivated')
 
-        if not self.call(lambda: self._admit(request), refuse):
+        if not self.call(lambda: self._waiting.admit(request), refuse):
             refuse()
 
     def call(self, function: Callable[[], None], refuse: Callable[[], None] = lambda: None) -> bool:
@@ -168,15 +153,27 @@ class Worker:
             self._wake.notify_all()
         return True
 
+    def run(self, function: Callable[[], None], timeout_s: float) -> bool:
+        """Run a function on the worker's thread, or here if that has been stopped, and wait for it.
+
+        Returns:
+            False if it has not run in time; it runs later.
+        """
+        done = threading.Event()
+
+        def run() -> None:
+            function()
+            done.set()
+
+        if not self.call(run):
+            run()
+        return done.wait(timeout_s)
+
     def drop_waiting(self, target_id: str | None = None) -> list[str]:
         """Refuse the boxes that wait for their image, of one id or all; the ids. Only on the
         worker's thread.
         """
-        gone = [item.request for item in self._waiting if target_id in (None, item.request.id)]
-        self._waiting = [item for item in self._waiting if item.request not in gone]
-        for request in gone:
-            _refuse(request, InitCode.CLEARED, 'the target was cleared before its image came')
-        return list(dict.fromkeys(request.id for request in gone))
+        return self._waiting.drop(target_id)
 
     def configure(self, settings: Settings) -> None:
         """Take over changed parameters."""
@@ -200,7 +197,7 @@ class Worker:
         for _ in range(min(len(self._calls), CALLS_PER_TURN)):
             if not self._stopping:
                 self._calls.popleft()[0]()
-        self._retry_waiting()
+        self._waiting.retry()
         if time.monotonic() >= self._due_s:
             frame = self._slot.take()
             if frame is not None:
@@ -223,7 +220,7 @@ class Worker:
         rate_hz = self.engine.settings.node.max_rate_hz
         self._due_s = time.monotonic() + 1.0 / rate_hz if rate_hz else 0.0
         try:
-            self._start_on(frame)
+            self._waiting.start_on(frame)
             outputs = self.engine.process(frame)
         except ImageError as error:
             self.stats.bad_image(str(error))
@@ -252,84 +249,6 @@ class Worker:
             self.starved = True
             self._starved(self._last, self.engine.suspend())
 
-    def _start_on(self, frame: Frame) -> None:
-        """Start the targets whose boxes wait for the next image.
-
-        Raises:
-            ImageError: This image cannot be used.
-        """
-        ready = [item for item in self._waiting if item.request.stamp_ns == 0]
-        if ready:
-            frame.to_bgr()  # if this image cannot be used, they go on waiting for one that can
-        self._waiting = [item for item in self._waiting if item.request.stamp_ns != 0]
-        for item in ready:
-            self._start(item.request, frame, live=True)
-
-    def _admit(self, request: InitRequest) -> None:
-        """Start a target now, or let its box wait for its image."""
-        node = self.engine.settings.node
-        patience_s = float('inf') if request.patient and not request.stamp_ns else node.init_wait_s
-        waiting = _Waiting(request, time.monotonic() + patience_s)
-        try:
-            check_numbers(request.box_xywh)
-            self.order.check(request)
-        except InitError as error:
-            _refuse(request, error.code, str(error))
-            return
-        if request.stamp_ns == 0 or not self._try_stamped(waiting):
-            self._waiting.append(waiting)
-
-    def _try_stamped(self, waiting: _Waiting) -> bool:
-        """False if the image of the box may still come."""
-        request, node = waiting.request, self.engine.settings.node
-        try:
-            frame = self.buffer.find(request.stamp_ns, int(node.init_stamp_tolerance_s * 1e9))
-        except InitError as error:
-            if error.code in WAITABLE and time.monotonic() < waiting.deadline_s:
-                newest = self.buffer.newest()
-                near = newest is None or (
-                    request.stamp_ns - newest.stamp_ns <= node.init_wait_s * 1e9
-                )
-                if near:
-                    return False
-            _refuse(request, error.code, str(error))
-            return True
-        self._start(request, frame, live=False)
-        return True
-
-    def _retry_waiting(self) -> None:
-        still = []
-        for item in self._waiting:
-            if item.request.stamp_ns:
-                if not self._try_stamped(item):
-                    still.append(item)
-            elif time.monotonic() < item.deadline_s:
-                still.append(item)
-            else:
-                _refuse(
-                    item.request,
-                    InitCode.NO_IMAGE,
-                    'no image arrived within init_wait_s = '
-                    f'{self.engine.settings.node.init_wait_s:g} s',
-                )
-        self._waiting = still
-
-    def _start(self, request: InitRequest, frame: Frame, live: bool) -> None:
-        try:
-            self.engine.start(request.id, request.label, request.box_xywh, frame, live)
-        except InitError as error:
-            _refuse(request, error.code, str(error))
-        except ImageError as error:
-            _refuse(request, InitCode.NO_IMAGE, f'the image of the box cannot be used: {error}')
-        except Exception as error:  # whatever it is, a caller waits for the answer
-            self.engine.report('init', error)
-            logger.exception('unexpected error in the start of %r', request.id)
-            _refuse(request, InitCode.INTERNAL, named(error))
-        else:
-            self.order.note_started(request.id, frame.stamp_ns)
-            text = 'following' if live else 'following, catching up from the image of the box'
-            request.answer(InitOutcome(InitCode.ACCEPTED, text, request.id))
-
     def _catch_up(self) -> None:
         try:
             self.engine.catch_up(self.buffer)
@@ -337,7 +256,3 @@ class Worker:
             self.stats.bad_image(str(error))
             logger.error('catch-up ended early: %s', error)
             self.engine.settle()
-
-
-def _refuse(request: InitRequest, code: InitCode, message: str) -> None:
-    request.answer(InitOutcome(code, message, request.id))

@@ -127,6 +127,8 @@ class DetectorBridge(Node):
             self._open[request.id] = _Open(request)
 
     def _on_status(self, status: TrackStatus) -> None:
+        if status.state == TrackStatus.IDLE and not status.id:
+            self._drop_before(stamp_ns_of(status.header.stamp))
         known = self._open.get(status.id)
         if known is None:
             return
@@ -135,6 +137,13 @@ class DetectorBridge(Node):
         # A target that was cleared is IDLE on a status without a stamp: no image belongs to it.
         if status.state == TrackStatus.IDLE or (newer and followed):
             del self._open[status.id]
+
+    def _drop_before(self, stamp_ns: int) -> None:
+        """The tracker has no target: requests from before are those of a process that has ended."""
+        for name, entry in list(self._open.items()):
+            if stamp_ns_of(entry.request.header.stamp) < stamp_ns:
+                del self._open[name]
+                self.get_logger().info(f'request of {name!r} dropped: the tracker has no target')
 
     def _on_candidates(self, array: Detection2DArray) -> None:
         stamp_ns = stamp_ns_of(array.header.stamp)

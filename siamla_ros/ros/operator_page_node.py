@@ -47,6 +47,7 @@ PARAMETERS = (
 # the tracker, which may have missed the newer one, is sure to know it.
 FRAMES = 30
 PATIENCE_S = 1.5
+SILENCE_S = 5.0  # between the last status and an image
 ANSWER_S = 10.0
 PICTURE_PERIOD_S = 0.06  # the page asks as often; a second viewer costs no second picture
 MAX_ANSWER = 500  # characters of of the answer of a service
@@ -63,7 +64,7 @@ class OperatorPageNode(Node):
         self._frames: deque[Frame] = deque(maxlen=FRAMES)
         self._status: dict[str, TrackStatus] = {}
         self._shared = SharedPicture(self._picture, PICTURE_PERIOD_S)
-        self._told_ns = 0
+        self._told_ns, self._told_s = 0, 0.0
         self._publisher = self.create_publisher(Detection2D, 'init', qos.command())
         self._init = self.create_client(InitTarget, f'{values["tracker"]}/init_target')
         self._clear = self.create_client(Trigger, f'{values["tracker"]}/clear')
@@ -97,7 +98,7 @@ class OperatorPageNode(Node):
             self._status = dict([*others.items(), (status.id, status)][-MAX_TARGETS:])
         else:
             self._status = others if status.id else {}
-        self._told_ns = stamp_ns_of(status.header.stamp)
+        self._told_ns, self._told_s = stamp_ns_of(status.header.stamp), time.monotonic()
 
     def picture(self) -> Picture | str:
         """The newest image that the tracker has spoken of, with its boxes, or the newest one."""
@@ -113,7 +114,9 @@ class OperatorPageNode(Node):
                 else 'it has a publisher, but no image '
                 'arrived; are they large, and is the DDS profile set on both sides?'
             )
-        statuses = tuple(self._status.values())
+        # Images go on and the status does not: the tracker has ended, and its boxes are no more.
+        ended = frame.received_s - self._told_s > SILENCE_S
+        statuses = () if ended else tuple(self._status.values())
         marks = [mark for status in statuses for mark in sample_of(status).marks()]
         try:
             jpeg = encode_picture(

@@ -11,7 +11,7 @@ from rclpy.node import Node
 from siamla_ros.geometry.boxes import Box
 from siamla_ros.online.engine import Engine
 from siamla_ros.online.image_formats import ImageError
-from siamla_ros.online.init_requests import InitError
+from siamla_ros.online.init_requests import InitError, check_numbers
 from siamla_ros.online.worker import Worker
 from siamla_ros.ros.messages import box_of, stamp_ns_of
 from siamla_ros.srv import ScoreBoxes
@@ -44,6 +44,11 @@ class ScoreBoxesService:
         if len(boxes) > MAX_BOXES:
             text = f'boxes holds {len(boxes)}, must be at most {MAX_BOXES}'
             return _fill(response, Answer.BAD_BOXES, text)
+        for index, box in enumerate(boxes):
+            try:
+                check_numbers(box)
+            except InitError as error:
+                return _fill(response, Answer.BAD_BOXES, f'boxes[{index}]: {error}')
         done, answers = threading.Event(), []
 
         def work() -> None:

@@ -9,9 +9,7 @@ from __future__ import annotations
 
 import itertools
 import sys
-import threading
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
@@ -19,14 +17,13 @@ from rclpy.clock import Clock, ClockType
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 
 from siamla_ros.online.box_order import BoxOrder
+from siamla_ros.online.clearing import clear_targets
 from siamla_ros.online.engine import Engine
 from siamla_ros.online.frame import Frame
 from siamla_ros.online.init_requests import InitCode, InitOutcome, InitRequest, Pending
 from siamla_ros.online.parameters import Settings
-from siamla_ros.online.settings import NodeSettings
 from siamla_ros.online.stats import Stats
 from siamla_ros.online.targets import TargetOutput
-from siamla_ros.online.tracker_like import TrackerLike
 from siamla_ros.online.worker import Worker
 from siamla_ros.ros import log_bridge
 from siamla_ros.ros.commands import MAX_WAITING_CALLERS, Commands
@@ -37,29 +34,12 @@ from siamla_ros.ros.parameter_server import ParameterServer
 from siamla_ros.ros.rclpy_adapter import lifecycle_label
 from siamla_ros.ros.running import run
 from siamla_ros.ros.score_boxes import ScoreBoxesService
+from siamla_ros.ros.tracker_factory import TrackerFactory, close_tracker, default_factory
 
 SUCCESS, FAILURE = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FAILURE
 # Images, init topic, clear, scores, lifecycle and parameters, diagnostics, and callers that wait.
 THREADS = 6 + MAX_WAITING_CALLERS
-CLEAR_WAIT_S = 5.0
 MAX_PENDING = 64  # init boxes that wait for an image or for their turn
-
-TrackerFactory = Callable[[NodeSettings], TrackerLike]
-
-
-def default_factory(settings: NodeSettings) -> TrackerLike:
-    """The real tracker. Imported late: a missing torch is a reason not to configure, not a
-    crash.
-    """
-    from siamla_ros.tracker.tracker import load_tracker
-
-    return load_tracker(
-        model=settings.model,
-        device=settings.device,
-        runtime=settings.runtime,
-        threads=settings.threads,
-        half=settings.half,
-    )
 
 
 class TrackerNode(LifecycleNode):
@@ -224,28 +204,10 @@ class TrackerNode(LifecycleNode):
         Raises:
             TimeoutError: the tracker is at work on an image and does not return.
         """
-        engine, worker, outputs = self.engine, self.worker, self.outputs
-        if engine is None:
+        if self.engine is None or self.outputs is None:
             return None
-        gone: list[str] = []
-        done = threading.Event()
-
-        def forget() -> None:
-            gone.extend(engine.clear(target_id))
-            outputs.publish_cleared(gone)
-            if worker is not None:
-                gone.extend(name for name in worker.drop_waiting(target_id) if name not in gone)
-            self._order.note_cleared(gone, time.monotonic())
-            done.set()
-
-        if worker is None or not worker.call(forget):  # it does not run, or has just been stopped
-            forget()
-        if not done.wait(CLEAR_WAIT_S):
-            raise TimeoutError(
-                f'the tracker has been at work on one image for {worker.busy_s:.1f} s, more than '
-                f'{CLEAR_WAIT_S:g} s: nothing was forgotten yet'
-            )
-        return gone
+        published = self.outputs.publish_cleared
+        return clear_targets(target_id, self.engine, self.worker, self._order, published)
 
     def _autostart(self) -> None:
         self._autostart_timer.cancel()
@@ -289,7 +251,7 @@ class TrackerNode(LifecycleNode):
         node, lost, former = self.settings.node, engine.last_error, engine.tracker
         try:
             engine.replace_tracker(self._factory(node))
-            _close(former)
+            close_tracker(former)
         except Exception as error:  # noqa: BLE001 - whatever the factory raises
             engine.device_lost = False  # one try
             self._device_failure = f'{lost}; on device {node.device!r} again: {error}'
@@ -323,14 +285,7 @@ class TrackerNode(LifecycleNode):
             self.outputs.destroy()
         engine, self.outputs, self.engine = self.engine, None, None
         if engine is not None:
-            _close(engine.tracker)
-
-
-def _close(tracker: TrackerLike) -> None:
-    """Give the memory of a device back, where the tracker has some."""
-    close = getattr(tracker, 'close', None)
-    if close is not None:
-        close()
+            close_tracker(engine.tracker)
 
 
 def main(args: list[str] | None = None) -> int:

@@ -162,3 +162,5 @@ def test_a_split_chooses_the_sequences(moving_target, tmp_path, capsys):
         call(cli, *words)
     with pytest.raises(ValueError, match='--side needs --split'):
         call(cli, *words[:-2], '--side', 'training')
+    with pytest.raises(ValueError, match='--crossings takes neither --split nor --starts'):
+        call(cli, *words, '--side', 'training', '--crossings')

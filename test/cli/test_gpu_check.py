@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 
 import pytest
 
@@ -53,6 +55,20 @@ def test_without_a_gpu_it_says_so_and_fails(monkeypatch, capsys, tmp_path):
     assert 'torch is built without CUDA' in text
     assert 'Nothing was checked on a GPU.' in text
     assert not output.exists()
+
+
+def test_it_needs_nothing_but_what_a_bare_machine_has():
+    """torch, NumPy, OpenCV and safetensors; the network is built and runs."""
+    script = """
+import sys
+for name in ('onnxruntime', 'onnx', 'tqdm', 'scipy', 'matplotlib', 'yaml', 'rclpy', 'rosbags'):
+    sys.modules[name] = None
+from siamla_ros.cli import gpu_check, gpu_faults, gpu_measure, gpu_page
+plan = gpu_check._plan('cpu', True)
+print(gpu_measure.parity(plan)['ok'], gpu_faults.failed_call(plan)['ok'])
+"""
+    result = subprocess.run([sys.executable, '-c', script], capture_output=True, text=True)
+    assert result.stdout.split() == ['True', 'True'], result.stderr
 
 
 def test_what_fails_is_named_and_the_rest_goes_on(monkeypatch, capsys):

@@ -46,6 +46,8 @@ def test_thresholds_are_checked_against_each_other():
     with pytest.raises(ValueError, match='low_threshold is 0.95, must not exceed'):
         build({**defaults(), 'supervisor.low_threshold': 0.95})
     build({**defaults(), 'supervisor.low_threshold': 0.95, 'supervisor.high_threshold': 0.95})
+    with pytest.raises(ValueError, match='unknown parameter catch_up_s'):
+        build({**defaults(), 'catch_up_s': 1.0})
 
 
 def test_what_is_not_live_cannot_change_while_configured():

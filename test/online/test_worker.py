@@ -8,12 +8,12 @@ import time
 from pathlib import Path
 
 import pytest
+from support.engines import settings
 from support.ros_doubles import ColorTracker, IdentityTracker
 from support.scenes import SIDE, Film, picture
 
 from siamla_ros.online.engine import Engine
 from siamla_ros.online.init_requests import InitCode, InitRequest
-from siamla_ros.online.parameters import build, defaults
 from siamla_ros.online.stats import Stats
 from siamla_ros.online.worker import CALLS_PER_TURN, Worker
 from siamla_ros.supervision.supervisor import Reason, State
@@ -27,7 +27,7 @@ class Bench:
     def __init__(self, tracker=None, **changes):
         self.published, self.said = [], threading.Semaphore(0)
         self.stats = Stats()
-        engine = Engine(tracker or ColorTracker(), build({**defaults(), **changes}))
+        engine = Engine(tracker or ColorTracker(), settings(**changes))
         self.worker = Worker(engine, self.stats, self._publish)
         self.worker.start()
         self.keep = True
@@ -232,7 +232,7 @@ def test_an_error_beside_the_tracker_costs_the_image_too(monkeypatch):
     bench.show(film.shoot(100))
     bench.show(film.shoot(100))
     engine = bench.worker.engine
-    monkeypatch.setattr(engine, '_judge', lambda *arguments: 1 / 0)
+    monkeypatch.setattr(engine, '_supervise', lambda *arguments: 1 / 0)
     bench.show(film.shoot(100))
     bench.worker.stop()
     (failed,) = bench.published[-1][1]

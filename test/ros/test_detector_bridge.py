@@ -202,7 +202,8 @@ def test_boxes_are_scored_against_the_target(graph):
     assert graph.score(boxes, 'blue').code == answer.UNKNOWN_TARGET
     assert graph.score(boxes, stamp_ns=1).code == answer.NO_IMAGE
     assert graph.score(boxes * 40).code == answer.BAD_BOXES
-    nonsense = graph.score([(float('nan'), 0, 5, 5)])
-    assert nonsense.code == answer.INTERNAL or not nonsense.probabilities[0] > 0.5
+    for bad in ((float('nan'), 0, 5, 5), (0, 0, 1e300, 5), (0, 0, -5, 5), (0, 0, 0, 0)):
+        nonsense = graph.score([boxes[0], bad])
+        assert nonsense.code == answer.BAD_BOXES and 'boxes[1]' in nonsense.message, bad
     assert graph.transition(Transition.TRANSITION_DEACTIVATE)
     assert graph.score(boxes).code == answer.NOT_ACTIVE

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
@@ -25,3 +26,18 @@ def test_onnx_runtime_starts_without_torch():
     pytest.importorskip('onnxruntime')
     result = subprocess.run([sys.executable, '-c', SCRIPT], capture_output=True, text=True)
     assert result.stdout.split() == ['onnxruntime', 'False'], result.stderr
+
+
+@pytest.mark.parametrize(('given', 'expected'), [(None, 'passive'), ('active', 'active')])
+def test_threads_of_torch_do_not_spin_unless_asked_to(given, expected):
+    """OpenMP reads it when torch is imported: it must be there by then, and be the user's."""
+    environment = {k: v for k, v in os.environ.items() if k != 'OMP_WAIT_POLICY'}
+    if given:
+        environment['OMP_WAIT_POLICY'] = given
+    script = (
+        'import os, sys, siamla_ros; print(os.environ["OMP_WAIT_POLICY"], "torch" in sys.modules)'
+    )
+    result = subprocess.run(
+        [sys.executable, '-c', script], capture_output=True, text=True, env=environment
+    )
+    assert result.stdout.split() == [expected, 'False'], result.stderr

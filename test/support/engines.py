@@ -4,12 +4,14 @@ from support.ros_doubles import ColorTracker
 from support.scenes import SIDE, Film
 
 from siamla_ros.online.engine import Engine
-from siamla_ros.online.parameters import build, defaults
+from siamla_ros.online.parameters import build, defaults, parameter_name
 from siamla_ros.supervision.supervisor import State
 
 
 def settings(**changes):
-    return build({**defaults(), **{name.replace('__', '.'): v for name, v in changes.items()}})
+    """Defaults but for some fields; `redetection__mode` is redetection.mode."""
+    named = {parameter_name(name.replace('__', '.')): v for name, v in changes.items()}
+    return build({**defaults(), **named})
 
 
 def started(tracker=None, x=100, **changes):

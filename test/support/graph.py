@@ -25,7 +25,8 @@ from siamla_ros.ros import messages, qos
 from siamla_ros.ros.executor import ThreadedExecutor
 from siamla_ros.ros.outputs import image_message
 from siamla_ros.ros.running import spin_once
-from siamla_ros.ros.tracker_node import THREADS, TrackerNode, default_factory
+from siamla_ros.ros.tracker_factory import default_factory
+from siamla_ros.ros.tracker_node import THREADS, TrackerNode
 from siamla_ros.srv import ClearTarget, InitTarget, ScoreBoxes
 
 TIMEOUT_S = 15.0
