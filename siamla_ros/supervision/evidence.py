@@ -5,7 +5,7 @@ Pure functions over plain numbers: no torch, no ROS.
 * GOOD: confidence at or above `high_threshold`, box plausible, no distractor.
 * FAIR: confidence between the thresholds, or high with a distractor nearly as strong elsewhere.
 * BAD: confidence below `low_threshold`, or a box that cannot be the target's: it jumped, changed
-  its size or left the image.
+  its size, left the image or covers it.
 
 A bad frame is neither confirmed nor followed. When a target is lost is decided by the evidence of
 many frames (`presence`).
@@ -20,6 +20,7 @@ from typing import NamedTuple
 
 from siamla_ros.configuration import bounded, check_fields, switch
 from siamla_ros.geometry.boxes import Box
+from siamla_ros.geometry.contrast import MAX_COVER, cover
 
 BORDER_PX = 1.0  # a box this near to the border counts as cut by it
 TINY_PX2 = 1e-6  # a box of less area is none
@@ -188,6 +189,8 @@ def assess(config: SupervisorConfig, reference: Reference, seen: Observation) ->
     if seen.confidence < config.low_threshold:
         leaving = _half_out(reference, seen.image_size)
         return Evidence(Quality.BAD, Reason.LEFT_IMAGE if leaving else Reason.LOW_CONFIDENCE)
+    if cover(seen.box_xywh, seen.image_size) >= MAX_COVER:
+        return Evidence(Quality.BAD, Reason.IMPLAUSIBLE_SCALE)
     distractor = (
         seen.second_peak > 0.0 and seen.second_peak >= config.distractor_ratio * seen.confidence
     )
