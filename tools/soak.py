@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import signal
 import sys
 import time
 from pathlib import Path
@@ -96,6 +97,8 @@ def run_graph(options: argparse.Namespace, progress: Progress) -> bool:
 def main(args: list[str] | None = None) -> int:
     """Runs what is asked for, prints the figures, returns the exit code."""
     options = parse_arguments(args)
+    for number in (signal.SIGINT, signal.SIGTERM):  # SIGINT: ignored in a script's background job
+        signal.signal(number, signal.default_int_handler)
     progress = Progress(options.state)
     good = True
     try:

@@ -54,22 +54,25 @@ class RecorderNode(Node):
         """Raises ValueError: a parameter is bad."""
         super().__init__('recorder', **options)
         values = self._values = declare(self, PARAMETERS)
-        self._lock = threading.Lock()
+        self._lock, self._writing = threading.Lock(), threading.Lock()
         for name in ('output', 'summary'):
             check_writable(name, values[name])
         self._timeline = Timeline(values['patience'])
         self._summary = Summary()
         self._sink = _sink(values)
         self._refused = {'images': 0, 'statuses': 0}
-        self._video_error = ''
+        self._video_error, self._closed = '', False
         self.exit_code = 0
         self._last_image_s = 0.0
         self._marks: list[overlay.Mark] = []  # of the last image that was processed
         self.finished = False
+        self._connect()
+
+    def _connect(self) -> None:
         groups = [MutuallyExclusiveCallbackGroup() for _ in range(2)]
         self._source = ImageSource(
             self,
-            values['image_transport'],
+            self._values['image_transport'],
             self._on_image,
             self.get_logger().error,
             qos.image_record(),
@@ -124,17 +127,20 @@ class RecorderNode(Node):
         self.get_logger().error(f'refused: {error}', throttle_duration_sec=1.0)
 
     def _write(self, final: bool = False) -> None:
-        with self._lock:
-            ready = list(self._timeline.ready(final))
-        for frame, samples, answered in ready:
-            self._draw(frame, samples, answered)
+        with self._writing:  # the last write must not overtake the one before
+            with self._lock:
+                ready = list(self._timeline.ready(final))
+            for frame, samples, answered in ready:
+                self._draw(frame, samples, answered)
+            if final:
+                self._finish_video()
         silence_s = self._values['stop_after_silence']
         idle_s = time.monotonic() - self._last_image_s if self._last_image_s else 0.0
         self.finished = bool(silence_s) and idle_s > silence_s
 
     def _draw(self, frame: Frame, samples: list[StatusSample], answered: bool) -> None:
         """One image into the video; a bad one is left out, a file that fails ends the video."""
-        if self._sink is None or self._video_error:
+        if self._sink is None or self._closed or self._video_error:
             return
         try:
             image = frame.to_bgr()
@@ -157,17 +163,22 @@ class RecorderNode(Node):
             self.get_logger().error(f'the video ends here: {error}')
         self._video_error, self.exit_code = self._video_error or str(error), 1
 
+    def _finish_video(self) -> None:
+        self._closed = True
+        if self._sink is None:
+            return
+        try:
+            self._sink.close()
+        except ValueError as error:
+            self._end_video(error)
+        self.get_logger().info(self._sink.describe())
+
     def close(self) -> None:
         """Write what is left, the video's end and the figures."""
         self._write(final=True)
         figures = self._summary.as_dict()
         figures.update({f'{what}_refused': count for what, count in self._refused.items()})
         if self._sink is not None:
-            try:
-                self._sink.close()
-            except ValueError as error:
-                self._end_video(error)
-            self.get_logger().info(self._sink.describe())
             figures['video'] = self._values['output']
             figures['video_frames'] = self._sink.count
         if self._video_error:

@@ -38,18 +38,21 @@ def run(tracker: TrackerLike, goal: int, progress: Progress, limit_s: float) -> 
     images = {x: picture(x) for x in {place(number) for number in range(LAP)}}
     session, moments, times_s = TrackingSession(tracker), [], []
     end_s, first = time.monotonic() + limit_s, figures['done']
-    while figures['done'] < goal and time.monotonic() < end_s:
-        number = figures['done']
-        began_s = time.perf_counter()
-        _step(session, number, images[place(number)], figures)
-        times_s.append(time.perf_counter() - began_s)
-        figures['done'] += 1
-        if figures['done'] % SAVE_EVERY == 0:
-            _note(figures, moments, times_s)
-            progress.save()
-    _note(figures, moments, times_s)
-    figures['runs'] = [*figures.get('runs', []), _run(figures['done'] - first, moments, times_s)]
-    progress.save()
+    try:
+        while figures['done'] < goal and time.monotonic() < end_s:
+            number = figures['done']
+            began_s = time.perf_counter()
+            _step(session, number, images[place(number)], figures)
+            times_s.append(time.perf_counter() - began_s)
+            figures['done'] += 1
+            if figures['done'] % SAVE_EVERY == 0:
+                _note(figures, moments, times_s)
+                progress.save()
+    finally:  # interrupted too: the figures of hours are kept
+        _note(figures, moments, times_s)
+        run = _run(figures['done'] - first, moments, times_s)
+        figures['runs'] = [*figures.get('runs', []), run]
+        progress.save()
     return figures
 
 
