@@ -1,6 +1,9 @@
 """The small scripts that `make setup` uses."""
 
 import importlib.util
+import os
+import re
+import subprocess
 import sysconfig
 from pathlib import Path
 from types import ModuleType
@@ -54,3 +57,20 @@ def test_numpy_of_a_ros_installation_stays() -> None:
 )
 def test_requirements_beside_ros(requirement: str, kept: str | None) -> None:
     assert load('beside_ros').keep_installed(requirement) == kept
+
+
+def test_an_unknown_ros_is_refused_before_anything_is_made() -> None:
+    environment = {**os.environ, 'SIAMLA_ROS': 'foxy'}
+    done = subprocess.run([TOOLS / 'setup'], capture_output=True, text=True, env=environment)
+    assert done.returncode == 1 and 'ROS is foxy, must be jazzy or nothing' in done.stderr
+    assert not list(TOOLS.parent.glob('.*-foxy'))
+
+
+def test_the_requirements_of_the_distributions_name_the_same_packages() -> None:
+    """But for one that Jazzy does not have."""
+    names = []
+    for file in ('ros.txt', 'ros-jazzy.txt'):
+        text = (TOOLS.parent / 'requirements' / file).read_text('utf-8')
+        lines = [line.split('==')[0] for line in text.splitlines() if line.startswith('ros-')]
+        names.append({re.sub('-(kilted|jazzy)-', '-', line) for line in lines})
+    assert names[0] - names[1] == {'ros-ament-cmake-ros-core'} and names[1] <= names[0]

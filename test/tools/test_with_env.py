@@ -40,6 +40,13 @@ def test_nodes_run_without_the_ros2_command(checkout):
     assert done.stdout == 'camera_node|--ros-args|-p|x:=1 2|'
 
 
+def test_nodes_of_another_ros_come_from_its_own_workspace(checkout, monkeypatch):
+    shutil.move(checkout / '.ws', checkout / '.ws-jazzy')
+    assert run(checkout, 'ros2', 'run', 'siamla_ros', 'camera_node').returncode == 127
+    monkeypatch.setenv('SIAMLA_ROS', 'jazzy')
+    assert run(checkout, 'ros2', 'run', 'siamla_ros', 'camera_node').stdout == 'camera_node|'
+
+
 @pytest.mark.parametrize('rest', [['topic', 'list'], ['run', 'siamla_ros', 'other']])
 def test_what_is_missing_is_said(checkout, rest):
     done = run(checkout, 'ros2', *rest)
