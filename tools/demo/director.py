@@ -127,9 +127,10 @@ class Director(Node):
             _say(image, f'{told[0]} because of {told[1]}, confidence {status.confidence:.2f}')
 
     def _on_request(self, request: ReinitRequest) -> None:
-        if request.closed:
+        image = self._image_of(request.header)
+        if request.closed or image is None:  # None: of another demo in this domain
             return
-        self.record.requests.append((self._image_of(request.header), self.shown, request.attempt))
+        self.record.requests.append((image, self.shown, request.attempt))
         if request.attempt == 0:
             _say(self.shown, 'a new box is asked for')
 
