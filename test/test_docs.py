@@ -54,7 +54,7 @@ PRIVATE = {
 # The field of TrackStatus and its copies in code keep this name.
 CODE_WORDS = [word for word in PRIVATE if 'alike' not in word]  # a kind of absence has that name
 # Of docstrings and comments: what code does, without persons who talk.
-IN_PROSE = (r'believ\w+', r'doubt\w*', 'told', 'said', 'nobody', 'somebody', 'likeness')
+IN_PROSE = (r'believ\w+', r'doubt\w*', 'told', 'said', 'heard', 'nobody', 'somebody', 'likeness')
 IN_PAGES = {**PRIVATE, r'believ\w+': 'confirmed', r'doubt\w*': 'UNCERTAIN, uncertainty'}
 SHORT_PAGES = [page for page in PAGES if 'research' not in page.parts]
 INTERFACES = sorted([*(ROOT / 'msg').glob('*.msg'), *(ROOT / 'srv').glob('*.srv')])

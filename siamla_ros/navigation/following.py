@@ -16,7 +16,7 @@ from siamla_ros.navigation.safety import (
     TRACKING,
     Action,
     Clearance,
-    Heard,
+    Received,
     Report,
     Sighting,
     Verdict,
@@ -49,7 +49,7 @@ class FollowController:
     def __init__(self, config: FollowConfig) -> None:
         self.config = config
         self.enabled = False
-        self._heard = Heard()
+        self._received = Received()
         self._ahead, self._pan, self._tilt = STILL, STILL, STILL
         self._own = OwnMotion(config.period_s)
         self._target = TargetMotion(config.feed_forward_time_s, config.timeout_s)
@@ -73,11 +73,11 @@ class FollowController:
             InputError: a value is not finite, or the range is not above 0.
         """
         sighting.check()
-        last = self._heard.sighting
+        last = self._received.sighting
         if last is not None and sighting.stamp_s <= last.stamp_s and not self._jumped(last.stamp_s):
             return
         self._target.see(sighting, self._own)
-        self._heard = replace(self._heard, sighting=sighting, sighting_at_s=steady_s)
+        self._received = replace(self._received, sighting=sighting, sighting_at_s=steady_s)
 
     def hear(self, report: Report, steady_s: float) -> None:
         """A status of the target; one that is older than the last is not looked at.
@@ -86,15 +86,17 @@ class FollowController:
             InputError: the confidence is not finite.
         """
         report.check()
-        last = self._heard.report
+        last = self._received.report
         if last is not None and report.stamp_s < last.stamp_s and not self._jumped(last.stamp_s):
             return
-        doubted_s = self._heard.doubted_s
+        unconfirmed_s = self._received.unconfirmed_s
         if report.state != TRACKING:
-            doubted_s = report.stamp_s
-        elif report.stamp_s < doubted_s:
-            doubted_s = -math.inf
-        self._heard = replace(self._heard, report=report, report_at_s=steady_s, doubted_s=doubted_s)
+            unconfirmed_s = report.stamp_s
+        elif report.stamp_s < unconfirmed_s:
+            unconfirmed_s = -math.inf
+        self._received = replace(
+            self._received, report=report, report_at_s=steady_s, unconfirmed_s=unconfirmed_s
+        )
 
     def scan(self, clearance: Clearance, steady_s: float) -> None:
         """The free way ahead; one that is older than the last is not looked at.
@@ -103,15 +105,15 @@ class FollowController:
             InputError: it is not a number of at least 0.
         """
         clearance.check()
-        last = self._heard.clearance
+        last = self._received.clearance
         if last is not None and clearance.stamp_s < last.stamp_s and not self._jumped(last.stamp_s):
             return
-        self._heard = replace(self._heard, clearance=clearance, clearance_at_s=steady_s)
+        self._received = replace(self._received, clearance=clearance, clearance_at_s=steady_s)
 
     def clear(self) -> None:
         """The target was forgotten; the way ahead is what it was."""
-        self._heard = Heard(
-            clearance=self._heard.clearance, clearance_at_s=self._heard.clearance_at_s
+        self._received = Received(
+            clearance=self._received.clearance, clearance_at_s=self._received.clearance_at_s
         )
         self._target.reset()
 
@@ -133,7 +135,7 @@ class FollowController:
         """What the inputs allow."""
         if not self.enabled:
             return DISABLED
-        return judge(self._heard, now_s, steady_s, self.config)
+        return judge(self._received, now_s, steady_s, self.config)
 
     def _jumped(self, stamp_s: float) -> bool:
         """Whether the clock ran back behind that stamp: a simulation or bag began again."""
@@ -151,7 +153,7 @@ class FollowController:
         if not verdict.lost:
             self._search_from_s = None
         if verdict.action is Action.FOLLOW:
-            self._follow(self._own.bring_to(self._heard.sighting, now_s), now_s)
+            self._follow(self._own.bring_to(self._received.sighting, now_s), now_s)
         elif verdict.action is Action.RAMP:
             self._ramp()
         else:
@@ -169,7 +171,7 @@ class FollowController:
             if verdict.lost:
                 self._search_from_s = steady_s
             return
-        config, sighting = self.config, self._heard.sighting
+        config, sighting = self.config, self._received.sighting
         over = steady_s - self._search_from_s >= config.search_time_s
         if config.search == 'off' or sighting is None or over:
             self._pan = brake(self._pan, config.angular)
@@ -189,7 +191,7 @@ class FollowController:
 
     def _room(self, now: Sighting, now_s: float) -> float:
         """How far it may still drive: to the least distance of the target and of an obstacle."""
-        config, clearance = self.config, self._heard.clearance
+        config, clearance = self.config, self._received.clearance
         room_m = now.range_m - config.min_distance_m
         if config.obstacles != 'off' and clearance is not None:
             way_m, _, _ = self._own.between(clearance.stamp_s, now_s)

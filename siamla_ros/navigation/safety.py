@@ -1,4 +1,4 @@
-"""Whether a robot may move: one verdict from what was heard, and when.
+"""Whether a robot may move: one verdict from what was received, and when.
 
 Two clocks: stamps are compared with the clock of the messages (the ROS clock, that of a simulation
 too), arrivals with a steady clock, which is never stopped or set.
@@ -94,7 +94,7 @@ class Clearance:
 
 
 @dataclass(frozen=True)
-class Heard:
+class Received:
     """The newest pose, status and scan, when each arrived by the steady clock, and the stamp of the
     last status that was not TRACKING: poses up to there are not acted on.
     """
@@ -103,24 +103,24 @@ class Heard:
     sighting_at_s: float = -math.inf
     report: Report | None = None
     report_at_s: float = -math.inf
-    doubted_s: float = -math.inf
+    unconfirmed_s: float = -math.inf
     clearance: Clearance | None = None
     clearance_at_s: float = -math.inf
 
 
-def judge(heard: Heard, now_s: float, steady_s: float, config: FollowConfig) -> Verdict:
+def judge(received: Received, now_s: float, steady_s: float, config: FollowConfig) -> Verdict:
     """The verdict at a moment, for a robot that is enabled.
 
     Args:
-        heard: what came so far.
+        received: what came so far.
         now_s: clock of the stamps.
         steady_s: clock of the arrivals.
         config: limits.
     """
-    report, sighting = heard.report, heard.sighting
+    report, sighting = received.report, received.sighting
     if report is None:
         return Verdict(Action.HALT, 'waiting for status')
-    stale = _stale('status', report.stamp_s, heard.report_at_s, now_s, steady_s, config)
+    stale = _stale('status', report.stamp_s, received.report_at_s, now_s, steady_s, config)
     if report.state in (LOST, SEARCHING):
         return Verdict(Action.HALT, 'the target is LOST', lost=not stale)
     if report.state not in (TRACKING, UNCERTAIN):
@@ -134,24 +134,26 @@ def judge(heard: Heard, now_s: float, steady_s: float, config: FollowConfig) -> 
             Action.RAMP,
             f'confidence is {report.confidence:.2f}, must be at least {config.min_confidence:g}',
         )
-    if sighting is None or sighting.stamp_s <= heard.doubted_s:
+    if sighting is None or sighting.stamp_s <= received.unconfirmed_s:
         return Verdict(Action.RAMP, 'waiting for a pose since the target is confirmed')
-    stale = _stale('pose', sighting.stamp_s, heard.sighting_at_s, now_s, steady_s, config)
+    stale = _stale('pose', sighting.stamp_s, received.sighting_at_s, now_s, steady_s, config)
     if stale:
         return Verdict(Action.RAMP, stale)
-    blind = _blind(heard, now_s, steady_s, config)
+    blind = _blind(received, now_s, steady_s, config)
     if blind:
         return Verdict(Action.RAMP, blind)
     return Verdict(Action.FOLLOW, 'following')
 
 
-def _blind(heard: Heard, now_s: float, steady_s: float, config: FollowConfig) -> str:
+def _blind(received: Received, now_s: float, steady_s: float, config: FollowConfig) -> str:
     """Why a robot that must see obstacles does not; empty if it does or need not."""
     if config.obstacles == 'off' or config.mode == 'pan_tilt':
         return ''
-    if heard.clearance is None:
+    if received.clearance is None:
         return 'waiting for scan'
-    return _stale('scan', heard.clearance.stamp_s, heard.clearance_at_s, now_s, steady_s, config)
+    return _stale(
+        'scan', received.clearance.stamp_s, received.clearance_at_s, now_s, steady_s, config
+    )
 
 
 def _stale(
