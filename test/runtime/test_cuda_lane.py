@@ -13,9 +13,9 @@ from support.fake_cuda import Recorder  # noqa: E402
 from support.networks import textured_image, tiny_model  # noqa: E402
 
 from siamla_ros.model.decode_config import DecodeConfig  # noqa: E402
+from siamla_ros.runtime import cuda_lane, torch_runtime  # noqa: E402
 from siamla_ros.runtime import device as devices  # noqa: E402
 from siamla_ros.runtime import step_layout as layout  # noqa: E402
-from siamla_ros.runtime import torch_runtime  # noqa: E402
 from siamla_ros.runtime.cuda_errors import Fault, fault_of  # noqa: E402
 from siamla_ros.runtime.cuda_lane import CudaLane  # noqa: E402
 from siamla_ros.runtime.device import DeviceError, DeviceLostError, choose_device  # noqa: E402
@@ -34,6 +34,7 @@ FULL = torch.OutOfMemoryError('CUDA out of memory. Tried to allocate 2.00 GiB')
 
 @pytest.fixture(autouse=True)
 def few_programs(monkeypatch):
+    monkeypatch.setattr(cuda_lane, 'WARM_UP_RUNS', 1)
     monkeypatch.setattr(layout, 'BUCKETS', (1, 4))
     monkeypatch.setattr(layout, 'MAX_ROWS', 4)
     monkeypatch.setattr(layout, 'PIXEL_OFFSET', 4 * 16 * 5)
