@@ -1,8 +1,8 @@
 """The shared memory of Fast DDS: what dead processes left, and whether this process has any.
 
-Each participant owns a segment `fastdds_<16 hex digits>` in /dev/shm and holds a lock (flock) on
-the file of the same name with `_el` for as long as it lives. A process that was killed leaves both;
-the kernel has released its lock.
+Each participant owns a segment `fastdds_<16 hex digits>` (`fastrtps_` before Fast DDS 3) in
+/dev/shm and holds a lock (flock) on the file of the same name with `_el` for as long as it lives. A
+process that was killed leaves both; the kernel has released its lock.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pathlib import Path
 from siamla_ros.online.dds_profile import profile_variables
 
 FOLDER = Path('/dev/shm')
-SEGMENT = re.compile(r'fastdds_[0-9a-f]{16}')
+SEGMENT = re.compile(r'fast(?:dds|rtps)_[0-9a-f]{16}')  # Fast DDS 3; Fast DDS 2
 LOCK_SUFFIX = '_el'
 YOUNG_S = 2.0  # a segment this young may belong to a process that has not locked it yet
 

@@ -35,7 +35,7 @@ def far_from_the_clock():
         ({}, OK, OK, ['30.0 images a second', '1 TRACKING']),
         ({'targets': {}}, OK, OK, ['publish a box']),
         ({'publishers': 0}, WARN, OK, ['nobody publishes /image']),
-        ({'silent_s': math.inf}, WARN, OK, ['FASTDDS_DEFAULT_PROFILES_FILE']),
+        ({'silent_s': math.inf}, WARN, OK, ['_DEFAULT_PROFILES_FILE']),
         ({'silent_s': math.inf, 'profile_set': True}, WARN, OK, ["publisher's process too"]),
         ({'silent_s': math.inf, 'transport_problem': 'no segment'}, WARN, OK, ['no segment']),
         ({'transport_problem': 'no segment'}, WARN, OK, ['30.0 images', 'no segment']),

@@ -42,7 +42,7 @@ def segments_of(pid):
             name = Path(os.readlink(entry)).name
         except OSError:
             continue
-        if re.fullmatch(r'fastdds_[0-9a-f]{16}_el', name):
+        if re.fullmatch(r'fast(dds|rtps)_[0-9a-f]{16}_el', name):
             names.add(name.removesuffix('_el'))
     return names
 
@@ -150,8 +150,8 @@ def test_the_next_start_removes_what_a_killed_process_left(start):
 
 
 def test_only_segments_without_an_owner_are_removed(tmp_path):
-    def segment(number, age_s=60.0):
-        name = tmp_path / f'fastdds_{number:016x}'
+    def segment(number, age_s=60.0, name='fastdds'):
+        name = tmp_path / f'{name}_{number:016x}'
         lock = tmp_path / f'{name.name}_el'
         name.write_bytes(b'x' * 100)
         lock.write_bytes(b'')
@@ -159,13 +159,14 @@ def test_only_segments_without_an_owner_are_removed(tmp_path):
         return name, lock
 
     dead, held, young = segment(1), segment(2), segment(3, age_s=0.0)
+    older = segment(4, name='fastrtps')
     others = [tmp_path / name for name in ('fastdds_port7400', 'fastdds_port7400_el', 'other_el')]
     for path in others:
         path.write_bytes(b'')
     with held[1].open() as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        assert remove_dead_segments(tmp_path) == 100
-    assert not dead[0].exists() and not dead[1].exists()
+        assert remove_dead_segments(tmp_path) == 200
+    assert not any(path.exists() for path in (*dead, *older))
     assert all(path.exists() for path in (*held, *young, *others))
     assert remove_dead_segments(tmp_path / 'nowhere') == 0
 
