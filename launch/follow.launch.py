@@ -45,6 +45,14 @@ ARGUMENTS = (
     DeclareLaunchArgument(
         'depth', default_value='', description='topic of aligned depth; empty: that of camera'
     ),
+    DeclareLaunchArgument(
+        'target_frame',
+        default_value='',
+        description='frame of the poses, by TF; empty: params_file',
+    ),
+    DeclareLaunchArgument(
+        'target_pose', default_value='target_pose', description='topic of the poses'
+    ),
     DeclareLaunchArgument('cmd_vel', default_value='cmd_vel', description='topic of velocities'),
     DeclareLaunchArgument(
         'method',
@@ -98,6 +106,11 @@ def _node(value: dict, executable: str, remappings: list, **parameters: object) 
     )
 
 
+def _follower(value: dict) -> Node:
+    topics = [('cmd_vel', value['cmd_vel']), ('target_pose', value['target_pose'])]
+    return _node(value, 'follow_target', topics)
+
+
 def _start(context: LaunchContext) -> list:
     """Everything that depends on the values of the arguments."""
     value = {
@@ -121,12 +134,17 @@ def _start(context: LaunchContext) -> list:
     pose = _node(
         value,
         'target_pose',
-        [('camera_info', topics['camera_info']), ('depth', topics['depth'])],
+        [
+            ('camera_info', topics['camera_info']),
+            ('depth', topics['depth']),
+            ('target_pose', value['target_pose']),
+        ],
         method=value['method'],
+        **({'target_frame': value['target_frame']} if value['target_frame'] else {}),
     )
     if value['drive'] == 'false':
         return [tracker, pose]
-    return [tracker, pose, _node(value, 'follow_target', [('cmd_vel', value['cmd_vel'])])]
+    return [tracker, pose, _follower(value)]
 
 
 def generate_launch_description() -> LaunchDescription:

@@ -14,7 +14,6 @@ from launch import LaunchContext, LaunchDescription
 from launch.actions import DeclareLaunchArgument, IncludeLaunchDescription, OpaqueFunction
 from launch.launch_description_sources import PythonLaunchDescriptionSource
 from launch.substitutions import LaunchConfiguration
-from launch_ros.actions import SetParameter, SetRemap
 
 SHARE = Path(get_package_share_directory('siamla_ros'))
 PASSED = {
@@ -49,14 +48,15 @@ def _start(context: LaunchContext) -> list:
 
     follow = IncludeLaunchDescription(
         PythonLaunchDescriptionSource(str(SHARE / 'launch/follow.launch.py')),
-        launch_arguments={'drive': 'false', **{name: value(name) for name in PASSED}}.items(),
+        launch_arguments={
+            'drive': 'false',
+            # after params_file, whose own target_frame would win over a SetParameter
+            'target_frame': value('target_frame'),
+            'target_pose': value('goal_update'),
+            **{name: value(name) for name in PASSED},
+        }.items(),
     )
-    # only target_pose has these
-    return [
-        SetParameter('target_frame', value('target_frame')),
-        SetRemap('target_pose', value('goal_update')),
-        follow,
-    ]
+    return [follow]
 
 
 def generate_launch_description() -> LaunchDescription:

@@ -38,3 +38,14 @@ def test_every_argument_is_described(name):
 def test_the_robot_is_driven_by_one(drive, nodes):
     module, actions = described('follow', drive=drive, camera='realsense')
     assert len([action for action in actions if isinstance(action, module.Node)]) == nodes
+
+
+def test_the_frame_and_topic_of_nav2_reach_target_pose():
+    """A parameter set for all nodes lost against the empty target_frame of follow.yaml."""
+    _, (included,) = described('nav2_follow', target_frame='map', goal_update='goal_update')
+    passed = dict(included.launch_arguments)
+    assert passed['target_frame'] == 'map' and passed['target_pose'] == 'goal_update'
+    _, actions = described('follow', **passed)
+    (node,) = [action for action in actions if action.__class__.__name__ == 'Node']
+    names = [part.text for key in node._Node__parameters[-1] for part in key]
+    assert 'target_frame' in names
