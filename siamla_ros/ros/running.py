@@ -41,10 +41,10 @@ def run(make_node: Callable[[], Node], args: list[str] | None = None, threads: i
     Returns:
         Exit code: that of the node (attribute `exit_code`) or 0; 1 if it refused its parameters.
     """
-    _handle_interrupt(signal.SIG_DFL)
     code = 0
     try:
         remove_dead_segments()
+        _handle_interrupt(signal.SIG_DFL)
         with ros_session(args):
             code = _make_and_spin(make_node, threads)
             _handle_interrupt(signal.SIG_IGN)

@@ -109,6 +109,7 @@ def test_a_signal_in_the_middle_of_the_start_leaves_no_segment_and_no_traceback(
         'operator_page': [*module, *PAGE_PORT],
         'camera': [*module, '--ros-args', '-p', f'source:={tmp_path}'],
     }
+    remove_dead_segments()  # the child would open those of others before it has its own
     child = subprocess.Popen(
         [sys.executable, *arguments.get(node, module)],
         stdout=subprocess.PIPE,
