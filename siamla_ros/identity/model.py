@@ -32,7 +32,7 @@ class IdentityConfig:
     )
     views: int = bounded(8, 1, 64, 'color descriptions kept of a target')
     min_return_color: float = bounded(
-        0.9,
+        0.5,
         0.0,
         1.0,
         'similarity of the colors below which a search accepts no box; 0: no limit',

@@ -7,6 +7,7 @@ times as often, and on every image while the target is UNCERTAIN or searched for
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -16,8 +17,9 @@ from siamla_ros.geometry import boxes
 from siamla_ros.geometry.boxes import Box
 from siamla_ros.identity import model as identity
 from siamla_ros.identity.colors import colored_place, colors
-from siamla_ros.identity.model import AppearanceSample, IdentityConfig, IdentityState
-from siamla_ros.supervision.presence import EvidenceModel, frame_log_odds
+from siamla_ros.identity.model import Appearance, AppearanceSample, IdentityConfig, IdentityState
+from siamla_ros.supervision.acceptance import AcceptanceModel, against_others
+from siamla_ros.supervision.presence import frame_log_odds
 from siamla_ros.tracker.logistic import sigmoid
 from siamla_ros.tracker.results import BoxAnswer, TargetState
 
@@ -42,11 +44,11 @@ class Verifier:
         self,
         tracker: SimilarityProvider,
         config: IdentityConfig | None = None,
-        model: EvidenceModel | None = None,
+        model: AcceptanceModel | None = None,
     ) -> None:
         self._tracker = tracker
         self.config = config or IdentityConfig()
-        self.model = model or EvidenceModel()
+        self.model = model or AcceptanceModel()
 
     def begin(self, image_bgr: np.ndarray, state: TargetState) -> IdentityState:
         """The identity of a target that was just initialized."""
@@ -98,16 +100,45 @@ class Verifier:
         image_bgr: np.ndarray,
         state: TargetState,
         answers: Sequence[BoxAnswer],
+        one_of_them: bool = False,
     ) -> list[float]:
-        """That each answer of a search shows the target; without identity the bare confidence."""
+        """That each answer shows the target; without identity the bare confidence.
+
+        Args:
+            known: What the target has looked like.
+            image_bgr: H x W x 3 uint8.
+            state: Holds the target's template.
+            answers: Boxes to compare with it.
+            one_of_them: They are different places of one image, so that each speaks against the
+                others (a search); otherwise each is judged by itself.
+        """
         if not self.config.enabled:
             return [answer.confidence for answer in answers]
-        return [
-            self._probability(known, image_bgr, state, answer)
-            if min(answer.box_xywh[2:]) >= SMALLEST_PX
-            else 0.0
+        odds = [
+            self.log_odds(answer, self.measure(known, image_bgr, state, answer))
             for answer in answers
         ]
+        if one_of_them:
+            odds = against_others(self.model, odds)
+        return [0.0 if value == -math.inf else sigmoid(value) for value in odds]
+
+    def measure(
+        self, known: IdentityState, image_bgr: np.ndarray, state: TargetState, answer: BoxAnswer
+    ) -> Appearance | None:
+        """How an answer compares with the target; None for a box that shows nothing."""
+        if min(answer.box_xywh[2:]) < SMALLEST_PX:
+            return None
+        return identity.measure(known, self._sample(image_bgr, state, answer))
+
+    def log_odds(self, answer: BoxAnswer, seen: Appearance | None) -> float:
+        """Of an answer being the target, by what is seen there; minus infinity: it cannot be."""
+        if seen is None:
+            return -math.inf
+        if seen.color is not None and seen.color < self.config.min_return_color:
+            return -math.inf  # without a person or a detector to confirm it
+        return frame_log_odds(
+            self.model, answer.confidence, answer.second_peak, seen.similarity, seen.color
+        )
 
     def color_proposals(
         self,
@@ -136,16 +167,3 @@ class Verifier:
     ) -> AppearanceSample:
         similarity = self._tracker.similarity(image_bgr, state, [answer.box_xywh])[0]
         return AppearanceSample(similarity, colors(image_bgr, answer.box_xywh))
-
-    def _probability(
-        self, known: IdentityState, image: np.ndarray, state: TargetState, answer: BoxAnswer
-    ) -> float:
-        seen = identity.measure(known, self._sample(image, state, answer))
-        if seen.color is not None and seen.color < self.config.min_return_color:
-            # Shape and confidence of two pedestrians hardly differ: without a person or a detector
-            # to confirm it, nothing is accepted in colors that the target has never shown.
-            return 0.0
-        odds = frame_log_odds(
-            self.model, answer.confidence, answer.second_peak, seen.similarity, seen.color
-        )
-        return sigmoid(odds)

@@ -27,7 +27,7 @@ from siamla_ros.online.parameters import Settings
 from siamla_ros.online.scoring import score_boxes
 from siamla_ros.online.search import Searcher
 from siamla_ros.online.targets import Target, TargetOutput
-from siamla_ros.online.tracker_like import TrackerLike, evidence_model, named, search_window
+from siamla_ros.online.tracker_like import TrackerLike, fitted_models, named, search_window
 from siamla_ros.redetection.redetector import Redetector
 from siamla_ros.runtime.device import DeviceLostError
 from siamla_ros.supervision.motion import BoxMotion
@@ -54,10 +54,10 @@ class Engine:
     def configure(self, settings: Settings) -> None:
         """Take over changed parameters; targets stay."""
         self.settings = settings
-        model = evidence_model(self.tracker)
+        evidence, acceptance = fitted_models(self.tracker)
         supervision = _at_rate(settings.supervisor, settings.node.max_rate_hz)
-        self.supervisor = Supervisor(supervision, settings.redetection.mode != 'off', model)
-        self.verifier = Verifier(self.tracker, settings.identity, model)
+        self.supervisor = Supervisor(supervision, settings.redetection.mode != 'off', evidence)
+        self.verifier = Verifier(self.tracker, settings.identity, acceptance)
         redetector = Redetector(settings.redetection, search_window(self.tracker))
         self.searcher = Searcher(self.tracker, redetector, self.verifier)
 

@@ -60,7 +60,7 @@ class Searcher:
             plan.memory,
             found,
             lambda answers: self.verifier.probabilities(
-                target.identity, image, target.state, answers
+                target.identity, image, target.state, answers, one_of_them=True
             ),
         )
         target.search = result.memory

@@ -9,6 +9,7 @@ import numpy as np
 
 from siamla_ros.online.search import Prober
 from siamla_ros.redetection.redetector import WINDOW
+from siamla_ros.supervision.acceptance import AcceptanceModel
 from siamla_ros.supervision.presence import EvidenceModel
 from siamla_ros.tracker.results import TargetState, TrackResult
 
@@ -35,13 +36,16 @@ def search_window(tracker: TrackerLike) -> float:
     return network.search_context if network is not None else WINDOW
 
 
-def evidence_model(tracker: object) -> EvidenceModel:
-    """The evidence model that was fitted to a tracker's weights; the shipped one for a tracker
-    without.
+def fitted_models(tracker: object) -> tuple[EvidenceModel, AcceptanceModel]:
+    """What was fitted to a tracker's weights; the shipped models for a tracker without.
 
     Raises ValueError naming the value that cannot be.
     """
-    return EvidenceModel(**getattr(tracker, 'calibration', {}).get('evidence', {}))
+    fitted = getattr(tracker, 'calibration', {})
+    return (
+        EvidenceModel(**fitted.get('evidence', {})),
+        AcceptanceModel(**fitted.get('acceptance', {})),
+    )
 
 
 def named(error: Exception) -> str:

@@ -21,13 +21,13 @@ class RedetectionConfig:
         0.0, 0.0, 10000.0, 'time for them on one image, fewer windows if needed; 0: no limit'
     )
     accept_threshold: float = bounded(
-        0.90, 0.0, 1.0, 'probability of being the target that a hypothesis must keep up'
+        0.92, 0.0, 1.0, 'probability of being the target that a hypothesis must keep up'
     )
     hint_threshold: float = bounded(0.45, 0.0, 1.0, 'confidence that makes a hypothesis')
     confirm_frames: int = bounded(4, 1, 1000, 'images in a row that confirm a hypothesis')
     confirm_s: float = bounded(0.1, 0.0, 60.0, 'and the seconds they must span')
     displacement_penalty: float = bounded(
-        1.0,
+        0.0,
         0.0,
         10.0,
         'log odds more that acceptance requires, times ln(1 + box sides from the last place)',

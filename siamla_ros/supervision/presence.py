@@ -28,8 +28,8 @@ TRUSTED_LOG_ODDS = 4.0  # of a box from outside, or of one that a search has con
 
 
 @dataclass(frozen=True)
-class EvidenceModel:
-    """Weights of the logistic model, time constants of the filter, thresholds on its log odds.
+class EvidenceWeights:
+    """Weights of a logistic model over what one frame shows of a box.
 
     The defaults were fitted to the shipped weights (docs/tuning.md).
     """
@@ -52,6 +52,17 @@ class EvidenceModel:
     usual_color: float = bounded(
         0.95, 0.0, 1.0, 'similarity of the colors where it was not measured'
     )
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+
+
+@dataclass(frozen=True)
+class EvidenceModel(EvidenceWeights):
+    """Whether a followed box is on the target: weights, time constants of the filter, thresholds
+    on its log odds.
+    """
+
     correlation_s: float = bounded(
         0.056, 1e-3, 10.0, 'time after which a frame counts for 63 % of an independent one'
     )
@@ -71,7 +82,7 @@ class EvidenceModel:
     )
 
     def __post_init__(self) -> None:
-        check_fields(self)
+        super().__post_init__()
         if not self.lost_below <= self.uncertain_below <= self.confirmed_above:
             raise ValueError(
                 f'lost_below, uncertain_below, confirmed_above are {self.lost_below}, '
@@ -80,7 +91,7 @@ class EvidenceModel:
 
 
 def frame_log_odds(
-    model: EvidenceModel,
+    model: EvidenceWeights,
     confidence: float,
     second_peak: float,
     similarity: float | None = None,

@@ -1,0 +1,53 @@
+"""Is what a search has found the target?
+
+A search asks otherwise than a track: what it finds is mostly something else, and it sees several
+places of one image. So it has a logistic model of its own over the evidence of a box
+(:class:`~siamla_ros.supervision.presence.EvidenceWeights`), and one term more: there is only one
+target, so a place speaks against every other one, the more the likelier it is itself. Where
+something in sight looks like the target, most of what looks like it is not the target.
+
+Fitted by `siamla calibrate` to searches that accept nothing; the defaults to the shipped weights.
+
+Pure functions over plain numbers: no torch, no ROS.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from siamla_ros.configuration import bounded
+from siamla_ros.supervision.presence import EvidenceWeights
+from siamla_ros.tracker.logistic import sigmoid
+
+
+@dataclass(frozen=True)
+class AcceptanceModel(EvidenceWeights):
+    """Weights of the evidence of a box that a search has found."""
+
+    confidence_weight: float = bounded(0.45, 0.0, 20.0, 'log odds a logit of the confidence')
+    second_peak_weight: float = bounded(
+        -3.59, -50.0, 0.0, 'log odds times the square root of second peak / confidence'
+    )
+    similarity_weight: float = bounded(
+        12.89, 0.0, 100.0, 'log odds times the similarity to the template'
+    )
+    color_weight: float = bounded(2.97, 0.0, 100.0, 'log odds times the similarity of the colors')
+    bias: float = bounded(-9.37, -100.0, 100.0, 'log odds where everything else is 0')
+    other_weight: float = bounded(
+        -4.42, -50.0, 0.0, 'log odds times the probability of the likeliest other place'
+    )
+
+
+def against_others(model: AcceptanceModel, log_odds: Sequence[float]) -> list[float]:
+    """Log odds of places of one image once each has the others against it.
+
+    Args:
+        model: Says how much the others count.
+        log_odds: Of each place by what is seen there.
+    """
+    found = []
+    for index, odds in enumerate(log_odds):
+        others = [*log_odds[:index], *log_odds[index + 1 :]]
+        found.append(odds + model.other_weight * sigmoid(max(others)) if others else odds)
+    return found
