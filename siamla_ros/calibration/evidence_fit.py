@@ -16,11 +16,13 @@ from siamla_ros.supervision.presence import (
     LEAST_CONFIDENCE,
     TRUSTED_LOG_ODDS,
     EvidenceModel,
+    EvidenceWeights,
     frame_log_odds,
     update_presence,
 )
 from siamla_ros.supervision.supervisor import SupervisorConfig
 
+LEAST_SPREAD = 1e-3  # of a column; one that hardly varies keeps about the weight of the start
 RIDGE = 30.0  # pull to the weights of the start, standardized; a sequence weighs 100
 EPISODE_WEIGHT = 0.5  # of a made episode against a recorded sequence
 SEQUENCE_WEIGHT = 100.0
@@ -67,7 +69,7 @@ def fit_evidence(
             'must hold both'
         )
     known = np.isfinite(rows).all(1)
-    theta = _logistic(rows[known], right[known], weight[known], start)
+    theta = logistic(rows[known], right[known], weight[known], weights_of(start), SIGNS)
     slope, usual = np.polyfit(rows[known, 0], rows[known, 2], 1)
     model = replace(
         start,
@@ -109,7 +111,7 @@ def _labeled(samples: Sequence[FrameSamples]) -> tuple[NDArray, NDArray, NDArray
         if not counted.any():
             continue
         share = SEQUENCE_WEIGHT * (1.0 if item.gone is None else EPISODE_WEIGHT)
-        rows.append(_columns(item.values[counted]))
+        rows.append(columns(item.values[counted]))
         right.append(item.right[counted])
         weight.append(np.full(counted.sum(), share / counted.sum()))
     if not rows:
@@ -117,42 +119,60 @@ def _labeled(samples: Sequence[FrameSamples]) -> tuple[NDArray, NDArray, NDArray
     return np.concatenate(rows), np.concatenate(right), np.concatenate(weight)
 
 
-def _columns(values: NDArray) -> NDArray:
+def columns(values: NDArray) -> NDArray:
     """(N, 4) as the evidence model weighs them: logit, root of the peak ratio, similarities."""
     confidence = np.clip(values[:, 0], LEAST_CONFIDENCE, 1.0 - LEAST_CONFIDENCE)
     ratio = np.clip(values[:, 1] / confidence, 0.0, 1.0)
     return np.column_stack([logit(confidence), np.sqrt(ratio), values[:, 2], values[:, 3]])
 
 
-def _logistic(rows: NDArray, right: NDArray, weight: NDArray, start: EvidenceModel) -> NDArray:
-    """Four weights and the bias by maximum likelihood, with a pull to those of the start, which
-    decide where there is little material, and with their known signs.
+def logistic(
+    rows: NDArray, right: NDArray, weight: NDArray, start: NDArray, signs: Sequence[tuple]
+) -> NDArray:
+    """Weights of K columns and a bias by maximum likelihood, with a pull to those of the start,
+    which decide where there is little material, and with their known signs.
+
+    Args:
+        rows: (N, K).
+        right: (N,) bool.
+        weight: (N,) of each row.
+        start: (K,) weights of the columns.
+        signs: K limits (low, high) of the weights, None for none.
     """
-    mean, spread = rows.mean(0), rows.std(0) + 1e-9
+    count = rows.shape[1]
+    mean, spread = rows.mean(0), rows.std(0)
+    spread = np.maximum(spread, LEAST_SPREAD)
     design = np.column_stack([(rows - mean) / spread, np.ones(len(rows))])
     sign = np.where(right, 1.0, -1.0)
-    usual = spread * (
-        start.confidence_weight,
-        start.second_peak_weight,
-        start.similarity_weight,
-        start.color_weight,
-    )
+    usual = spread * start
 
     def loss(theta: NDArray) -> tuple[float, NDArray]:
         odds = design @ theta
         wrong = expit(-sign * odds)
         value = weight @ np.logaddexp(0.0, -sign * odds) + RIDGE / 2 * float(
-            ((theta[:4] - usual) ** 2).sum()
+            ((theta[:count] - usual) ** 2).sum()
         )
         gradient = design.T @ (-weight * sign * wrong)
-        gradient[:4] += RIDGE * (theta[:4] - usual)
+        gradient[:count] += RIDGE * (theta[:count] - usual)
         return float(value), gradient
 
     found = minimize(
-        loss, np.zeros(5), jac=True, method='L-BFGS-B', bounds=(*SIGNS, (None, None))
+        loss, np.zeros(count + 1), jac=True, method='L-BFGS-B', bounds=(*signs, (None, None))
     ).x
-    weights = found[:4] / spread
-    return np.append(weights, found[4] - weights @ mean)
+    weights = found[:count] / spread
+    return np.append(weights, found[count] - weights @ mean)
+
+
+def weights_of(model: EvidenceWeights) -> NDArray:
+    """(4,) in the order of the columns."""
+    return np.array(
+        [
+            model.confidence_weight,
+            model.second_peak_weight,
+            model.similarity_weight,
+            model.color_weight,
+        ]
+    )
 
 
 def _outcome(model: EvidenceModel, samples: Sequence[FrameSamples]) -> tuple[float, float]:

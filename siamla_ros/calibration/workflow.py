@@ -8,8 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
+from siamla_ros.calibration.acceptance_fit import AcceptanceFit, fit_acceptance
 from siamla_ros.calibration.evidence_fit import EvidenceFit, fit_evidence
 from siamla_ros.calibration.frame_samples import FrameSamples, record, record_episodes
+from siamla_ros.calibration.search_looks import SearchLooks, record_searches
 from siamla_ros.datasets.sequence import Sequence as TargetSequence
 from siamla_ros.evaluation.confidence import reliability
 from siamla_ros.evaluation.platt import fit_platt
@@ -29,12 +31,13 @@ class Calibration:
 
     decode: DecodeConfig
     evidence: EvidenceFit
+    acceptance: AcceptanceFit
     ece_before: float
     ece_after: float
 
     def report(self) -> str:
         """A few lines for a person."""
-        fit, decode = self.evidence, self.decode
+        fit, found, decode = self.evidence, self.acceptance, self.decode
         return '\n'.join(
             [
                 f'confidence: scale {decode.calibration_scale}, bias {decode.calibration_bias}; '
@@ -43,6 +46,9 @@ class Calibration:
                 f'LOST within 10 frames {fit.lost_in_time:.1%}, '
                 f'falsely on {fit.lost_falsely:.1%} of the targets',
                 *(f'  {name}: {value:g}' for name, value in asdict(fit.model).items()),
+                f'acceptance: AUROC {found.auroc:.3f} over {found.right} looks at targets and '
+                f'{found.wrong} at something else',
+                *(f'  {name}: {value:g}' for name, value in asdict(found.model).items()),
             ]
         )
 
@@ -52,8 +58,10 @@ def record_all(
     sequences: Sequence[TargetSequence],
     seed: int,
     on_sequence: Callable[[str], None] = lambda name: None,
-) -> list[FrameSamples]:
-    """Samples of the sequences, then of episodes made of at most `MOST_SCENES` of them."""
+) -> tuple[list[FrameSamples], list[SearchLooks]]:
+    """Samples of the sequences, then of episodes made of at most `MOST_SCENES` of them; and what
+    searches see in both.
+    """
     samples = []
     for sequence in sequences:
         on_sequence(sequence.name)
@@ -63,11 +71,18 @@ def record_all(
     for item in record_episodes(tracker, scenes, scenes, seed):
         on_sequence(item.name)
         samples.append(item)
-    return samples
+    looks = []
+    for found in record_searches(tracker, sequences, scenes, seed):
+        on_sequence(f'{found.name}, search')
+        looks.append(found)
+    return samples, looks
 
 
-def fit_all(samples: Sequence[FrameSamples], decode: DecodeConfig) -> Calibration:
-    """Platt scaling on the recorded sequences, then the evidence model on everything.
+def fit_all(
+    samples: Sequence[FrameSamples], decode: DecodeConfig, looks: Sequence[SearchLooks] = ()
+) -> Calibration:
+    """Platt scaling on the recorded sequences, the evidence model on everything, and what a search
+    accepts on the looks; without looks that stays as built in.
 
     Raises:
         ValueError: The samples hold no right boxes, or no wrong ones.
@@ -84,6 +99,9 @@ def fit_all(samples: Sequence[FrameSamples], decode: DecodeConfig) -> Calibratio
     return Calibration(
         scaled,
         fit_evidence(again, EvidenceModel()),
+        fit_acceptance(
+            [replace(item, values=_rescaled(item.values, scale, bias)) for item in looks]
+        ),
         reliability(confidence, right).ece,
         reliability(platt(confidence, scale, bias), right).ece,
     )
@@ -91,8 +109,14 @@ def fit_all(samples: Sequence[FrameSamples], decode: DecodeConfig) -> Calibratio
 
 def write(checkpoint: Checkpoint, calibration: Calibration, path: Path) -> Checkpoint:
     """The same weights with what was fitted to them."""
-    evidence = {name: float(value) for name, value in asdict(calibration.evidence.model).items()}
-    return save_calibrated(checkpoint, path, calibration.decode, {'evidence': evidence})
+    fitted = {
+        kind: {name: float(value) for name, value in asdict(model).items()}
+        for kind, model in (
+            ('evidence', calibration.evidence.model),
+            ('acceptance', calibration.acceptance.model),
+        )
+    }
+    return save_calibrated(checkpoint, path, calibration.decode, fitted)
 
 
 def _judged(samples: Sequence[FrameSamples]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

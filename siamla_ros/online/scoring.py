@@ -21,7 +21,9 @@ def score_boxes(
     image_bgr: np.ndarray,
     boxes_xywh: Sequence[Box],
 ) -> list[float]:
-    """Probabilities in [0, 1] by the evidence model, one a box.
+    """Probabilities in [0, 1] by the model of what a search accepts, one a box.
+
+    Each box is judged by itself: the others do not count against it.
 
     A box in which the network does not find the target counts as confidence 0. Whatever the tracker
     raises is passed on.

@@ -6,7 +6,8 @@ places of one image. So it has a logistic model of its own over the evidence of 
 target, so a place speaks against every other one, the more the likelier it is itself. Where
 something in sight looks like the target, most of what looks like it is not the target.
 
-Fitted by `siamla calibrate` to searches that accept nothing; the defaults to the shipped weights.
+`siamla calibrate` fits it to searches that accept nothing. The defaults were fitted in that way to
+the shipped weights on part of the fitting scenes (docs/research/supervision.md).
 
 Pure functions over plain numbers: no torch, no ROS.
 """

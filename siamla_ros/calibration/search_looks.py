@@ -1,0 +1,128 @@
+"""What searches see that accept nothing: each place they look at, with the truth."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from siamla_ros.calibration.frame_samples import EPISODES
+from siamla_ros.datasets.sequence import Sequence as TargetSequence
+from siamla_ros.evaluation.metrics import overlap
+from siamla_ros.evaluation.scenarios import SCENARIOS
+from siamla_ros.evaluation.splice import Scene, donor_of
+from siamla_ros.geometry.boxes import Box
+from siamla_ros.identity.model import IdentityConfig, IdentityState
+from siamla_ros.identity.verifier import Verifier
+from siamla_ros.online.parameters import build, defaults
+from siamla_ros.online.session import TrackingSession
+from siamla_ros.tracker.results import BoxAnswer, TargetState
+from siamla_ros.tracker.tracker import Tracker
+
+RIGHT_IOU, WRONG_IOU = 0.5, 0.3
+KEPT = 0.2, 0.5  # probabilities reported to the search: no place is dropped, none accepted
+FRAME_S = 1.0 / 30.0
+
+
+class Look(NamedTuple):
+    """One place on one image: confidence, second peak, similarity, color (NaN: unknown)."""
+
+    frame: int
+    values: tuple[float, float, float, float]
+    box_xywh: Box
+
+
+@dataclass(frozen=True)
+class SearchLooks:
+    """N looks of one search.
+
+    Attributes:
+        name: Of the sequence.
+        frame: (N,) number of the image; looks of one image are different places of it.
+        values: (N, 4) as in :class:`Look`.
+        right: (N,) whether the place is the target's.
+        wrong: (N,) whether it is certainly not.
+    """
+
+    name: str
+    frame: NDArray[np.int64]
+    values: NDArray[np.float64]
+    right: NDArray[np.bool_]
+    wrong: NDArray[np.bool_]
+
+
+class LookRecorder(Verifier):
+    """A verifier that writes down what it is asked in a search, and lets nothing be accepted."""
+
+    looks: list[Look]
+    frame = 0
+
+    def probabilities(
+        self,
+        known: IdentityState,
+        image_bgr: np.ndarray,
+        state: TargetState,
+        answers: Sequence[BoxAnswer],
+        one_of_them: bool = False,
+    ) -> list[float]:
+        """As a verifier's, within the limits that keep the search going."""
+        for answer in answers:
+            seen = self.measure(known, image_bgr, state, answer)
+            if seen is None:
+                continue
+            similarity, color = (math.nan if v is None else float(v) for v in seen)
+            values = (answer.confidence, answer.second_peak, similarity, color)
+            self.looks.append(Look(self.frame, values, tuple(answer.box_xywh)))
+        found = super().probabilities(known, image_bgr, state, answers, one_of_them)
+        return [min(max(value, KEPT[0]), KEPT[1]) for value in found]
+
+
+def record_search(tracker: Tracker, sequence: TargetSequence) -> SearchLooks:
+    """Follow one target as the node does until it is lost, and search it to the end."""
+    session = TrackingSession(tracker, build({**defaults(), 'redetection.mode': 'local'}))
+    engine = session.engine
+    recorder = LookRecorder(tracker, IdentityConfig(min_return_color=0.0))
+    recorder.looks = []
+    engine.searcher.verifier = recorder
+    for index, image in enumerate(sequence.frames()):
+        recorder.frame = index
+        if index == 0:
+            session.start('target', sequence.init_box_xywh, image, 0.0)
+        else:
+            session.step(image, index * FRAME_S)
+    if session.last_error:
+        raise RuntimeError(f'{sequence.name}: {session.last_error}')
+    return _labeled(sequence, recorder.looks)
+
+
+def record_searches(
+    tracker: Tracker, sequences: Iterable[TargetSequence], scenes: Sequence[Scene], seed: int
+) -> Iterator[SearchLooks]:
+    """Searches on the sequences, then on episodes made of the scenes."""
+    for sequence in sequences:
+        yield record_search(tracker, sequence)
+    for scene in scenes:
+        donor = donor_of(scene, list(scenes), seed)
+        for name in EPISODES:
+            episode = SCENARIOS[name](scene, donor, seed)
+            if episode is not None:
+                yield record_search(tracker, episode.sequence)
+
+
+def _labeled(sequence: TargetSequence, looks: Sequence[Look]) -> SearchLooks:
+    frame = np.array([look.frame for look in looks], np.int64)
+    boxes = np.array([look.box_xywh for look in looks], np.float64).reshape(-1, 4)
+    truth, absent = sequence.boxes_xywh[frame], sequence.absent[frame]
+    seen = np.isfinite(truth[:, 0])
+    iou = np.where(seen, overlap(boxes, truth), 0.0)
+    return SearchLooks(
+        sequence.name,
+        frame,
+        np.array([look.values for look in looks], np.float64).reshape(-1, 4),
+        seen & (iou > RIGHT_IOU),
+        absent | (seen & (iou < WRONG_IOU)),
+    )
