@@ -34,8 +34,12 @@ WORKSPACE = '.ws' + (f'-{os.environ["SIAMLA_ROS"]}' if os.environ.get('SIAMLA_RO
 PAGE_PORT = ['--ros-args', '-p', 'port:=0']
 
 
-def segments_of(pid):
-    """Names of the segments whose locks a process holds open."""
+def segments_of(pid, before=frozenset()):
+    """Names of the segments whose locks a process holds open.
+
+    Without those that lay there before its start: a participant that starts opens the locks of all
+    others for a moment, also of the one in the process of the tests.
+    """
     names = set()
     for entry in Path(f'/proc/{pid}/fd').glob('*'):
         try:
@@ -44,7 +48,7 @@ def segments_of(pid):
             continue
         if re.fullmatch(r'fast(dds|rtps)_[0-9a-f]{16}_el', name):
             names.add(name.removesuffix('_el'))
-    return names
+    return names - before
 
 
 @pytest.fixture
@@ -76,8 +80,9 @@ PAGE = (['-m', 'siamla_ros.ros.operator_page_node', *PAGE_PORT], 'open http://')
 @pytest.mark.parametrize('how', [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize('node', [TRACKER, PAGE], ids=['tracker', 'page'])
 def test_a_clean_exit_leaves_no_segment(start, node, how):
+    before = set(os.listdir('/dev/shm'))
     child = start(*node)
-    own = segments_of(child.pid)
+    own = segments_of(child.pid, before)
     assert own
     child.send_signal(how)
     assert child.wait(LIMIT_S) == 0
@@ -109,7 +114,7 @@ def test_a_signal_in_the_middle_of_the_start_leaves_no_segment_and_no_traceback(
         'operator_page': [*module, *PAGE_PORT],
         'camera': [*module, '--ros-args', '-p', f'source:={tmp_path}'],
     }
-    remove_dead_segments()  # the child would open those of others before it has its own
+    before = set(os.listdir('/dev/shm'))
     child = subprocess.Popen(
         [sys.executable, *arguments.get(node, module)],
         stdout=subprocess.PIPE,
@@ -118,7 +123,7 @@ def test_a_signal_in_the_middle_of_the_start_leaves_no_segment_and_no_traceback(
     )
     own, end_s = set(), time.monotonic() + LIMIT_S
     while not own and time.monotonic() < end_s:
-        own = segments_of(child.pid)
+        own = segments_of(child.pid, before)
     child.send_signal(how)
     said, _ = child.communicate(timeout=LIMIT_S)
     assert own and child.returncode == 0 and 'Traceback' not in said, said
@@ -138,8 +143,11 @@ def test_a_context_that_ends_before_the_node_is_spun_ends_it_quietly(tmp_path):
 
 
 def test_the_next_start_removes_what_a_killed_process_left(start):
-    dead, alive = start(*TRACKER), start(*TRACKER)
-    left, kept = segments_of(dead.pid), segments_of(alive.pid)
+    before = set(os.listdir('/dev/shm'))
+    dead = start(*TRACKER)
+    left = segments_of(dead.pid, before)
+    alive = start(*TRACKER)
+    kept = segments_of(alive.pid, before | left)
     dead.kill()
     dead.wait(LIMIT_S)
     assert left and left <= set(os.listdir('/dev/shm')), 'kill -9 leaves its segment'
