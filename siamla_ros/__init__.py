@@ -14,7 +14,7 @@ os.environ.setdefault('ORT_DISABLE_TELEMETRY', '1')
 # then has no core: an update took seconds (docs/research/runtime_log.md).
 os.environ.setdefault('OMP_WAIT_POLICY', 'passive')
 
-__version__ = '0.1.0'
+__version__ = '0.2.0'
 __all__ = ['BoxError', 'TargetState', 'TrackResult', 'Tracker', 'TrackingSession', 'load_tracker']
 
 if TYPE_CHECKING:

@@ -15,6 +15,8 @@ if TYPE_CHECKING:  # torch is imported when a run begins, not when the command l
     from siamla_ros.training.pairs import PairSource
     from siamla_ros.training.tracked_windows import TrackedWindows
 
+INPUTS = 'inputs.json'  # in the folder of a run: what it began with
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of the subcommand."""
@@ -64,9 +66,11 @@ def run(args: argparse.Namespace) -> int:
     if args.threads:
         torch.set_num_threads(args.threads)
     config = load_config(args.config) if args.config else TrainConfig()
+    inputs = checked_inputs(args)
     device = choose_device(args.device)
     print(f'device {device.device} ({device.reason})')
     trainer = _trainer(args, config, device.device)
+    (args.output / INPUTS).write_text(json.dumps(inputs, indent=1) + '\n', encoding='utf-8')
     if trainer.resume():
         print(f'resumed at step {trainer.step} of {trainer.steps}')
     if not trainer.run(args.workers, args.minutes):
@@ -74,6 +78,35 @@ def run(args: argparse.Namespace) -> int:
         return 0
     _finish(args, config, trainer)
     return 0
+
+
+def checked_inputs(args: argparse.Namespace) -> dict[str, str | None]:
+    """What a run begins with, by option.
+
+    Raises:
+        ValueError: Weights, data or video are not those of the run so far; names each option with
+            both values.
+    """
+    from siamla_ros.training.config import differences
+
+    given = {'--data': args.data, '--init': args.init}
+    given |= {'--video': args.video, '--video-split': args.video_split}
+    present = {name: _place(value) for name, value in given.items()}
+    noted = args.output / INPUTS
+    saved = json.loads(noted.read_text(encoding='utf-8')) if noted.is_file() else present
+    if found := differences(saved, present):
+        raise ValueError(
+            f'{args.output}: the run began with other inputs ({"; ".join(found)}): restore them, '
+            'or train into another folder'
+        )
+    return present
+
+
+def _place(value: str | Path | None) -> str | None:
+    """A file or folder by its full path; names of models and a missing option as they are."""
+    if value is None or not Path(value).exists():
+        return value if value is None else str(value)
+    return str(Path(value).resolve())
 
 
 def _trainer(args: argparse.Namespace, config: TrainConfig, device: str) -> Trainer:

@@ -5,7 +5,7 @@ Each begins with VISIBLE_FRAMES of the scene and ends with ABSENT_FRAMES without
 * cut: the video changes to another scene.
 * painted_out: the target is painted over in its own scene, which goes on.
 * occluded: a patch of another scene covers the target and moves with it.
-* lookalike: a distractor (a mirrored, tinted copy of the target) is beside the target all the time,
+* distractor: one (a mirrored, tinted copy of the target) is beside the target all the time,
   the target is painted out at the change. Absent means that the target is gone, though the
   distractor is still there: a tracker that settles on the distractor with confidence is wrong.
 
@@ -169,7 +169,7 @@ def occluded(scene: Scene, donor: Scene, seed: int) -> Sequence:
     )
 
 
-def lookalike(scene: Scene, donor: Scene, seed: int) -> Sequence:
+def distractor(scene: Scene, donor: Scene, seed: int) -> Sequence:
     """A distractor stays beside the target's place, the target is painted out."""
     offset = beside(scene, VISIBLE_FRAMES + ABSENT_FRAMES)
 
@@ -181,7 +181,7 @@ def lookalike(scene: Scene, donor: Scene, seed: int) -> Sequence:
         )
 
     return _assemble(
-        scene, 'lookalike', lambda t: with_distractor(t, False), lambda t: with_distractor(t, True)
+        scene, 'distractor', lambda t: with_distractor(t, False), lambda t: with_distractor(t, True)
     )
 
 
@@ -189,5 +189,5 @@ KINDS: dict[str, Callable[[Scene, Scene, int], Sequence]] = {
     'cut': cut,
     'painted_out': painted_out,
     'occluded': occluded,
-    'lookalike': lookalike,
+    'distractor': distractor,
 }

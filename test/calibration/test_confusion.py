@@ -1,4 +1,4 @@
-"""How well a network tells its target from a look-alike."""
+"""How well a network tells its target from a distractor."""
 
 from __future__ import annotations
 

@@ -99,3 +99,21 @@ def test_scenes_of_video_are_trained_on_and_held_out_ones_are_not(data, start, t
     assert [path.name for path in (tmp_path / 'run/frames').iterdir()] == ['one.npy']
     assert set(np.load(tmp_path / 'run/tracked_windows.npz')['names']) == {'one/target'}
     assert moved_between(start, tmp_path / 'run/model.safetensors')
+
+
+def test_a_run_does_not_go_on_from_other_weights_or_data(data, start, tmp_path, capsys):
+    asked = command(data, start, tmp_path)
+    assert main([*asked, '--minutes', '0']) == 0
+    other = tiny_checkpoint(tmp_path / 'other').path
+    others = {'--init': other, '--data': write_pack(tmp_path / 'pack', tracks=6, frames=10)}
+    for option, value in others.items():
+        place = asked.index(option) + 1
+        changed = [*asked[:place], str(value), *asked[place + 1 :]]
+        capsys.readouterr()
+        assert main(changed) == 1
+        said = capsys.readouterr().err
+        assert f'({option}: {asked[place]!r}, now {str(value)!r})' in said
+    assert main([*asked, '--video', str(tmp_path)]) == 1
+    assert f'(--video: None, now {str(tmp_path)!r})' in capsys.readouterr().err
+    assert main(asked) == 0, 'with its own inputs it goes on'
+    assert 'resumed at step 1 of 4' in capsys.readouterr().out

@@ -24,8 +24,8 @@ def test_absent_frames_do_not_show_the_target(kind):
     assert max(colored(image) for image in images[gone:]) == 0
 
 
-def test_lookalike_is_beside_the_target_and_stays():
-    sequence = splice.lookalike(SCENE, DONOR, seed=0)
+def test_a_distractor_is_beside_the_target_and_stays():
+    sequence = splice.distractor(SCENE, DONOR, seed=0)
     images, gone = list(sequence.frames()), splice.VISIBLE_FRAMES
     offset = splice.beside(SCENE, 80)
     for time in (0, gone):

@@ -82,7 +82,7 @@ def test_negatives_are_drawn_among_the_look_alikes(pack):
 
 
 def test_synthetic_pairs_show_them_beside_the_target(pack):
-    """Every cut-out's only look-alike is the red one: with a share of 1 nothing else is beside."""
+    """Every cut-out's only distractor is the red one: with a share of 1 nothing else is beside."""
     data = DataConfig(
         similar=1.0, other=1.0, erased=0, synthetic=1.0, deform=0, box_jitter=0, degrade=0
     )

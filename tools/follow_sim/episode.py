@@ -1,4 +1,4 @@
-"""A seeded episode: a target that walks, an occluder, a look-alike, a leave and a return.
+"""A seeded episode: a target that walks, an occluder, a distractor, a leave and a return.
 
 Events are placed relative to robot and target when they begin, so that each of them happens
 whatever a controller did before.
@@ -16,7 +16,7 @@ from follow_sim.scene import Figure, Scene
 
 PERSON_M = (1.7, 0.68)
 START_M = 3.0
-OCCLUDER_S, LOOKALIKE_S, LEAVE_S, AWAY_S, RETURN_M, END_S = 8.0, 13.0, 18.0, 4.0, 3.0, 29.0
+OCCLUDER_S, DISTRACTOR_S, LEAVE_S, AWAY_S, RETURN_M, END_S = 8.0, 13.0, 18.0, 4.0, 3.0, 29.0
 RUN_M_S = 2.8
 
 
@@ -28,10 +28,10 @@ class Episode:
         self._rng = rng = np.random.default_rng(seed)
         self.scene = Scene(seed)
         hue = int(rng.integers(0, 180))
-        lookalike_hue = (hue + int(rng.integers(18, 40))) % 180
+        distractor_hue = (hue + int(rng.integers(18, 40))) % 180
         self.target = Figure('target', START_M, 0.0, *PERSON_M, textures.person(rng, hue))
-        self.lookalike = Figure(
-            'look-alike', 0.0, 0.0, *PERSON_M, textures.person(rng, lookalike_hue), present=False
+        self.distractor = Figure(
+            'distractor', 0.0, 0.0, *PERSON_M, textures.person(rng, distractor_hue), present=False
         )
         self.occluder = Figure('occluder', 0.0, 0.0, 1.5, 1.0, textures.box(rng), present=False)
         self.now_s = 0.0
@@ -47,14 +47,14 @@ class Episode:
     @property
     def figures(self) -> list[Figure]:
         """All figures, present or not."""
-        return [self.target, self.lookalike, self.occluder]
+        return [self.target, self.distractor, self.occluder]
 
     def step(self, dt: float, robot: Robot) -> None:
         """Move everybody on."""
         self.now_s += dt
         self._event('occluder', OCCLUDER_S, lambda: self._cross(self.occluder, 0.5, 0.9, robot))
         self._event(
-            'look-alike', LOOKALIKE_S, lambda: self._cross(self.lookalike, 1.15, 0.9, robot)
+            'distractor', DISTRACTOR_S, lambda: self._cross(self.distractor, 1.15, 0.9, robot)
         )
         self._event('leave', LEAVE_S, lambda: self._leave(robot))
         self._event('away', LEAVE_S + 2.0, self._vanish)

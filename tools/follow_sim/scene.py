@@ -31,7 +31,7 @@ class Figure:
     """An upright figure.
 
     Attributes:
-        name: target, look-alike or occluder.
+        name: target, distractor or occluder.
         x: on the ground in m.
         y: on the ground in m.
         height_m: of the figure.
