@@ -12,7 +12,6 @@ from siamla_ros.datasets.sequence import Sequence
 from siamla_ros.evaluation.metrics import overlap
 from siamla_ros.evaluation.scenarios import SCENARIOS, Episode
 from siamla_ros.evaluation.splice import Scene, donor_of
-from siamla_ros.identity import model as identity
 from siamla_ros.identity.verifier import Verifier
 from siamla_ros.supervision.supervisor import SupervisorConfig
 from siamla_ros.tracker.results import TrackResult
@@ -67,7 +66,7 @@ def record(tracker: Tracker, sequence: Sequence) -> FrameSamples:
         result = tracker.update(image, [state])[0]
         sample = verifier.sample(known, image, state, result, uncertain=True)
         if sample is not None:
-            seen = identity.measure(known, sample)
+            seen = sample.similarity, sample.color
             values[index, 2:] = [np.nan if v is None else v for v in seen]
             known = verifier.remember(known, sample, _good(result, limits))
         values[index, :2] = result.confidence, result.second_peak

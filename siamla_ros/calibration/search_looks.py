@@ -20,7 +20,7 @@ from siamla_ros.identity.model import IdentityConfig, IdentityState
 from siamla_ros.identity.verifier import Verifier
 from siamla_ros.online.parameters import build, defaults
 from siamla_ros.online.session import TrackingSession
-from siamla_ros.tracker.results import BoxAnswer, TargetState
+from siamla_ros.tracker.results import TargetState, TrackResult
 from siamla_ros.tracker.tracker import Tracker
 
 RIGHT_IOU, WRONG_IOU = 0.5, 0.3
@@ -66,7 +66,7 @@ class LookRecorder(Verifier):
         known: IdentityState,
         image_bgr: np.ndarray,
         state: TargetState,
-        answers: Sequence[BoxAnswer],
+        answers: Sequence[TrackResult],
         one_of_them: bool = False,
     ) -> list[float]:
         """As a verifier's, within the limits that keep the search going."""
@@ -74,7 +74,7 @@ class LookRecorder(Verifier):
             seen = self.measure(known, image_bgr, state, answer)
             if seen is None:
                 continue
-            similarity, color = (math.nan if v is None else float(v) for v in seen)
+            similarity, color = (math.nan if v is None else float(v) for v in seen[:2])
             values = (answer.confidence, answer.second_peak, similarity, color)
             self.looks.append(Look(self.frame, values, tuple(answer.box_xywh)))
         found = super().probabilities(known, image_bgr, state, answers, one_of_them)

@@ -8,6 +8,7 @@ Arrays have shape `(..., 4)`.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -19,6 +20,15 @@ Box = tuple[float, float, float, float]
 
 MIN_BOX_SIDE_PX = 2.0
 """Shortest side of a box that can be tracked: below it a template holds no texture."""
+
+
+FARTHEST_PX = 1e7
+"""A coordinate beyond is a defect of the sender."""
+BORDER_PX = 1.0
+"""A box this near to the border counts as cut by it."""
+MAX_COVER = 0.9
+"""Share of the image. A box over all of it finds the border of the picture again, whatever that
+shows; of 14,117 real boxes none covers as much."""
 
 
 class BoxError(ValueError):
@@ -52,6 +62,31 @@ def center(box_xywh: Sequence[float] | NDArray) -> tuple[float, float]:
 def from_center(cx: float, cy: float, w: float, h: float) -> tuple[float, float, float, float]:
     """The xywh box of the given center and size."""
     return cx - w / 2.0, cy - h / 2.0, w, h
+
+
+def box_size(box_xywh: Box) -> float:
+    """Side in pixels of the square of the same area."""
+    return math.sqrt(box_xywh[2] * box_xywh[3])
+
+
+def touches_border(box_xywh: Box, image_size: tuple[int, int]) -> bool:
+    """Whether the box reaches the image border, and so may be cut by it."""
+    x, y, w, h = box_xywh
+    width, height = image_size
+    return (
+        x <= BORDER_PX
+        or y <= BORDER_PX
+        or x + w >= width - BORDER_PX
+        or y + h >= height - BORDER_PX
+    )
+
+
+def cover(box_xywh: Box, image_size: tuple[int, int]) -> float:
+    """Share of an image of (width, height) that a box covers, [0, 1]."""
+    x, y, w, h = box_xywh
+    width, height = image_size
+    inside_w, inside_h = min(x + w, width) - max(x, 0.0), min(y + h, height) - max(y, 0.0)
+    return max(inside_w, 0.0) * max(inside_h, 0.0) / (width * height)
 
 
 def iou(a_xywh: ArrayLike, b_xywh: ArrayLike) -> FloatArray:
@@ -125,3 +160,15 @@ def check_init_box(
             f'inside the image of {width} x {height} px',
         )
     return x, y, w, h
+
+
+def check_box(box_xywh: Box, smallest: float = 0.0) -> None:
+    """Raise ValueError unless the box has four finite numbers and sides not below `smallest`."""
+    if len(box_xywh) != 4 or not all(math.isfinite(value) for value in box_xywh):
+        raise ValueError(f'box_xywh is {box_xywh!r}, must be four finite numbers')
+    if max(abs(value) for value in box_xywh) > FARTHEST_PX:
+        raise ValueError(f'box_xywh is {box_xywh!r}, must lie within +-{FARTHEST_PX:.0f} pixels')
+    if min(box_xywh[2:]) < smallest:
+        raise ValueError(
+            f'box_xywh is {box_xywh!r}, its width and height must be at least {smallest}'
+        )

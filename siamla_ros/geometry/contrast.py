@@ -7,7 +7,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from siamla_ros.geometry.boxes import Box, BoxError
+from siamla_ros.geometry.boxes import MAX_COVER, Box, BoxError, cover
 
 MIN_CONTRAST = 3.0
 """Gray levels. Sensor noise in the dark lies below it; the least of 167 real targets, thermal and
@@ -15,9 +15,6 @@ tiny ones among them, is 9.3."""
 MIN_CORRELATION = 0.25
 """Of neighboring pixels. Noise without any picture lies at 0.00 to 0.21, as JPEG too; the least of
 23,700 real boxes is 0.36 (docs/research/reliability.md)."""
-MAX_COVER = 0.9
-"""Share of the image. A box over all of it finds the border of the picture again, whatever that
-shows; of 14,117 real boxes none covers as much."""
 _MARGIN = 0.5  # of the box, on each side: a flat target is distinguished by what lies around it
 _MIN_MARGIN_PX = 4.0
 _MAX_SIDE_PX = 256  # a larger region is sampled
@@ -73,14 +70,6 @@ def _region(image_bgr: NDArray[np.uint8], box_xywh: Box) -> NDArray[np.uint8]:
     if right <= left or bottom <= top:
         return image_bgr[:0, :0]
     return image_bgr[top:bottom, left:right]
-
-
-def cover(box_xywh: Box, image_size: tuple[int, int]) -> float:
-    """Share of an image of (width, height) that a box covers, [0, 1]."""
-    x, y, w, h = box_xywh
-    width, height = image_size
-    inside_w, inside_h = min(x + w, width) - max(x, 0.0), min(y + h, height) - max(y, 0.0)
-    return max(inside_w, 0.0) * max(inside_h, 0.0) / (width * height)
 
 
 def check_contrast(

@@ -1,17 +1,16 @@
 """The appearance of a target so far, and how far a box differs from it.
 
-An appearance sample is the similarity of a box to the target's first template, by the network's
-features, and the colors of the box. While the target is tracked well its colors are kept at
-different times, since it turns and comes into another light; a box is compared with the likest of
-these views. What the two similarities are worth beside the confidence is not decided here, but by
-the evidence model (`supervision.presence`).
+A sample of the appearance is the similarity of a box to the target's first template, by the
+network's features, and the colors of the box. While the target is tracked well its colors are kept
+at different times, since it turns and comes into another light; a box is compared with the likest
+of these views. What the two similarities are worth beside the confidence is not decided here, but
+by the evidence model (`supervision.presence`).
 
 Pure: no torch, no ROS, no image; everything is immutable and bounded.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
@@ -42,22 +41,18 @@ class IdentityConfig:
         check_fields(self)
 
 
-class AppearanceSample(NamedTuple):
-    """What one box shows.
-
-    similarity: of its features to the target's first template, [0, 1]. colors: None where the box
-    shows too little of the image.
-    """
-
-    similarity: float
-    colors: Colors | None
-
-
 class Appearance(NamedTuple):
-    """A sample against one target: both similarities in [0, 1], None where not measured."""
+    """What one box shows, against one target.
+
+    similarity: of its features to the target's first template, [0, 1]; None where not measured.
+    color: of its colors to the likest view of the target, [0, 1]; None likewise. colors: of the
+    box, None where it shows too little of the image. view: number of the likest view, -1: none.
+    """
 
     similarity: float | None = None
     color: float | None = None
+    colors: Colors | None = None
+    view: int = -1
 
 
 @dataclass(frozen=True)
@@ -85,31 +80,21 @@ def skip(identity: IdentityState, interval_s: float = 0.0) -> IdentityState:
 
 
 def update(
-    config: IdentityConfig, identity: IdentityState, sample: AppearanceSample, trusted: bool
+    config: IdentityConfig, identity: IdentityState, sample: Appearance, trusted: bool
 ) -> IdentityState:
     """Remember a sample of the followed box; its colors only if the frame is trusted."""
-    latest, index = _compare(identity, sample)
     views = identity.views
     if trusted and sample.colors is not None:
-        views = _with_view(views, sample.colors, index, config.views)
-    return IdentityState(views, latest)
+        views = _with_view(views, sample.colors, sample.view, config.views)
+    return IdentityState(views, sample)
 
 
-def measure(identity: IdentityState, sample: AppearanceSample) -> Appearance:
-    """Compare a sample with what is remembered."""
-    return _compare(identity, sample)[0]
-
-
-def _compare(identity: IdentityState, sample: AppearanceSample) -> tuple[Appearance, int]:
-    if sample.colors is None or not identity.views:
-        return Appearance(sample.similarity), -1
-    color, index = _likest(identity.views, sample.colors)
-    return Appearance(sample.similarity, color), index
-
-
-def _likest(views: Sequence[Colors], colors: Colors) -> tuple[float, int]:
-    """The greatest similarity to a view, and which."""
-    return max((color_similarity(view, colors), index) for index, view in enumerate(views))
+def compare(identity: IdentityState, similarity: float, colors: Colors | None) -> Appearance:
+    """A box with this similarity and these colors, against what is remembered."""
+    if colors is None or not identity.views:
+        return Appearance(similarity, None, colors)
+    color, view = max((color_similarity(v, colors), n) for n, v in enumerate(identity.views))
+    return Appearance(similarity, color, colors, view)
 
 
 def _with_view(

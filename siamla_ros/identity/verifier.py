@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Protocol
 
 import numpy as np
 
@@ -17,11 +16,11 @@ from siamla_ros.geometry import boxes
 from siamla_ros.geometry.boxes import Box
 from siamla_ros.identity import model as identity
 from siamla_ros.identity.colors import colored_place, colors
-from siamla_ros.identity.model import Appearance, AppearanceSample, IdentityConfig, IdentityState
+from siamla_ros.identity.model import Appearance, IdentityConfig, IdentityState
 from siamla_ros.supervision.acceptance import AcceptanceModel, against_others
 from siamla_ros.supervision.presence import frame_log_odds
 from siamla_ros.tracker.logistic import sigmoid
-from siamla_ros.tracker.results import BoxAnswer, TargetState
+from siamla_ros.tracker.results import TargetState, TrackerLike, TrackResult
 
 UNCERTAIN_RATE = 3  # a frame of low confidence is sampled so many times as often as a good one
 ENLARGED = 1.25  # the window laid over a colored place: its center is known roughly only
@@ -29,20 +28,12 @@ TOLERANCE_S = 0.01  # of a stamp: at 30 Hz nine frames and 0.3 s are the same
 SMALLEST_PX = 2.0  # side of a box that shows nothing
 
 
-class SimilarityProvider(Protocol):
-    """What is needed of the tracker."""
-
-    def similarity(
-        self, image_bgr: np.ndarray, state: TargetState, boxes_xywh: Sequence[Box]
-    ) -> list[float]: ...
-
-
 class Verifier:
     """Compares boxes with a target; holds the tracker and configurations and nothing else."""
 
     def __init__(
         self,
-        tracker: SimilarityProvider,
+        tracker: TrackerLike,
         config: IdentityConfig | None = None,
         model: AcceptanceModel | None = None,
     ) -> None:
@@ -60,11 +51,11 @@ class Verifier:
         known: IdentityState,
         image_bgr: np.ndarray,
         state: TargetState,
-        answer: BoxAnswer,
+        answer: TrackResult,
         interval_s: float = 0.0,
         low_confidence: bool = False,
         uncertain: bool = False,
-    ) -> AppearanceSample | None:
+    ) -> Appearance | None:
         """Sample the box of a tracked target, if it is time to; None otherwise.
 
         Args:
@@ -80,12 +71,12 @@ class Verifier:
         due = uncertain or self._due(known, interval_s, UNCERTAIN_RATE if low_confidence else 1)
         if not (self.config.enabled and due) or small:
             return None
-        return self._sample(image_bgr, state, answer)
+        return self._sample(known, image_bgr, state, answer)
 
     def remember(
         self,
         known: IdentityState,
-        sample: AppearanceSample | None,
+        sample: Appearance | None,
         trusted: bool,
         interval_s: float = 0.0,
     ) -> IdentityState:
@@ -99,7 +90,7 @@ class Verifier:
         known: IdentityState,
         image_bgr: np.ndarray,
         state: TargetState,
-        answers: Sequence[BoxAnswer],
+        answers: Sequence[TrackResult],
         one_of_them: bool = False,
     ) -> list[float]:
         """That each answer shows the target; without identity the bare confidence.
@@ -123,14 +114,14 @@ class Verifier:
         return [0.0 if value == -math.inf else sigmoid(value) for value in odds]
 
     def measure(
-        self, known: IdentityState, image_bgr: np.ndarray, state: TargetState, answer: BoxAnswer
+        self, known: IdentityState, image_bgr: np.ndarray, state: TargetState, answer: TrackResult
     ) -> Appearance | None:
         """How an answer compares with the target; None for a box that shows nothing."""
         if min(answer.box_xywh[2:]) < SMALLEST_PX:
             return None
-        return identity.measure(known, self._sample(image_bgr, state, answer))
+        return self._sample(known, image_bgr, state, answer)
 
-    def log_odds(self, answer: BoxAnswer, seen: Appearance | None) -> float:
+    def log_odds(self, answer: TrackResult, seen: Appearance | None) -> float:
         """Of an answer being the target, by what is seen there; minus infinity: it cannot be."""
         if seen is None:
             return -math.inf
@@ -163,7 +154,7 @@ class Verifier:
         )
 
     def _sample(
-        self, image_bgr: np.ndarray, state: TargetState, answer: BoxAnswer
-    ) -> AppearanceSample:
+        self, known: IdentityState, image_bgr: np.ndarray, state: TargetState, answer: TrackResult
+    ) -> Appearance:
         similarity = self._tracker.similarity(image_bgr, state, [answer.box_xywh])[0]
-        return AppearanceSample(similarity, colors(image_bgr, answer.box_xywh))
+        return identity.compare(known, similarity, colors(image_bgr, answer.box_xywh))

@@ -16,8 +16,7 @@ import numpy as np
 
 from siamla_ros.geometry.boxes import Box, BoxError, check_init_box
 from siamla_ros.geometry.contrast import check_contrast
-from siamla_ros.identity import model as identity
-from siamla_ros.identity.model import AppearanceSample
+from siamla_ros.identity.model import Appearance
 from siamla_ros.identity.verifier import Verifier
 from siamla_ros.online.catch_up import CatchUp
 from siamla_ros.online.frame import Frame
@@ -214,7 +213,7 @@ class Engine:
     ) -> None:
         interval_s = max(frame.stamp_s - target.memory.stamp_s, 0.0)  # a clock may run back
         sample = self._sample(target, result, image, interval_s)
-        latest = identity.measure(target.identity, sample) if sample else target.identity.latest
+        latest = sample or target.identity.latest
         seen = Observation(
             stamp_s=frame.stamp_s,
             confidence=result.confidence,
@@ -232,7 +231,7 @@ class Engine:
 
     def _sample(
         self, target: Target, result: TrackResult, image: np.ndarray, interval_s: float
-    ) -> AppearanceSample | None:
+    ) -> Appearance | None:
         """The appearance of the box, if it is time to sample it; always where the frame is bad."""
         config = self.supervisor.config
         try:

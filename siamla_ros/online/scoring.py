@@ -10,12 +10,12 @@ import numpy as np
 from siamla_ros.geometry import boxes
 from siamla_ros.geometry.boxes import Box
 from siamla_ros.identity.verifier import Verifier
-from siamla_ros.online.search import Prober
 from siamla_ros.online.targets import Target
+from siamla_ros.tracker.results import TrackerLike
 
 
 def score_boxes(
-    tracker: Prober,
+    tracker: TrackerLike,
     verifier: Verifier,
     target: Target,
     image_bgr: np.ndarray,

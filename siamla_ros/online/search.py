@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from typing import Protocol
 
 import numpy as np
 
@@ -12,25 +10,13 @@ from siamla_ros.geometry.boxes import Box
 from siamla_ros.identity.verifier import Verifier
 from siamla_ros.online.targets import Target
 from siamla_ros.redetection.redetector import Outcome, Redetector
-from siamla_ros.tracker.results import TargetState, TrackResult
-
-
-class Prober(Protocol):
-    """What a search needs of the tracker."""
-
-    def probe(
-        self, image_bgr: np.ndarray, state: TargetState, boxes_xywh: Sequence[Box]
-    ) -> list[TrackResult]: ...
-
-    def similarity(
-        self, image_bgr: np.ndarray, state: TargetState, boxes_xywh: Sequence[Box]
-    ) -> list[float]: ...
+from siamla_ros.tracker.results import TrackerLike, TrackResult
 
 
 class Searcher:
     """Runs searches and remembers what a window costs, to keep to the time budget."""
 
-    def __init__(self, tracker: Prober, redetector: Redetector, verifier: Verifier) -> None:
+    def __init__(self, tracker: TrackerLike, redetector: Redetector, verifier: Verifier) -> None:
         self._tracker = tracker
         self.redetector, self.verifier = redetector, verifier
         self.ms_per_crop = 0.0

@@ -2,32 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Protocol
-
-import numpy as np
-
-from siamla_ros.online.search import Prober
 from siamla_ros.redetection.redetector import WINDOW
 from siamla_ros.supervision.acceptance import AcceptanceModel
 from siamla_ros.supervision.presence import EvidenceModel
-from siamla_ros.tracker.results import TargetState, TrackResult
+from siamla_ros.tracker.results import TrackerLike
 
 MAX_ERROR_LENGTH = 500
-
-
-class TrackerLike(Prober, Protocol):
-    """What the engine needs of `siamla_ros.tracker.tracker.Tracker`."""
-
-    @property
-    def device(self) -> str: ...
-
-    @property
-    def device_reason(self) -> str: ...
-
-    def init(self, image_bgr: np.ndarray, box_xywh: Sequence[float]) -> TargetState: ...
-
-    def update(self, image_bgr: np.ndarray, states: Sequence[TargetState]) -> list[TrackResult]: ...
 
 
 def search_window(tracker: TrackerLike) -> float:

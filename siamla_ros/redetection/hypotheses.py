@@ -11,10 +11,9 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from siamla_ros.geometry import boxes
-from siamla_ros.geometry.boxes import Box
-from siamla_ros.supervision.evidence import box_size
+from siamla_ros.geometry.boxes import Box, box_size
 from siamla_ros.tracker.logistic import logit, sigmoid
-from siamla_ros.tracker.results import BoxAnswer
+from siamla_ros.tracker.results import TrackResult
 
 MAX_HYPOTHESES = 3  # of an image that are verified
 SAME_PLACE_IOU = 0.3
@@ -45,7 +44,7 @@ class HypothesisSample(NamedTuple):
     """An answer that is worth verifying: its index, and the hypothesis that it was aimed at."""
 
     index: int
-    answer: BoxAnswer
+    answer: TrackResult
     known: Hypothesis | None
 
 
@@ -56,7 +55,7 @@ class RankedHypothesis(NamedTuple):
     index: int
 
 
-def check_confidences(found: Sequence[BoxAnswer]) -> None:
+def check_confidences(found: Sequence[TrackResult]) -> None:
     """Raise ValueError for a confidence outside [0, 1]; NaN is outside, too."""
     for index, answer in enumerate(found):
         if not 0.0 <= answer.confidence <= 1.0:
@@ -134,5 +133,5 @@ def _moved_on(known: Hypothesis, box_xywh: Box, interval_s: float) -> bool:
     return math.hypot(x - old_x, y - old_y) <= size * (MOTION_SLACK + MAX_SPEED * interval_s)
 
 
-def _apart(first: BoxAnswer, second: BoxAnswer) -> bool:
+def _apart(first: TrackResult, second: TrackResult) -> bool:
     return float(boxes.iou(first.box_xywh, second.box_xywh)) < SAME_PLACE_IOU

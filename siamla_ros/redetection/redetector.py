@@ -27,7 +27,7 @@ from enum import Enum
 from typing import NamedTuple
 
 from siamla_ros.geometry import boxes
-from siamla_ros.geometry.boxes import Box
+from siamla_ros.geometry.boxes import Box, box_size, check_box
 from siamla_ros.redetection.config import RedetectionConfig
 from siamla_ros.redetection.hypotheses import (
     Hypothesis,
@@ -41,10 +41,10 @@ from siamla_ros.redetection.hypotheses import (
     update_hypothesis,
 )
 from siamla_ros.redetection.search_grid import grid, inside, ring
-from siamla_ros.supervision.evidence import box_size, check_box, check_stamp
 from siamla_ros.supervision.motion import BoxMotion
+from siamla_ros.supervision.states import check_stamp
 from siamla_ros.tracker.logistic import logit
-from siamla_ros.tracker.results import BoxAnswer
+from siamla_ros.tracker.results import TrackResult
 
 # Rounds of the global search take these sizes. Trackers find a target that has 0.8 to 1.6 times the
 # size of the box that lays the window, so the first two see most that comes back, and see it soon.
@@ -160,8 +160,8 @@ class Redetector:
     def evaluate(
         self,
         memory: SearchMemory,
-        found: Sequence[BoxAnswer],
-        verify: Callable[[Sequence[BoxAnswer]], Sequence[float]] | None = None,
+        found: Sequence[TrackResult],
+        verify: Callable[[Sequence[TrackResult]], Sequence[float]] | None = None,
     ) -> SearchResult:
         """Weigh the answers to a plan, in its order.
 
@@ -193,7 +193,7 @@ class Redetector:
         self,
         memory: SearchMemory,
         samples: Sequence[HypothesisSample],
-        verify: Callable[[Sequence[BoxAnswer]], Sequence[float]] | None,
+        verify: Callable[[Sequence[TrackResult]], Sequence[float]] | None,
     ) -> list[RankedHypothesis]:
         """What the samples are hypotheses for, the likeliest first; none below drop_threshold."""
         answers = [sample.answer for sample in samples]
@@ -216,7 +216,7 @@ class Redetector:
         worth = [p for p in ranked if probability_of(p.hypothesis) >= self.config.drop_threshold]
         return sorted(worth, key=lambda place: -place.hypothesis.log_odds)
 
-    def _required_log_odds(self, memory: SearchMemory, answer: BoxAnswer) -> float:
+    def _required_log_odds(self, memory: SearchMemory, answer: TrackResult) -> float:
         """Log odds that a hypothesis must reach: the further off it is, the more."""
         (x, y), (old_x, old_y) = boxes.center(answer.box_xywh), boxes.center(memory.lost_xywh)
         sides = math.hypot(x - old_x, y - old_y) / box_size(memory.lost_xywh)

@@ -13,8 +13,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from siamla_ros.geometry.boxes import Box
-from siamla_ros.supervision.evidence import check_box
+from siamla_ros.geometry.boxes import Box, check_box
 
 STATES = 6  # center x, y; natural log of width, height; velocity x, y
 MEASURED = 4

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import NamedTuple
 
-from siamla_ros.geometry.boxes import Box
-from siamla_ros.supervision.evidence import Reason, touches_border
+from siamla_ros.geometry.boxes import Box, check_box, touches_border
 from siamla_ros.supervision.presence import TRUSTED_LOG_ODDS
 
 
@@ -20,6 +19,58 @@ class State(IntEnum):
     UNCERTAIN = 2
     LOST = 3
     SEARCHING = 4
+
+
+class Reason(IntEnum):
+    """Why a state was entered; the values of TrackStatus.msg."""
+
+    NONE = 0
+    INIT = 1
+    CONFIDENT = 2
+    LOW_CONFIDENCE = 3
+    DISTRACTOR = 4
+    IMPLAUSIBLE_MOTION = 5
+    IMPLAUSIBLE_SCALE = 6
+    LEFT_IMAGE = 7
+    TIMEOUT = 8
+    REACQUIRED = 9
+    REINITIALIZED = 10
+    CLEARED = 11
+    STALE = 12
+    TRACKER_FAILED = 13
+
+
+@dataclass(frozen=True)
+class Observation:
+    """The tracker's answer on one image.
+
+    stamp_s: image stamp in seconds. confidence, second_peak: [0, 1]. box_xywh: half-open pixels; a
+    size of zero means that nothing of the box lies within the image. image_size: (width, height) in
+    pixels. similarity, color: of the box to the target so far (`identity`), [0, 1]; None where they
+    were never measured. Raises ValueError naming the field, its value and the limit.
+    """
+
+    stamp_s: float
+    confidence: float
+    second_peak: float
+    box_xywh: Box
+    image_size: tuple[int, int]
+    similarity: float | None = None
+    color: float | None = None
+
+    def __post_init__(self) -> None:
+        check_stamp(self.stamp_s)
+        for name in ('confidence', 'second_peak', 'similarity', 'color'):
+            value = getattr(self, name)
+            if value is None and name in ('similarity', 'color'):
+                continue
+            if not 0.0 <= value <= 1.0:  # false for NaN, too
+                raise ValueError(f'{name} is {value!r}, must lie in [0, 1]')
+        check_box(self.box_xywh)
+        if len(self.image_size) != 2 or not all(side > 0 for side in self.image_size):
+            raise ValueError(
+                f'image_size is {self.image_size!r}, must be (width, height), both above 0'
+            )
 
 
 @dataclass(frozen=True)
@@ -65,14 +116,27 @@ class Memory:
 class Decision(NamedTuple):
     """What to do with the tracker's answer.
 
-    reason: why `state` was entered (it stays while the state does). confirmed: publish the box as a
-    detection. accept_state: replace the old TargetState by the new one. template_ok: the frame is
-    good enough to learn the target's appearance from.
+    confirmed: publish the box as a detection. accept_state: replace the old TargetState by the new
+    one. template_ok: the frame is good enough to learn the target's appearance from.
     """
 
-    state: State
-    reason: Reason
-    confirmed: bool
-    accept_state: bool
     memory: Memory
+    confirmed: bool = False
+    accept_state: bool = False
     template_ok: bool = False
+
+    @property
+    def state(self) -> State:
+        """The state after this frame."""
+        return self.memory.state
+
+    @property
+    def reason(self) -> Reason:
+        """Why it was entered; it stays while the state does."""
+        return self.memory.reason
+
+
+def check_stamp(stamp_s: float) -> None:
+    """Raise ValueError unless the stamp is finite."""
+    if not math.isfinite(stamp_s):
+        raise ValueError(f'stamp_s is {stamp_s!r}, must be finite')

@@ -27,27 +27,22 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
-from siamla_ros.geometry.boxes import Box
-from siamla_ros.supervision.evidence import (
-    Evidence,
-    Observation,
-    Quality,
-    Reason,
-    Reference,
-    SupervisorConfig,
-    assess,
-    box_size,
-    check_box,
-    check_stamp,
-    touches_border,
-)
+from siamla_ros.geometry.boxes import Box, box_size, check_box, touches_border
+from siamla_ros.supervision.evidence import Evidence, Quality, SupervisorConfig, assess
 from siamla_ros.supervision.presence import (
     MOST_FRAME_LOG_ODDS,
     EvidenceModel,
     frame_log_odds,
     update_presence,
 )
-from siamla_ros.supervision.states import Decision, Memory, State
+from siamla_ros.supervision.states import (
+    Decision,
+    Memory,
+    Observation,
+    Reason,
+    State,
+    check_stamp,
+)
 
 __all__ = [
     'Decision',
@@ -102,8 +97,7 @@ class Supervisor:
 
     def clear(self) -> Decision:
         """Forget the target."""
-        memory = Memory(reason=Reason.CLEARED)
-        return Decision(State.IDLE, Reason.CLEARED, False, False, memory)
+        return Decision(Memory(reason=Reason.CLEARED))
 
     def step(self, memory: Memory, seen: Observation) -> Decision:
         """One image on which the tracker ran; IDLE stays, LOST and SEARCHING `tick`."""
@@ -112,8 +106,7 @@ class Supervisor:
         interval_s, broken = self._interval(memory, seen.stamp_s)
         broken = broken or seen.image_size != memory.image_size
         memory = replace(_age(memory, seen.stamp_s, interval_s, broken), image_size=seen.image_size)
-        reference = Reference(memory.box_xywh, memory.box_age_s, memory.full_size)
-        evidence = assess(self.config, reference, seen)
+        evidence = assess(self.config, memory, seen)
         frame = self._log_odds(evidence, seen)
         presence = update_presence(self.model, memory.presence, frame, interval_s)
         memory = replace(memory, presence=presence)
@@ -124,7 +117,7 @@ class Supervisor:
         """One image on which the tracker did not run: time goes on, nothing is confirmed."""
         check_stamp(stamp_s)
         if memory.state is State.IDLE:
-            return Decision(memory.state, memory.reason, False, False, memory)
+            return Decision(memory)
         interval_s, broken = self._interval(memory, stamp_s)
         memory = _age(memory, stamp_s, interval_s, broken)
         state, reason = memory.state, memory.reason
@@ -139,14 +132,13 @@ class Supervisor:
         elif state is State.SEARCHING and 0.0 < self.config.search_timeout_s <= memory.lost_s:
             memory = replace(memory, search_over=True)
             state, reason = State.LOST, Reason.TIMEOUT
-        memory = _enter(memory, state, reason)
-        return Decision(state, reason, False, False, memory)
+        return Decision(_enter(memory, state, reason))
 
     def suspend(self, memory: Memory) -> Decision:
         """The node was paused: what was confirmed before must be confirmed again."""
         if memory.state in (State.TRACKING, State.UNCERTAIN):
             memory = _enter(_forget_motion(memory), State.UNCERTAIN, Reason.STALE)
-        return Decision(memory.state, memory.reason, False, False, memory)
+        return Decision(memory)
 
     def fail(self, memory: Memory, stamp_s: float) -> Decision:
         """One image on which the tracker failed: time goes on, nothing is confirmed."""
@@ -154,7 +146,7 @@ class Supervisor:
         if decision.state is not State.TRACKING:
             return decision
         memory = _enter(decision.memory, State.UNCERTAIN, Reason.TRACKER_FAILED)
-        return Decision(memory.state, memory.reason, False, False, memory)
+        return Decision(memory)
 
     def _trust(
         self, stamp_s: float, box_xywh: Box, image_size: tuple[int, int], reason: Reason
@@ -172,7 +164,7 @@ class Supervisor:
             trusted_box_xywh=box_xywh,
             trusted_stamp_s=stamp_s,
         )
-        return Decision(State.TRACKING, reason, True, True, memory, template_ok=True)
+        return Decision(memory, confirmed=True, accept_state=True, template_ok=True)
 
     def _interval(self, memory: Memory, stamp_s: float) -> tuple[float, bool]:
         """Seconds to count since the last image, and whether the stamps broke off between them."""
@@ -262,4 +254,4 @@ def _decide(
         memory = replace(memory, trusted_box_xywh=seen.box_xywh, trusted_stamp_s=seen.stamp_s)
     confirmed = usable and (tracking or config.publish_uncertain)
     learn = tracking and evidence.quality is Quality.GOOD
-    return Decision(memory.state, memory.reason, confirmed, usable, memory, template_ok=learn)
+    return Decision(memory, confirmed, usable, template_ok=learn)

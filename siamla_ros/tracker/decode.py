@@ -5,7 +5,7 @@ with the box_agreement of the cells.
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,27 +16,16 @@ from siamla_ros.model.decode_config import SAME_PEAK_IOU, DecodeConfig
 from siamla_ros.model.grid import CellGrid
 from siamla_ros.runtime.base import Maps
 from siamla_ros.tracker.logistic import platt
+from siamla_ros.tracker.results import TrackResult
 
 _TINY = 1e-6  # of a sum of weights, so that it divides
 
 
-class DecodedBox(NamedTuple):
-    """The box chosen from one map, in pixels of the image, not clipped, and its scores in [0,
-    1].
-    """
-
-    box_xywh: tuple[float, float, float, float]
-    confidence: float
-    classification: float
-    localization: float
-    second_peak: float
-    fused_confidence: float
-
-
-def decoded_row(row: NDArray[np.float32], window: Window) -> DecodedBox:
+def decoded_row(row: NDArray[np.float32], window: Window) -> TrackResult:
     """What a runtime decided for one window: `runtime.step_layout.RESULT_FIELDS`."""
-    x, y, w, h, *scores = (float(value) for value in row)
-    return DecodedBox(boxes.from_center(window.cx + x, window.cy + y, w, h), *scores)
+    x, y, w, h, confidence, p, q, second_peak, fused = (float(value) for value in row)
+    box = boxes.from_center(window.cx + x, window.cy + y, w, h)
+    return TrackResult(box, confidence, p, q, second_peak, fused)
 
 
 def cell_boxes(
@@ -60,8 +49,8 @@ def decode_box(
     grid: CellGrid,
     last_box_xywh: tuple[float, float, float, float],
     config: DecodeConfig,
-) -> DecodedBox:
-    """The target's box in map ``index`` of a batch."""
+) -> TrackResult:
+    """The target's box in map ``index`` of a batch, not clipped, without its next state."""
     p = maps.classification[index].astype(np.float64)
     q = maps.quality[index].astype(np.float64)
     confidence = p ** (1.0 - config.fusion_exponent) * q**config.fusion_exponent
@@ -80,7 +69,7 @@ def decode_box(
     distractors = np.where(overlap < SAME_PEAK_IOU, confidence, 0.0)
     distractor = np.unravel_index(int(distractors.argmax()), distractors.shape)
     reported = _reported(candidates, confidence, box, score, config)
-    return DecodedBox(
+    return TrackResult(
         _smooth_size(box, last_box_xywh, config.size_lr, score),
         reported,
         float(min(p[best], 1.0)),

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from siamla_ros.geometry.boxes import Box
+from siamla_ros.geometry.crops import ImageArray
 
 SCORES = ('confidence', 'classification', 'localization', 'second_peak', 'fused_confidence')
 
@@ -37,7 +39,7 @@ class TrackResult:
     """One target in one frame.
 
     Attributes:
-        box_xywh: Pixels, half-open, clipped to the image.
+        box_xywh: Pixels, half-open, clipped to the image by `Tracker`.
         confidence: Calibrated confidence in [0, 1], the probability that the box has an IoU above
             0.5: Platt scaling of the fused confidence times the agreement of the cells.
         classification: Localization-aware classification score p in [0, 1].
@@ -45,7 +47,8 @@ class TrackResult:
         second_peak: Calibrated confidence of the best cell outside the box, in [0, 1]: evidence of
             a distractor.
         fused_confidence: SiamLA's own, `p^(1-a) Q^a` of the cell that gave the box, in [0, 1].
-        state: The next state; a caller that rejects the result keeps the old one.
+        state: The next state; a caller that rejects the result keeps the old one. `Tracker` sets
+            it.
     """
 
     box_xywh: Box
@@ -54,7 +57,7 @@ class TrackResult:
     localization: float
     second_peak: float
     fused_confidence: float
-    state: TargetState = field(repr=False, compare=False)
+    state: TargetState = field(default=None, repr=False, compare=False)  # type: ignore[assignment]
 
     def __post_init__(self) -> None:
         for name in SCORES:
@@ -63,14 +66,23 @@ class TrackResult:
                 raise ValueError(f'{name} = {value}: must lie in [0, 1]')
 
 
-class BoxAnswer(Protocol):
-    """What re-detection and identity need of an answer of the tracker; `TrackResult` has it."""
+class TrackerLike(Protocol):
+    """What a session needs of `siamla_ros.tracker.tracker.Tracker`, whose methods these are."""
 
     @property
-    def box_xywh(self) -> Box: ...
+    def device(self) -> str: ...
 
     @property
-    def confidence(self) -> float: ...
+    def device_reason(self) -> str: ...
 
-    @property
-    def second_peak(self) -> float: ...
+    def init(self, image_bgr: ImageArray, box_xywh: Sequence[float]) -> TargetState: ...
+
+    def update(self, image_bgr: ImageArray, states: Sequence[TargetState]) -> list[TrackResult]: ...
+
+    def probe(
+        self, image_bgr: ImageArray, state: TargetState, boxes_xywh: Sequence[Box]
+    ) -> list[TrackResult]: ...
+
+    def similarity(
+        self, image_bgr: ImageArray, state: TargetState, boxes_xywh: Sequence[Box]
+    ) -> list[float]: ...

@@ -20,7 +20,7 @@ from siamla_ros.geometry.crops import ImageArray, Window, border_color, context_
 from siamla_ros.model.config import ModelConfig
 from siamla_ros.model.decode_config import DecodeConfig
 from siamla_ros.runtime.base import BoxRuntime, Runtime
-from siamla_ros.tracker.decode import DecodedBox, decode_box, decoded_row
+from siamla_ros.tracker.decode import decode_box, decoded_row
 from siamla_ros.tracker.results import TargetState, TrackResult
 
 
@@ -150,31 +150,23 @@ class Tracker:
             found = [decoded_row(row, window) for row, window in zip(rows, windows, strict=True)]
         else:
             maps = self.runtime.respond(image, windows, borders, templates)
-            found = [self._decode(maps, i, windows[i], place) for i, place in enumerate(places)]
+            size, grid = self.model.search_size_px, self.model.grid
+            found = [
+                decode_box(maps, i, windows[i], size, grid, place, self.decode)
+                for i, place in enumerate(places)
+            ]
         return [
             self._result(image, state, place, decoded)
             for state, place, decoded in zip(states, places, found, strict=True)
         ]
 
-    def _decode(self, maps: Any, index: int, window: Window, place: Box) -> DecodedBox:
-        return decode_box(
-            maps, index, window, self.model.search_size_px, self.model.grid, place, self.decode
-        )
-
     def _result(
-        self, image: ImageArray, state: TargetState, place: Box, decoded: DecodedBox
+        self, image: ImageArray, state: TargetState, place: Box, decoded: TrackResult
     ) -> TrackResult:
         box = boxes.as_box(boxes.clip(decoded.box_xywh, _size(image)))
         seen = decoded.confidence >= self.decode.min_update_confidence
-        return TrackResult(
-            box,
-            decoded.confidence,
-            decoded.classification,
-            decoded.localization,
-            decoded.second_peak,
-            decoded.fused_confidence,
-            state.moved(box if seen else place, decoded.confidence),
-        )
+        followed = state.moved(box if seen else place, decoded.confidence)
+        return replace(decoded, box_xywh=box, state=followed)
 
 
 def load_tracker(

@@ -24,8 +24,9 @@ from siamla_ros.geometry.crops import ImageArray, Window, border_color, context_
 from siamla_ros.model import ModelConfig, SiamLA
 from siamla_ros.model.decode_config import DecodeConfig
 from siamla_ros.runtime.base import Maps
-from siamla_ros.tracker.decode import DecodedBox, cell_boxes, decode_box
+from siamla_ros.tracker.decode import cell_boxes, decode_box
 from siamla_ros.tracker.logistic import platt
+from siamla_ros.tracker.results import TrackResult
 from siamla_ros.training.validate import Report, scenes_of
 
 
@@ -120,7 +121,9 @@ def report_of(
     return Report(np.array(ious), np.array(present), np.array(erased))
 
 
-def _decode(view: View, maps: Maps, i: int, model: ModelConfig, decode: DecodeConfig) -> DecodedBox:
+def _decode(
+    view: View, maps: Maps, i: int, model: ModelConfig, decode: DecodeConfig
+) -> TrackResult:
     window, place = view.windows[i], view.places[i]
     return decode_box(maps, i, window, model.search_size_px, model.grid, place, decode)
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from siamla_ros.identity import model as identity
-from siamla_ros.identity.model import Appearance, AppearanceSample, IdentityConfig
+from siamla_ros.identity.model import IdentityConfig, compare
 
 CONFIG = IdentityConfig(views=8)
 
@@ -28,22 +28,21 @@ MINE, OTHER = tint(*range(20)), tint(*range(12, 32))
 
 def test_a_sample_is_compared_with_the_likest_view():
     known = identity.from_first_frame(MINE)
-    known = identity.update(CONFIG, known, AppearanceSample(0.8, OTHER), trusted=True)
-    assert identity.measure(known, AppearanceSample(0.7, OTHER)) == Appearance(0.7, 1.0)
-    assert identity.measure(known, AppearanceSample(0.6, MINE)) == Appearance(0.6, 1.0)
-    assert identity.measure(known, AppearanceSample(0.6, tint(99))).color == 0.0
+    known = identity.update(CONFIG, known, compare(known, 0.8, OTHER), trusted=True)
+    assert compare(known, 0.7, OTHER) == (0.7, 1.0, OTHER, 1)
+    assert compare(known, 0.6, MINE) == (0.6, 1.0, MINE, 0)
+    assert compare(known, 0.6, tint(99)).color == 0.0
 
 
 @pytest.mark.parametrize('known', [identity.from_first_frame(None), identity.IdentityState()])
 def test_nothing_to_compare_is_no_measurement(known):
-    assert identity.measure(known, AppearanceSample(0.5, MINE)) == Appearance(0.5, None)
-    seen = identity.measure(identity.from_first_frame(MINE), AppearanceSample(0.5, None))
-    assert seen == Appearance(0.5, None)
+    assert compare(known, 0.5, MINE) == (0.5, None, MINE, -1)
+    assert compare(identity.from_first_frame(MINE), 0.5, None) == (0.5, None, None, -1)
 
 
 def test_what_is_not_trusted_is_measured_but_not_learned():
     known = identity.from_first_frame(MINE)
-    after = identity.update(CONFIG, known, AppearanceSample(0.5, OTHER), trusted=False)
+    after = identity.update(CONFIG, known, compare(known, 0.5, OTHER), trusted=False)
     assert after.views == (MINE,)
     assert after.latest.similarity == 0.5
     assert after.latest.color == pytest.approx(0.4)
@@ -55,9 +54,8 @@ def test_memory_is_bounded_and_keeps_the_first_view(views, samples):
     known = identity.from_first_frame(MINE)
     config = replace(CONFIG, views=views)
     for number in range(samples):
-        known = identity.update(
-            config, known, AppearanceSample(0.8, tint(number, number + 1)), trusted=True
-        )
+        sample = compare(known, 0.8, tint(number, number + 1))
+        known = identity.update(config, known, sample, trusted=True)
     assert len(known.views) == min(views, samples + 1)
     assert known.views[0] is MINE
 
@@ -65,7 +63,7 @@ def test_memory_is_bounded_and_keeps_the_first_view(views, samples):
 def test_frames_and_seconds_count_from_the_last_sample():
     known = identity.skip(identity.skip(identity.from_first_frame(MINE), 0.1), 0.2)
     assert (known.frames, known.seconds) == (2, pytest.approx(0.3))
-    after = identity.update(CONFIG, known, AppearanceSample(0.8, MINE), trusted=False)
+    after = identity.update(CONFIG, known, compare(known, 0.8, MINE), trusted=False)
     assert (after.frames, after.seconds) == (0, 0.0)
     assert identity.skip(after).latest == after.latest, 'it stands until the next sample'
 

@@ -1,7 +1,6 @@
 """A box that covers the image is not confirmed: its border is found again whatever it shows."""
 
-from siamla_ros.supervision.evidence import Observation, Reason
-from siamla_ros.supervision.supervisor import State, Supervisor
+from siamla_ros.supervision.supervisor import Observation, Reason, State, Supervisor
 
 SIZE = (320, 240)
 
