@@ -40,7 +40,7 @@ class DecodeConfig:
             one did, so that what hides the target does not lead the search away; 0: every answer
             is followed, as a one-pass evaluation does, and as suits a caller who holds states.
         agreement_exponent: B in the reported `c A^b`, A the agreement of the cells on the box
-            (`box_agreement`); 0: the network's own confidence.
+            (`CellBoxes.agreement`); 0: the network's own confidence.
         calibration_scale: See `calibration_bias`.
         calibration_bias: The reported confidence is `sigmoid(scale * logit(c) + bias)`, fitted on
             validation data so that it is the probability of a box with IoU > 0.5; monotone, so that

@@ -1,24 +1,24 @@
 """From response maps to one box: penalties, score-weighted box voting, and the fused confidence
-with the box_agreement of the cells.
+with the agreement of the cells.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from siamla_ros.geometry import boxes
+from siamla_ros.geometry.boxes import Box
 from siamla_ros.geometry.crops import Window
 from siamla_ros.model.decode_config import SAME_PEAK_IOU, DecodeConfig
 from siamla_ros.model.grid import CellGrid
 from siamla_ros.runtime.base import Maps
+from siamla_ros.tracker.cell_boxes import CellBoxes, batch_boxes
 from siamla_ros.tracker.logistic import platt
 from siamla_ros.tracker.results import TrackResult
-
-_TINY = 1e-6  # of a sum of weights, so that it divides
 
 
 def decoded_row(row: NDArray[np.float32], window: Window) -> TrackResult:
@@ -28,17 +28,44 @@ def decoded_row(row: NDArray[np.float32], window: Window) -> TrackResult:
     return TrackResult(box, confidence, p, q, second_peak, fused)
 
 
-def cell_boxes(
-    ltrb: NDArray[np.float32], window: Window, size_px: int, grid: CellGrid
-) -> NDArray[np.float64]:
-    """Boxes (H, W, 4), xywh in image pixels, of all cells of one map (4, H, W)."""
-    _, height, width = ltrb.shape
-    sx, sy = window.scale(size_px)
-    x = (np.arange(width) * grid.stride + grid.offset) / sx + window.cx - window.width / 2.0
-    y = (np.arange(height) * grid.stride + grid.offset) / sy + window.cy - window.height / 2.0
-    x, y = x[None, :], y[:, None]
-    left, top, right, bottom = ltrb.astype(np.float64)
-    return np.stack([x - left / sx, y - top / sy, (left + right) / sx, (top + bottom) / sy], -1)
+def decode_boxes(
+    maps: Maps,
+    windows: Sequence[Window],
+    size_px: int,
+    grid: CellGrid,
+    last_boxes_xywh: Sequence[Box],
+    config: DecodeConfig,
+) -> list[TrackResult]:
+    """The target's box in each map of a batch; window and last box `i` belong to map `i`.
+
+    Not clipped, and without their next states.
+    """
+    shape, rows = maps.classification.shape[1:], np.arange(len(windows))
+    p = maps.classification.reshape(len(windows), -1).astype(np.float64)
+    q = maps.quality.reshape(len(windows), -1).astype(np.float64)
+    confidence = p ** (1.0 - config.fusion_exponent) * q**config.fusion_exponent
+    cells = batch_boxes(maps.ltrb, windows, size_px, grid)
+    last = np.array(last_boxes_xywh, np.float64)
+    ranking = confidence * _change_penalty(cells.xywh[:, 2:], last[:, 2:], config.penalty_k)
+    near = _cosine_window(shape, grid.middle(size_px))
+    ranking = (1 - config.window_influence) * ranking + config.window_influence * near
+    best = ranking.argmax(1)
+    box, score = cells.at(best), confidence[rows, best]
+    overlap = cells.iou(box)
+    if config.vote_iou < 1:
+        box = _vote(cells, confidence, overlap, config.vote_iou)
+    distractors = np.where(overlap < SAME_PEAK_IOU, confidence, 0.0)
+    other = distractors.argmax(1)
+    columns = (
+        _smooth_size(box, last, config.size_lr, score),
+        _reported(cells, confidence, box, score, config),
+        np.minimum(p[rows, best], 1.0),
+        np.minimum(q[rows, best], 1.0),
+        _reported(cells, confidence, cells.at(other), distractors[rows, other], config),
+        np.minimum(score, 1.0),
+    )
+    found = zip(*(column.tolist() for column in columns), strict=True)
+    return [TrackResult(boxes.as_box(xywh), *scores) for xywh, *scores in found]
 
 
 def decode_box(
@@ -47,84 +74,45 @@ def decode_box(
     window: Window,
     size_px: int,
     grid: CellGrid,
-    last_box_xywh: tuple[float, float, float, float],
+    last_box_xywh: Box,
     config: DecodeConfig,
 ) -> TrackResult:
-    """The target's box in map ``index`` of a batch, not clipped, without its next state."""
-    p = maps.classification[index].astype(np.float64)
-    q = maps.quality[index].astype(np.float64)
-    confidence = p ** (1.0 - config.fusion_exponent) * q**config.fusion_exponent
-    candidates = cell_boxes(maps.ltrb[index], window, size_px, grid)
-    ranking = confidence * _change_penalty(candidates, last_box_xywh, config.penalty_k)
-    near = _cosine_window(p.shape, grid.middle(size_px))
-    ranking = (1 - config.window_influence) * ranking + config.window_influence * near
-    best = np.unravel_index(int(ranking.argmax()), ranking.shape)
-    overlap = boxes.iou(candidates, candidates[best])
-    box = (
-        _vote(candidates, confidence, overlap, config.vote_iou)
-        if config.vote_iou < 1
-        else candidates[best]
-    )
-    score = float(confidence[best])
-    distractors = np.where(overlap < SAME_PEAK_IOU, confidence, 0.0)
-    distractor = np.unravel_index(int(distractors.argmax()), distractors.shape)
-    reported = _reported(candidates, confidence, box, score, config)
-    return TrackResult(
-        _smooth_size(box, last_box_xywh, config.size_lr, score),
-        reported,
-        float(min(p[best], 1.0)),
-        float(min(q[best], 1.0)),
-        _reported(
-            candidates, confidence, candidates[distractor], float(distractors[distractor]), config
-        ),
-        min(score, 1.0),
-    )
+    """The same for map ``index`` of a batch alone."""
+    one = Maps(*(part[index : index + 1] for part in maps))
+    return decode_boxes(one, [window], size_px, grid, [last_box_xywh], config)[0]
 
 
 def _reported(
-    candidates: NDArray, confidence: NDArray, box: NDArray, score: float, config: DecodeConfig
-) -> float:
+    cells: CellBoxes, confidence: NDArray, box: NDArray, score: NDArray, config: DecodeConfig
+) -> NDArray:
     if config.agreement_exponent > 0:
-        score *= box_agreement(candidates, confidence, box) ** config.agreement_exponent
-    return float(platt(score, config.calibration_scale, config.calibration_bias))
+        score = score * cells.agreement(confidence, box) ** config.agreement_exponent
+    return platt(score, config.calibration_scale, config.calibration_bias)
 
 
-def box_agreement(
-    candidates: NDArray[np.float64], confidence: NDArray[np.float64], box_xywh: NDArray
-) -> float:
-    """How well the cells agree on a box, in [0, 1]: the mean IoU with it of the boxes (H, W, 4)
-    that speak of the same object, weighted by their confidence (H, W).
-
-    Every cell guesses the box for itself; where the guesses differ the box is uncertain, though
-    each cell may be sure. It follows the true IoU better than p or Q alone (docs/training.md).
-    """
-    overlap = boxes.iou(candidates, box_xywh)
-    weight = np.where(overlap >= SAME_PEAK_IOU, confidence, 0.0)
-    return float((weight * overlap).sum() / max(weight.sum(), _TINY))
-
-
-def _vote(candidates: NDArray, confidence: NDArray, overlap: NDArray, vote_iou: float) -> NDArray:
-    """Mean of the boxes that agree with the best one, weighted by the square of their confidence.
+def _vote(cells: CellBoxes, confidence: NDArray, overlap: NDArray, vote_iou: float) -> NDArray:
+    """Mean (B, 4) of the boxes that agree with the best one, weighted by the square of their
+    confidence.
 
     Neighboring cells see the same target; with a score that follows localization their mean is
     better than the box of any one of them (measured in docs/training.md).
     """
     weight = np.where(overlap >= vote_iou, np.maximum(confidence, 1e-6) ** 2, 0.0)
-    return (candidates * weight[..., None]).sum((0, 1)) / weight.sum()
+    return (cells.xywh @ weight[..., None])[..., 0] / weight.sum(1, keepdims=True)
 
 
-def _change_penalty(
-    candidates: NDArray, last: tuple[float, float, float, float], k: float
-) -> NDArray | float:
+def _change_penalty(sides: NDArray, last: NDArray, k: float) -> NDArray | float:
+    """Of widths and heights (B, 2, N) after the last ones (B, 2)."""
     if k == 0:
         return 1.0
-    w, h = np.maximum(candidates[..., 2], 1e-6), np.maximum(candidates[..., 3], 1e-6)
-    size = _at_least_one(_context_size(w, h) / _context_size(last[2], last[3]))
-    aspect = _at_least_one((w / h) / (last[2] / last[3]))
+    sides = np.maximum(sides, 1e-6)
+    w, h, last_w, last_h = sides[:, 0], sides[:, 1], last[:, :1], last[:, 1:]
+    size = _at_least_one(_context_size(w, h) / _context_size(last_w, last_h))
+    aspect = _at_least_one((w / h) / (last_w / last_h))
     return np.exp(-k * (size * aspect - 1.0))
 
 
-def _context_size(w: Any, h: Any) -> Any:
+def _context_size(w: NDArray, h: NDArray) -> NDArray:
     padding = (w + h) / 2.0
     return np.sqrt((w + padding) * (h + padding))
 
@@ -135,24 +123,22 @@ def _at_least_one(ratio: NDArray) -> NDArray:
 
 @lru_cache(maxsize=16)
 def _cosine_window(shape: tuple[int, int], middle: float) -> NDArray[np.float64]:
-    """1 at the crop's center, which lies ``middle`` cells from cell 0. Shared: read only."""
+    """(N,), 1 at the crop's center, ``middle`` cells from cell 0. Shared: read only."""
 
     def axis(n: int) -> NDArray[np.float64]:
         return 0.5 + 0.5 * np.cos(np.pi * (np.arange(n) - middle) / (n / 2.0 + 1.0))
 
-    window = np.outer(axis(shape[0]), axis(shape[1]))
+    window = np.outer(axis(shape[0]), axis(shape[1])).ravel()
     window.setflags(write=False)
     return window
 
 
-def _smooth_size(
-    box: NDArray, last: tuple[float, float, float, float], rate: float, confidence: float
-) -> tuple[float, float, float, float]:
+def _smooth_size(box: NDArray, last: NDArray, rate: float, confidence: NDArray) -> NDArray:
     """The center follows at once, the size at ``rate`` while the box is trusted, more slowly while
-    it is not.
+    it is not. Boxes (B, 4), confidence (B,).
     """
-    cx, cy = boxes.center(box)
-    step = rate if rate >= 1.0 else rate * min(1.0, 0.4 + confidence)
-    w = last[2] + step * (box[2] - last[2])
-    h = last[3] + step * (box[3] - last[3])
-    return boxes.as_box(boxes.from_center(cx, cy, w, h))
+    step = np.full(len(box), rate)
+    if rate < 1.0:
+        step = rate * np.minimum(1.0, 0.4 + confidence)
+    size = last[:, 2:] + step[:, None] * (box[:, 2:] - last[:, 2:])
+    return np.concatenate([box[:, :2] + box[:, 2:] / 2.0 - size / 2.0, size], 1)

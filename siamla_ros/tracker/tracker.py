@@ -20,7 +20,7 @@ from siamla_ros.geometry.crops import ImageArray, Window, border_color, context_
 from siamla_ros.model.config import ModelConfig
 from siamla_ros.model.decode_config import DecodeConfig
 from siamla_ros.runtime.base import BoxRuntime, Runtime
-from siamla_ros.tracker.decode import decode_box, decoded_row
+from siamla_ros.tracker.decode import decode_boxes, decoded_row
 from siamla_ros.tracker.results import TargetState, TrackResult
 
 
@@ -150,11 +150,8 @@ class Tracker:
             found = [decoded_row(row, window) for row, window in zip(rows, windows, strict=True)]
         else:
             maps = self.runtime.respond(image, windows, borders, templates)
-            size, grid = self.model.search_size_px, self.model.grid
-            found = [
-                decode_box(maps, i, windows[i], size, grid, place, self.decode)
-                for i, place in enumerate(places)
-            ]
+            size_px, grid = self.model.search_size_px, self.model.grid
+            found = decode_boxes(maps, windows, size_px, grid, places, self.decode)
         return [
             self._result(image, state, place, decoded)
             for state, place, decoded in zip(states, places, found, strict=True)

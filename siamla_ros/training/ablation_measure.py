@@ -24,7 +24,8 @@ from siamla_ros.geometry.crops import ImageArray, Window, border_color, context_
 from siamla_ros.model import ModelConfig, SiamLA
 from siamla_ros.model.decode_config import DecodeConfig
 from siamla_ros.runtime.base import Maps
-from siamla_ros.tracker.decode import cell_boxes, decode_box
+from siamla_ros.tracker.cell_boxes import cell_boxes
+from siamla_ros.tracker.decode import decode_box
 from siamla_ros.tracker.logistic import platt
 from siamla_ros.tracker.results import TrackResult
 from siamla_ros.training.validate import Report, scenes_of

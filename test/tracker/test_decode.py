@@ -5,11 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from siamla_ros.geometry import boxes
 from siamla_ros.geometry.crops import Window
 from siamla_ros.model.decode_config import DecodeConfig
 from siamla_ros.model.grid import CellGrid
 from siamla_ros.runtime.base import Maps
-from siamla_ros.tracker.decode import box_agreement, cell_boxes, decode_box
+from siamla_ros.tracker.cell_boxes import cell_boxes
+from siamla_ros.tracker.decode import decode_box, decode_boxes
 from siamla_ros.tracker.logistic import platt
 
 GRID = CellGrid(stride=16, offset=0.0, slack=15)
@@ -27,22 +29,6 @@ def maps(p: np.ndarray, q: np.ndarray | None = None, reach: float = 10.0) -> Map
 
 def flat(value: float = 0.01) -> np.ndarray:
     return np.full((4, 4), value)
-
-
-@pytest.mark.parametrize(('offset', 'x0', 'y0'), [(0.0, 68.0, 28.0), (7.5, 75.5, 35.5)])
-def test_cells_lie_where_the_grid_says(offset, x0, y0):
-    grid = CellGrid(16, offset, 0)
-    found = cell_boxes(np.zeros((4, 4, 4), np.float32), WINDOW, 64, grid)
-    assert found.shape == (4, 4, 4)
-    assert found[0, 0].tolist() == [x0, y0, 0.0, 0.0]
-    assert found[1, 3].tolist() == [x0 + 48, y0 + 16, 0.0, 0.0]  # row is y, column is x
-
-
-def test_distances_are_scaled_with_the_window_along_each_axis():
-    ltrb = np.array([1.0, 2.0, 3.0, 4.0], np.float32).reshape(4, 1, 1) * np.ones((1, 4, 4), 'f4')
-    window = Window(100.0, 60.0, 128.0, 32.0)  # an image pixel is 1/2 crop pixel in x, 2 in y
-    # Cell (row 2, column 2) is the middle of the crop, and so of the window.
-    assert cell_boxes(ltrb, window, 64, GRID)[2, 2].tolist() == [98.0, 59.0, 8.0, 3.0]
 
 
 def test_the_best_cell_gives_box_and_scores():
@@ -155,15 +141,6 @@ def test_values_beyond_their_range_are_refused(name):
         DecodeConfig.from_dict({'nonsense': 1.0})
 
 
-def test_consensus_is_the_weighted_overlap_of_the_boxes_of_one_object():
-    box = np.array([0.0, 0.0, 10.0, 10.0])
-    candidates = np.array([[box, [5.0, 0.0, 10.0, 10.0], [50.0, 50.0, 10.0, 10.0]]])  # 1, 1/3, 0
-    agreed = box_agreement(candidates, np.array([[0.6, 0.2, 0.9]]), box)
-    assert agreed == pytest.approx((0.6 + 0.2 / 3) / 0.8)  # the one far away has no say
-    assert box_agreement(candidates, np.array([[0.6, 0.0, 0.9]]), box) == pytest.approx(1.0)
-    assert box_agreement(candidates, np.zeros((1, 3)), box) == 0.0
-
-
 def test_disagreeing_cells_lower_the_confidence_of_both_peaks_and_move_no_box():
     p = flat(0.0)
     p[1, 1], p[1, 2], p[3, 3] = 0.9, 0.9, 0.6  # boxes of 40 px: the first two overlap by 24/56
@@ -186,3 +163,57 @@ def test_the_fused_confidence_is_that_of_the_cell_before_agreement_and_calibrati
     decoded = decode_box(maps(p, q, reach=20.0), 0, WINDOW, 64, GRID, LAST, config)
     assert decoded.fused_confidence == pytest.approx(0.4)
     assert decoded.confidence != pytest.approx(platt(0.4, 2.0, 1.0), abs=0.01)
+
+
+def by_hand(found: Maps, window: Window, last: tuple, config: DecodeConfig) -> list[float]:
+    """The same decision, one cell after the other: box, confidence, second peak."""
+    candidates = cell_boxes(found.ltrb[0], window, 64, GRID).reshape(-1, 4)
+    p, q = (m[0].ravel().astype(float) for m in (found.classification, found.quality))
+    c = p ** (1 - config.fusion_exponent) * q**config.fusion_exponent
+    ranking = []
+    for cell, (_, _, w, h) in enumerate(candidates):
+        context = [np.sqrt((x + (x + y) / 2) * (y + (x + y) / 2)) for x, y in ((w, h), last[2:])]
+        size, aspect = context[0] / context[1], (w / h) / (last[2] / last[3])
+        change = max(size, 1 / size) * max(aspect, 1 / aspect)
+        row, column = divmod(cell, 4)
+        near = [0.5 + 0.5 * np.cos(np.pi * (k - GRID.middle(64)) / 3) for k in (row, column)]
+        penalised = c[cell] * np.exp(-config.penalty_k * (change - 1))
+        influence = config.window_influence
+        ranking.append((1 - influence) * penalised + influence * near[0] * near[1])
+    best = int(np.argmax(ranking))
+    overlap = boxes.iou(candidates, candidates[best])
+    weight = np.where(overlap >= config.vote_iou, c**2, 0)
+    box = (candidates * weight[:, None]).sum(0) / weight.sum()
+    other = int(np.argmax(np.where(overlap < 0.2, c, 0)))
+    scores = []
+    for around, value in ((box, c[best]), (candidates[other], c[other])):
+        same = boxes.iou(candidates, around)
+        agreed = np.average(same, weights=np.where(same >= 0.2, c, 0))
+        value *= agreed**config.agreement_exponent
+        scores.append(platt(value, config.calibration_scale, config.calibration_bias))
+    step = config.size_lr * min(1, 0.4 + c[best])
+    size = [last[k] + step * (box[k] - last[k]) for k in (2, 3)]
+    middle = boxes.center(box)
+    return [*boxes.from_center(*middle, *size), *scores, p[best], q[best], c[best]]
+
+
+def test_a_batch_is_decided_as_cell_by_cell():
+    rng, count = np.random.default_rng(3), 5
+    config = DecodeConfig(
+        0.4, 0.1, 0.3, 0.7, 0.5, 0.0, agreement_exponent=1.5, calibration_scale=1.3
+    )
+    batch = Maps(
+        rng.random((count, 4, 4), np.float32),
+        np.exp(rng.normal(3, 0.4, (count, 4, 4, 4))).astype(np.float32),
+        rng.random((count, 4, 4), np.float32),
+    )
+    windows = [Window(*rng.uniform(50, 300, 2), *rng.uniform(40, 200, 2)) for _ in range(count)]
+    last = [(*rng.uniform(0, 200, 2), *rng.uniform(10, 60, 2)) for _ in range(count)]
+    found = decode_boxes(batch, windows, 64, GRID, last, config)
+    for i, item in enumerate(found):
+        one = Maps(*(m[i : i + 1] for m in batch))
+        expected = by_hand(one, windows[i], last[i], config)
+        scores = item.confidence, item.second_peak, item.classification, item.localization
+        assert [*item.box_xywh, *scores, item.fused_confidence] == pytest.approx(expected)
+        alone = decode_box(batch, i, windows[i], 64, GRID, last[i], config)
+        assert [*alone.box_xywh, *alone[1:]] == pytest.approx([*item.box_xywh, *item[1:]])

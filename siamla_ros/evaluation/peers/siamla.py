@@ -12,7 +12,7 @@ from siamla_ros.evaluation.peers.base import Estimate, TrackerUnavailable
 from siamla_ros.evaluation.peers.ort import THREADS
 from siamla_ros.geometry.boxes import Box
 from siamla_ros.geometry.crops import context_window
-from siamla_ros.tracker.decode import cell_boxes
+from siamla_ros.tracker.cell_boxes import cell_boxes
 from siamla_ros.tracker.results import SCORES
 
 
