@@ -13,6 +13,7 @@ from siamla_ros.runtime.base import Maps
 from siamla_ros.tracker.cell_boxes import cell_boxes
 from siamla_ros.tracker.decode import decode_box, decode_boxes
 from siamla_ros.tracker.logistic import platt
+from siamla_ros.tracker.results import TrackResult
 
 GRID = CellGrid(stride=16, offset=0.0, slack=15)
 PLAIN = DecodeConfig(0.5, penalty_k=0.0, window_influence=0.0, size_lr=1.0, vote_iou=1.0)
@@ -213,7 +214,11 @@ def test_a_batch_is_decided_as_cell_by_cell():
     for i, item in enumerate(found):
         one = Maps(*(m[i : i + 1] for m in batch))
         expected = by_hand(one, windows[i], last[i], config)
-        scores = item.confidence, item.second_peak, item.classification, item.localization
-        assert [*item.box_xywh, *scores, item.fused_confidence] == pytest.approx(expected)
+        assert numbers(item) == pytest.approx(expected)
         alone = decode_box(batch, i, windows[i], 64, GRID, last[i], config)
-        assert [*alone.box_xywh, *alone[1:]] == pytest.approx([*item.box_xywh, *item[1:]])
+        assert numbers(alone) == pytest.approx(expected)
+
+
+def numbers(found: TrackResult) -> list[float]:
+    scores = found.confidence, found.second_peak, found.classification, found.localization
+    return [*found.box_xywh, *scores, found.fused_confidence]
