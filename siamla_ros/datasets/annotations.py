@@ -17,8 +17,12 @@ def read_boxes(path: Path) -> np.ndarray:
 
 
 def read_regions(path: Path) -> np.ndarray:
-    """VOT rows: x,y,w,h or the corners x1,y1,x2,y2,... of a polygon, as their hulls, N x 4."""
-    return np.array(_rows(path, _as_hull), np.float64)
+    """VOT rows as bounding boxes x,y,w,h, N x 4; NaN where the region is empty.
+
+    A row is x,y,w,h, the corners x1,y1,x2,y2,... of a polygon, or a mask `m<x>,<y>,<w>,<h>,<runs>`
+    (run lengths of a w x h image row by row, beginning with background).
+    """
+    return np.array(_rows(path, _as_region), np.float64)
 
 
 def read_flags(path: Path) -> np.ndarray:
@@ -31,6 +35,22 @@ def read_flags(path: Path) -> np.ndarray:
         return [field == '1' for field in fields]
 
     return np.array([flag for row in _rows(path, flags) for flag in row], bool)
+
+
+def read_numbers(path: Path) -> np.ndarray:
+    """One number a line or all in one line, as N float64."""
+    return np.array([value for row in read_rows(path, 1) for value in row], np.float64)
+
+
+def read_rows(path: Path, least: int) -> list[list[float]]:
+    """Rows of at least `least` numbers each."""
+
+    def numbers(fields: list[str]) -> list[float]:
+        if len(fields) < least:
+            raise ValueError(f'expected at least {least} numbers, got {len(fields)}')
+        return [_number(field) for field in fields]
+
+    return _rows(path, numbers)
 
 
 def read_mask_boxes(path: Path) -> dict[int, tuple[float, float, float, float]]:
@@ -53,16 +73,33 @@ def _as_box(fields: list[str]) -> list[float]:
     return [_number(field) for field in fields]
 
 
-def _as_hull(fields: list[str]) -> list[float]:
+def _as_region(fields: list[str]) -> list[float]:
     if fields[0].startswith('m'):
-        raise ValueError('a mask region; only boxes and polygons are read')
+        return _mask_box([_number(field) for field in (fields[0][1:], *fields[1:]) if field])
     if len(fields) == 4:
         return _as_box(fields)
+    if len(fields) == 1:  # a code such as 0 for "no region"
+        _number(fields[0])
+        return [np.nan] * 4
     if len(fields) < 6 or len(fields) % 2:
         raise ValueError(f'expected 4 numbers or the corners of a polygon, got {len(fields)}')
     corners = np.array([_number(field) for field in fields]).reshape(-1, 2)
     low, high = corners.min(0), corners.max(0)
     return [*low, *(high - low)]
+
+
+def _mask_box(values: list[float]) -> list[float]:
+    if len(values) < 4:
+        raise ValueError(f'a mask region: expected x,y,w,h and runs, got {len(values)} numbers')
+    x, y, w, h = (int(value) for value in values[:4])
+    runs = np.array(values[4:], int)
+    if (runs < 0).any() or runs.sum() > w * h:
+        raise ValueError(f'a mask region: {runs.sum()} pixels in runs for {w} x {h}')
+    inside = np.arange(len(runs)) % 2 == 1
+    pixels = np.zeros(w * h, np.uint8)
+    pixels[: runs.sum()] = np.repeat(inside, runs)
+    left, top, width, height = cv2.boundingRect(pixels.reshape(h, w)) if w * h else (0, 0, 0, 0)
+    return [x + left, y + top, width, height] if width else [np.nan] * 4
 
 
 def _number(field: str) -> float:
@@ -74,7 +111,7 @@ def _number(field: str) -> float:
 
 def _rows(path: Path, convert: Callable[[list[str]], list]) -> list:
     try:
-        text = path.read_text(encoding='utf-8')
+        text = path.read_text(encoding='utf-8-sig')  # some tools begin a file with a mark
     except (OSError, UnicodeDecodeError) as error:
         raise DatasetError(f'{path}: {error}') from error
     rows = []

@@ -180,16 +180,30 @@ def target_sequences(folder: Path) -> Iterator[TargetSequence]:
     with FrameSource(video) as source:
         sizes = [image.shape[:2] for image in source]
     for target in read_targets(folder / 'targets.csv', len(sizes)):
-        boxes = np.where(target.visibility[:, None] >= HIDDEN, target.boxes_xywh, np.nan)
-        good = (target.visibility >= WELL_VISIBLE) & _inside(boxes, sizes[0])
-        good &= np.nan_to_num(boxes[:, 2] * boxes[:, 3]) >= LEAST_AREA_PX2
-        if not good.any():
-            continue
-        start = int(np.argmax(good))
-        stop = int(np.flatnonzero(np.isfinite(target.boxes_xywh[:, 0]))[-1]) + 1
-        if stop - start >= LEAST_FRAMES:
+        span = well_visible_span(target, sizes[0])
+        if span is not None:
+            start, stop, boxes = span
             frames = VideoFrames(video, start, stop - start)
-            yield TargetSequence(f'{folder.name}-{target.name}', frames, boxes[start:stop])
+            yield TargetSequence(f'{folder.name}-{target.name}', frames, boxes)
+
+
+def well_visible_span(
+    target: SceneTarget, size_hw: tuple[int, ...]
+) -> tuple[int, int, NDArray[np.float64]] | None:
+    """The frames of a sequence of this target: from where it is well visible to its last box.
+
+    Returns:
+        First frame, the frame after the last, and the boxes between them, NaN where less than a
+        quarter of the target is visible; None if it is never well visible or too short.
+    """
+    boxes = np.where(target.visibility[:, None] >= HIDDEN, target.boxes_xywh, np.nan)
+    good = (target.visibility >= WELL_VISIBLE) & _inside(boxes, size_hw)
+    good &= np.nan_to_num(boxes[:, 2] * boxes[:, 3]) >= LEAST_AREA_PX2
+    if not good.any():
+        return None
+    start = int(np.argmax(good))
+    stop = int(np.flatnonzero(np.isfinite(target.boxes_xywh[:, 0]))[-1]) + 1
+    return (start, stop, boxes[start:stop]) if stop - start >= LEAST_FRAMES else None
 
 
 def _inside(boxes_xywh: NDArray[np.float64], size_hw: tuple[int, ...]) -> NDArray[np.bool_]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -62,12 +62,14 @@ class Sequence:
     boxes_xywh: N x 4 float64, pixels, half-open, one row a frame; a row of NaN where the target is
     absent or not annotated.
     absent: N bool, true where the target is known not to be visible (not merely not annotated).
+    origin_px: What the benchmark calls its first column and row, added again in result files.
     """
 
     name: str
     source: Frames
     boxes_xywh: np.ndarray
     absent: np.ndarray = field(default=None)  # type: ignore[assignment]
+    origin_px: float = 0.0
 
     def __post_init__(self) -> None:
         boxes = normalize_boxes(self.boxes_xywh, self.name)
@@ -106,6 +108,19 @@ class Sequence:
             raise DatasetError(
                 f'{self.name}: {len(self)} ground-truth rows but only {count} frames could be read'
             )
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A folder or file of a dataset whose targets are not read yet.
+
+    Attributes:
+        name: Of the sequence, or what the names of its targets begin with.
+        read: Its sequences; DatasetError where a file is missing or damaged.
+    """
+
+    name: str
+    read: Callable[[], Iterable[Sequence]]
 
 
 def normalize_boxes(boxes_xywh: np.ndarray, name: str) -> np.ndarray:
