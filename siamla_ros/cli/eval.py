@@ -5,15 +5,18 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from siamla_ros.cli.sequence_arguments import add_sequence_arguments, named_sequences
 from siamla_ros.datasets.sequence import Sequence
 from siamla_ros.evaluation import report, splice, suites
-from siamla_ros.evaluation.metrics import mean_scores
+from siamla_ros.evaluation.metrics import judged_frames, mean_scores
 from siamla_ros.evaluation.peers.arguments import add_tracker_arguments, named_trackers
 from siamla_ros.evaluation.peers.base import EvalTracker
+from siamla_ros.evaluation.peers.registry import make_trackers
+from siamla_ros.evaluation.run_store import RunStore, shard_of
 from siamla_ros.evaluation.starts import STARTS, with_starts
 
 
@@ -48,18 +51,50 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=["off", "local", "global"],
         help="search of siamla with --lost, --session and --crossings",
     )  # fmt: skip
+    parser.add_argument(
+        "--jobs", type=positive, default=1, metavar="N",
+        help="processes of a one-pass evaluation; times are then those of a busy machine",
+    )  # fmt: skip
+    parser.add_argument(
+        "--shard", type=shard, default=(1, 1), metavar="I/N",
+        help="only every N-th sequence from the I-th on, for several machines; --resume without it "
+        "puts runs that were copied into one --output together",
+    )  # fmt: skip
+    parser.add_argument(
+        '--resume', action='store_true', help='keep the runs that --output holds from before'
+    )
     parser.add_argument('--seed', type=int, default=0, help='of the spliced sequences')
     parser.add_argument('--quiet', action='store_true', help='no progress bar')
+
+
+def positive(text: str) -> int:
+    """A whole number above 0; ArgumentTypeError for another text."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f'{text!r}: must be a whole number above 0')
+    return int(text)
+
+
+def shard(text: str) -> tuple[int, int]:
+    """I/N with 1 <= I <= N; ArgumentTypeError for another text."""
+    first, sign, second = text.partition('/')
+    numbers = (int(first), int(second)) if first.isdecimal() and second.isdecimal() else (0, 0)
+    if not sign or not 1 <= numbers[0] <= numbers[1]:
+        raise argparse.ArgumentTypeError(f'{text!r}: must be I/N with 1 <= I <= N')
+    return numbers
 
 
 def run(args: argparse.Namespace) -> int:
     """Evaluate, print the tables, write the files; 0. ValueError or OSError name what is wrong."""
     if args.output and not args.no_plots and importlib.util.find_spec('matplotlib') is None:
         raise ValueError('plots need matplotlib (pip install matplotlib); --no-plots does without')
+    _check_one_pass_options(args)
     if args.crossings:
         return _crossings(args)
     named = named_sequences(args)
-    sequences = [item for one in named for item in with_starts(one, args.starts)]
+    every = [item for one in named for item in with_starts(one, args.starts)]
+    sequences = shard_of(every, args.shard)
+    if not sequences:
+        raise ValueError(f'--shard {args.shard[0]}/{args.shard[1]}: {len(every)} sequences only')
     trackers = named_trackers(args)
     if args.lost:
         from siamla_ros.evaluation import lost_bench
@@ -87,11 +122,54 @@ def _crossings(args: argparse.Namespace) -> int:
     return _finish(args, trackers, sequences, text, {'crossings': content})
 
 
+def _check_one_pass_options(args: argparse.Namespace) -> None:
+    if (args.resume or args.shard != (1, 1)) and not args.output:
+        raise ValueError('--resume and --shard need --output')
+    if args.lost or args.session or args.crossings or args.confidence:
+        for name, given in (
+            ('--jobs', args.jobs > 1),
+            ('--shard', args.shard != (1, 1)),
+            ('--resume', args.resume),
+        ):
+            if given:
+                raise ValueError(f'{name} is for one-pass scores alone')
+
+
 def _one_pass(
     args: argparse.Namespace, trackers: list[EvalTracker], sequences: list[Sequence]
 ) -> int:
-    runs = suites.one_pass(trackers, sequences, args.confidence, args.quiet)
+    judged = [sequence for sequence in sequences if judged_frames(sequence.boxes_xywh).any()]
+    if not judged and not args.output:
+        raise ValueError('no sequence has ground truth after its first box: name --output')
+    runs = suites.one_pass(
+        trackers,
+        sequences,
+        args.confidence,
+        args.quiet,
+        RunStore(args.output / 'runs', args.confidence, args.resume) if args.output else None,
+        args.jobs,
+        partial(make_trackers, args.trackers, args.device, dict(args.option)),
+    )
+    if args.output:
+        _write_results(args.output, runs)
+    if not judged:
+        text = f'{len(sequences)} sequences without ground truth after their first box: no scores'
+        return _finish(args, trackers, sequences, text, {})
+    names = {sequence.name for sequence in judged}
+    known = {name: [run for run in items if run.sequence in names] for name, items in runs.items()}
+    return _scores(args, trackers, sequences, judged, known)
+
+
+def _scores(
+    args: argparse.Namespace,
+    trackers: list[EvalTracker],
+    sequences: list[Sequence],
+    judged: list[Sequence],
+    runs: suites.Runs,
+) -> int:
     text = f'{report.summary_table(runs)}\n\nSuccess AUC\n\n{report.sequence_table(runs)}'
+    if len(judged) < len(sequences):
+        text += f'\n\nnot judged, without ground truth: {len(sequences) - len(judged)} sequences'
     content: dict[str, Any] = {
         'scores': {
             name: {
@@ -105,7 +183,7 @@ def _one_pass(
     }
     gone: dict[str, suites.Runs] = {}
     if args.confidence:
-        scenes, refused = suites.scenes_of(sequences)
+        scenes, refused = suites.scenes_of(judged)
         gone = suites.spliced(trackers, scenes, splice.KINDS, args.seed, args.quiet)
         figures = suites.confidence_figures(runs, gone)
         text += f'\n\nConfidence\n\n{suites.confidence_tables(figures, splice.KINDS)}'
@@ -115,15 +193,22 @@ def _one_pass(
             for name, row in figures.items()
         }
     if args.output:
-        _write_runs(args, runs, gone)
+        _write_records(args, runs, gone)
     return _finish(args, trackers, sequences, text, content)
 
 
-def _write_runs(args: argparse.Namespace, runs: suites.Runs, gone: dict[str, suites.Runs]) -> None:
+def _write_results(output: Path, runs: suites.Runs) -> None:
+    for items in runs.values():
+        report.write_got10k(output / 'got10k', items)
+        report.write_submissions(output, items)
+
+
+def _write_records(
+    args: argparse.Namespace, runs: suites.Runs, gone: dict[str, suites.Runs]
+) -> None:
     records = args.output / 'records'
     records.mkdir(parents=True, exist_ok=True)
     for name, items in runs.items():
-        report.write_got10k(args.output / 'got10k', items)
         spliced_items = [run for by_tracker in gone.values() for run in by_tracker[name]]
         report.write_records(records / f'{name}.csv', [*items, *spliced_items])
     if args.no_plots:

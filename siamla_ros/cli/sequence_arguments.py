@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 
 from siamla_ros.datasets.discovery import FORMATS, load_dataset
@@ -26,11 +27,18 @@ def add_sequence_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def named_sequences(args: argparse.Namespace) -> list[Sequence]:
-    """The sequences that these options name; ValueError where there is none, or half a split."""
+    """The sequences that these options name; ValueError where there is none, or half a split.
+
+    Damaged sequences of a dataset are left out, and named on standard error.
+    """
     if (args.split is None) != (args.side is None):
         given, missing = ('--split', '--side') if args.side is None else ('--side', '--split')
         raise ValueError(f'{given} needs {missing}')
-    sequences = load_dataset(args.dataset, args.format, args.sequences)
+    sequences = load_dataset(args.dataset, args.format, args.sequences, _left_out)
     if args.split is None:
         return sequences
     return of_side(sequences, read_split(args.split), args.side)
+
+
+def _left_out(reason: str) -> None:
+    print(f'left out: {reason}', file=sys.stderr)

@@ -9,6 +9,7 @@ import platform
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+from zipfile import ZIP_DEFLATED, ZipFile
 
 import cv2
 import numpy as np
@@ -114,10 +115,36 @@ def write_got10k(folder: Path, runs: list[Run]) -> None:
         place = folder / run.tracker / run.sequence
         place.mkdir(parents=True, exist_ok=True)
         stem = place / run.sequence.replace('/', '_')
-        np.savetxt(f'{stem}_001.txt', run.boxes_xywh, fmt='%.3f', delimiter=',')
+        _write_boxes(Path(f'{stem}_001.txt'), run)
         np.savetxt(f'{stem}_time.txt', run.seconds, fmt='%.8f')
         if np.isfinite(run.confidence).all():
             np.savetxt(f'{stem}_confidence.txt', run.confidence, fmt='%.6f')
+
+
+def write_submissions(folder: Path, runs: list[Run]) -> None:
+    """What evaluation servers take, for one tracker.
+
+    <folder>/got10k/<tracker>.zip: as `write_got10k`, without the confidence.
+    <folder>/trackingnet/<tracker>.zip: <sequence>.txt of boxes, one row a frame; the toolkits of
+    OTB, LaSOT and TNL2K read the files in it, too.
+    """
+    tracker = runs[0].tracker
+    nested, flat = folder / 'got10k', folder / 'trackingnet'
+    flat.mkdir(parents=True, exist_ok=True)
+    with ZipFile(nested / f'{tracker}.zip', 'w', ZIP_DEFLATED) as archive:
+        for path in sorted((nested / tracker).rglob('*.txt')):
+            if not path.name.endswith('_confidence.txt'):
+                archive.write(path, path.relative_to(nested / tracker))
+    with ZipFile(flat / f'{tracker}.zip', 'w', ZIP_DEFLATED) as archive:
+        for run in runs:
+            name = run.sequence.replace('/', '_')
+            archive.write(nested / tracker / run.sequence / f'{name}_001.txt', f'{name}.txt')
+
+
+def _write_boxes(path: Path, run: Run) -> None:
+    """x,y,w,h, with the first pixel counted as the benchmark does."""
+    rows = run.boxes_xywh + (run.origin_px, run.origin_px, 0.0, 0.0)
+    np.savetxt(path, rows, fmt='%.3f', delimiter=',')
 
 
 def write_records(path: Path, runs: list[Run]) -> None:

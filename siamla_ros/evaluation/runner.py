@@ -26,6 +26,7 @@ class Run:
     truth_xywh: np.ndarray  # N x 4, NaN where absent
     absent: np.ndarray  # N bool
     extra: dict[str, np.ndarray]  # further values a frame, NaN where not given
+    origin_px: float = 0.0  # of the benchmark, see Sequence
 
     @property
     def scores(self) -> Scores:
@@ -86,6 +87,7 @@ def run_sequence(
         sequence.boxes_xywh,
         sequence.absent,
         extra,
+        sequence.origin_px,
     )
 
 

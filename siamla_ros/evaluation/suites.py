@@ -11,8 +11,10 @@ from tqdm import tqdm
 from siamla_ros.datasets.sequence import Sequence
 from siamla_ros.evaluation import splice
 from siamla_ros.evaluation.confidence import Absence, absence, agreement
+from siamla_ros.evaluation.parallel import MakeTrackers, run_tasks
 from siamla_ros.evaluation.peers.base import EvalTracker
 from siamla_ros.evaluation.report import markdown_table
+from siamla_ros.evaluation.run_store import RunStore
 from siamla_ros.evaluation.runner import Run, run_sequence
 from siamla_ros.evaluation.splice import Scene
 
@@ -21,18 +23,61 @@ Item = TypeVar('Item')
 
 
 def one_pass(
-    trackers: list[EvalTracker], sequences: list[Sequence], cells: bool, quiet: bool = False
+    trackers: list[EvalTracker],
+    sequences: list[Sequence],
+    cells: bool,
+    quiet: bool = False,
+    store: RunStore | None = None,
+    jobs: int = 1,
+    make: MakeTrackers | None = None,
 ) -> Runs:
-    """Each tracker alone over all sequences, whole; cells: also judge score alignment."""
-    runs: Runs = {}
-    frames = sum(map(len, sequences)) * len(trackers)
-    with progress('frames', frames, quiet) as bar:
-        for tracker in trackers:
-            bar.set_description(tracker.name)
-            runs[tracker.name] = [
-                run_sequence(tracker, sequence, bar.update, cells) for sequence in sequences
-            ]
-    return runs
+    """Each tracker alone over all sequences, whole.
+
+    Args:
+        trackers: To run.
+        sequences: To run them on.
+        cells: Also judge score alignment.
+        quiet: No progress bar.
+        store: Holds finished runs, which are not run again; new ones are added.
+        jobs: Number of processes; their times are those of a busy machine.
+        make: Makes the same trackers in another process; needed for more than one.
+    """
+    done: dict[tuple[int, int], Run] = {}
+    places = [(t, s) for t in range(len(trackers)) for s in range(len(sequences))]
+    if store is not None:
+        found = ((place, store.load(trackers[place[0]], sequences[place[1]])) for place in places)
+        done = {place: run for place, run in found if run is not None}
+    left = [place for place in places if place not in done]
+    with progress('frames', sum(len(sequences[s]) for _, s in left), quiet) as bar:
+        for place, run in _runs(left, trackers, sequences, cells, bar, jobs, make):
+            done[place] = run
+            if store is not None:
+                store.save(trackers[place[0]], sequences[place[1]], run)
+    return {
+        tracker.name: [done[t, s] for s in range(len(sequences))]
+        for t, tracker in enumerate(trackers)
+    }
+
+
+def _runs(
+    places: list[tuple[int, int]],
+    trackers: list[EvalTracker],
+    sequences: list[Sequence],
+    cells: bool,
+    bar: tqdm,
+    jobs: int,
+    make: MakeTrackers | None,
+) -> Iterator[tuple[tuple[int, int], Run]]:
+    if jobs == 1 or make is None:
+        for t, s in places:
+            bar.set_description(trackers[t].name)
+            yield (t, s), run_sequence(trackers[t], sequences[s], bar.update, cells)
+        return
+    place_of = {(t, sequences[s].name): (t, s) for t, s in places}
+    tasks = [(t, sequences[s]) for t, s in places]
+    for (t, sequence), run in run_tasks(tasks, make, cells, jobs):
+        bar.update(len(sequence))
+        yield place_of[t, sequence.name], run
 
 
 def progress(unit: str, total: int, quiet: bool) -> tqdm:

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+from zipfile import ZipFile
 
 import numpy as np
 import pytest
@@ -62,6 +63,115 @@ def test_eval_writes_what_it_says(moving_target, tmp_path, capsys, doubtful):
     assert boxes.tolist() == [[10, 12, 18, 14]] * 12
     assert len(np.loadtxt(out / 'got10k' / 'identity' / 'right' / 'right_time.txt')) == 12
     assert (out / 'records' / 'doubtful.csv').read_text().startswith('sequence,frame,confidence')
+
+
+def scored(folder):
+    rows = json.loads((folder / 'results.json').read_text())['scores']
+    return {
+        name: [{k: v for k, v in one.items() if k != 'median_ms'} for one in row['sequences']]
+        for name, row in rows.items()
+    }
+
+
+def test_several_processes_give_what_one_gives(moving_target, tmp_path):
+    words = (
+        "--dataset", moving_target, "--trackers", "identity", "siamla", "--option", "threads=1",
+        "--quiet", "--no-plots",
+    )  # fmt: skip
+    call(cli, *words, '--output', tmp_path / 'one')
+    call(cli, *words, '--output', tmp_path / 'two', '--jobs', 2)
+    assert scored(tmp_path / 'one') == scored(tmp_path / 'two')
+    assert len(scored(tmp_path / 'one')['siamla']) == 2
+
+
+def test_shards_are_put_together(moving_target, tmp_path, doubtful, monkeypatch):
+    words = ('--dataset', moving_target, '--trackers', doubtful, '--quiet', '--no-plots')
+    call(cli, *words, '--output', tmp_path / 'whole')
+    for part in ('1/2', '2/2'):
+        call(cli, *words, '--output', tmp_path / 'parts', '--shard', part, '--resume')
+    monkeypatch.setattr(Doubtful, 'update', None)  # nothing is run again
+    call(cli, *words, '--output', tmp_path / 'parts', '--resume')
+    assert scored(tmp_path / 'parts') == scored(tmp_path / 'whole')
+    monkeypatch.setattr(Doubtful, 'describe', lambda self: {'name': 'another'})
+    with pytest.raises(ValueError, match='was made with another tracker'):
+        call(cli, *words, '--output', tmp_path / 'parts', '--resume')
+
+
+def test_a_run_that_was_stopped_goes_on(moving_target, tmp_path, doubtful, monkeypatch):
+    words = ('--dataset', moving_target, '--trackers', doubtful, '--quiet', '--no-plots')
+    update, calls = Doubtful.update, []
+
+    def stopped(self, image_bgr):
+        calls.append(1)
+        if len(calls) > 13:  # in the second sequence of 12 frames
+            raise KeyboardInterrupt
+        return update(self, image_bgr)
+
+    monkeypatch.setattr(Doubtful, 'update', stopped)
+    with pytest.raises(KeyboardInterrupt):
+        call(cli, *words, '--output', tmp_path / 'out')
+    assert [path.name for path in (tmp_path / 'out').rglob('*.npz')] == ['down.npz']
+    calls.clear()
+    call(cli, *words, '--output', tmp_path / 'out', '--resume')
+    assert len(calls) == 11 and len(scored(tmp_path / 'out')['doubtful']) == 2
+    calls.clear()
+    with pytest.raises(KeyboardInterrupt):  # all anew
+        call(cli, *words, '--output', tmp_path / 'out')
+
+
+@pytest.mark.parametrize('words', [('--shard', '3/2'), ('--shard', '1'), ('--jobs', '0')])
+def test_limits_of_shards_and_jobs(moving_target, words, capsys):
+    with pytest.raises(SystemExit):
+        call(cli, '--dataset', moving_target, *words)
+    assert 'must be' in capsys.readouterr().err
+
+
+def test_shards_of_other_benchmarks_are_refused(moving_target, tmp_path):
+    words = ('--dataset', moving_target, '--trackers', 'identity', '--output', tmp_path)
+    with pytest.raises(ValueError, match='--shard is for one-pass scores alone'):
+        call(cli, *words, '--session', '--shard', '1/2')
+    with pytest.raises(ValueError, match='--resume and --shard need --output'):
+        call(cli, *words[:-2], '--resume')
+    with pytest.raises(ValueError, match='--shard 3/3: 2 sequences only'):
+        call(cli, *words, '--shard', '3/3')
+
+
+def test_hidden_truth_gives_files_for_the_server(tmp_path, write_images, capsys):
+    for name in ('a', 'b'):
+        write_images(tmp_path / 'TEST' / 'frames' / name, 3, '{}.jpg')
+    (tmp_path / 'TEST' / 'anno').mkdir()
+    for name in ('a', 'b'):
+        (tmp_path / 'TEST' / 'anno' / f'{name}.txt').write_text('1,2,10,12\n')
+    words = ('--dataset', tmp_path / 'TEST', '--trackers', 'identity', '--quiet', '--no-plots')
+    with pytest.raises(ValueError, match='no sequence has ground truth after its first box'):
+        call(cli, *words)
+    assert call(cli, *words, '--output', tmp_path / 'out') == 0
+    assert '2 sequences without ground truth' in capsys.readouterr().out
+    with ZipFile(tmp_path / 'out' / 'trackingnet' / 'identity.zip') as archive:
+        assert archive.namelist() == ['a.txt', 'b.txt']
+        assert np.loadtxt(archive.open('b.txt'), delimiter=',').tolist() == [[1, 2, 10, 12]] * 3
+    with ZipFile(tmp_path / 'out' / 'got10k' / 'identity.zip') as archive:
+        assert archive.namelist() == [
+            'a/a_001.txt', 'a/a_time.txt', 'b/b_001.txt', 'b/b_time.txt',
+        ]  # fmt: skip
+
+
+def test_result_files_count_pixels_as_the_benchmark_does(tmp_path, write_images):
+    write_images(tmp_path / 'Dog' / 'img', 3)
+    (tmp_path / 'Dog' / 'groundtruth_rect.txt').write_text('1,2,10,12\n' * 3)
+    out = tmp_path / 'out'
+    words = ('--trackers', 'identity', '--quiet', '--no-plots', '--output', out)
+    call(cli, '--dataset', tmp_path / 'Dog', *words)
+    boxes = np.loadtxt(out / 'got10k' / 'identity' / 'Dog' / 'Dog_001.txt', delimiter=',')
+    assert boxes.tolist() == [[1, 2, 10, 12]] * 3
+    assert json.loads((out / 'results.json').read_text())['scores']['identity']['mean']['ao'] == 1
+
+
+def test_a_tracker_without_a_score_has_no_confidence_figures(moving_target, tmp_path):
+    words = ('--dataset', moving_target, '--trackers', 'mil', '--confidence', '--no-plots')
+    call(cli, *words, '--quiet', '--output', tmp_path)
+    figures = json.loads((tmp_path / 'results.json').read_text())['confidence']['mil']
+    assert all(value is None for value in figures.values()), figures
 
 
 def test_eval_plots(moving_target, tmp_path, doubtful):

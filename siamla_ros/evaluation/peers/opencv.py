@@ -30,6 +30,7 @@ class OpenCvTracker:
         self, name: str, make: Callable[[], Any], models: dict[str, str] | None = None
     ) -> None:
         self.name = name
+        self._scored = bool(models)
         self._make = make
         self._models = models or {}
         self._box: Box = (0.0, 0.0, 1.0, 1.0)
@@ -47,7 +48,8 @@ class OpenCvTracker:
         found, box = self._tracker.update(image_bgr)
         if found:
             self._box = tuple(float(v) for v in box)  # type: ignore[assignment]
-        if hasattr(self._tracker, 'getTrackingScore'):
+        # Newer versions of OpenCV give every tracker a score; that of the classic ones is always 0.
+        if self._scored:
             return Estimate(self._box, float(np.clip(self._tracker.getTrackingScore(), 0.0, 1.0)))
         return Estimate(self._box, math.nan)
 

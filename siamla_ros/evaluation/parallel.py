@@ -1,0 +1,51 @@
+"""One-pass runs in several processes, each with trackers of its own."""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+
+from siamla_ros.datasets.sequence import Sequence
+from siamla_ros.evaluation.peers.base import EvalTracker
+from siamla_ros.evaluation.runner import Run, run_sequence
+
+MakeTrackers = Callable[[], list[EvalTracker]]
+Task = tuple[int, Sequence]  # number of the tracker
+
+_trackers: list[EvalTracker] = []  # of this worker process
+
+
+def run_tasks(
+    tasks: list[Task], make: MakeTrackers, cells: bool, jobs: int
+) -> Iterator[tuple[Task, Run]]:
+    """Yield each task with its run as it is done, in any order.
+
+    Args:
+        tasks: What to run.
+        make: Makes the trackers; called once in each process, so it must be picklable.
+        cells: As for `run_sequence`.
+        jobs: Number of processes.
+
+    Raises:
+        Exception: What a run raised; tasks that have not begun are given up.
+    """
+    context = multiprocessing.get_context('spawn')  # threads of a network do not survive a fork
+    with ProcessPoolExecutor(jobs, context, _begin, (make,)) as pool:
+        pending: dict[Future[Run], Task] = {
+            pool.submit(_run, number, sequence, cells): (number, sequence)
+            for number, sequence in tasks
+        }
+        try:
+            for future in as_completed(pending):
+                yield pending[future], future.result()
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _begin(make: MakeTrackers) -> None:
+    _trackers[:] = make()
+
+
+def _run(number: int, sequence: Sequence, cells: bool) -> Run:
+    return run_sequence(_trackers[number], sequence, look_at_cells=cells)

@@ -1,0 +1,87 @@
+"""Finished runs as files, so that an evaluation can be resumed, shared out and put together.
+
+`<folder>/<tracker>/<sequence>.npz` holds one run and a fingerprint of what made it: the tracker's
+description (with the sha256 of its model files), the annotation, and the version of the package.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from pathlib import Path
+
+import numpy as np
+
+from siamla_ros.datasets.sequence import Sequence
+from siamla_ros.evaluation.peers.base import EvalTracker
+from siamla_ros.evaluation.report import versions
+from siamla_ros.evaluation.runner import Run
+
+ARRAYS = ('boxes_xywh', 'confidence', 'seconds', 'truth_xywh', 'absent')
+
+
+class RunStore:
+    """The runs below one folder."""
+
+    def __init__(self, folder: Path, cells: bool, keep: bool) -> None:
+        """Open the folder.
+
+        Args:
+            folder: Where the runs lie.
+            cells: Whether the alignment of cells is recorded with them.
+            keep: Whether runs of an earlier evaluation are used; else they are removed.
+        """
+        self._folder, self._cells = folder, cells
+        if not keep:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def load(self, tracker: EvalTracker, sequence: Sequence) -> Run | None:
+        """The finished run of this tracker on this sequence, None if there is none.
+
+        Raises:
+            ValueError: It was made by something else.
+        """
+        path = self._path(tracker.name, sequence.name)
+        if not path.is_file():
+            return None
+        with np.load(path) as stored:
+            if str(stored['fingerprint']) != self._fingerprint(tracker, sequence):
+                raise ValueError(
+                    f'{path}: was made with another tracker, annotation or version; name another '
+                    '--output, or leave out --resume'
+                )
+            arrays = [stored[name] for name in ARRAYS]
+            extra = {k[6:]: stored[k] for k in stored.files if k.startswith('extra.')}
+        return Run(tracker.name, sequence.name, *arrays, extra, sequence.origin_px)
+
+    def save(self, tracker: EvalTracker, sequence: Sequence, run: Run) -> None:
+        """Write the run, whole or not at all."""
+        path = self._path(tracker.name, sequence.name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        content = {name: getattr(run, name) for name in ARRAYS}
+        content |= {f'extra.{key}': values for key, values in run.extra.items()}
+        partial = path.with_suffix(f'.{os.getpid()}.part.npz')
+        np.savez_compressed(partial, fingerprint=self._fingerprint(tracker, sequence), **content)
+        partial.replace(path)
+
+    def _path(self, tracker: str, sequence: str) -> Path:
+        return self._folder / tracker / f'{sequence.replace("/", "_")}.npz'
+
+    def _fingerprint(self, tracker: EvalTracker, sequence: Sequence) -> str:
+        made_by = {
+            'tracker': tracker.describe(),
+            'init': sequence.init_box_xywh,
+            'boxes': hashlib.sha256(sequence.boxes_xywh.tobytes()).hexdigest(),
+            'cells': self._cells,
+            'version': versions()['siamla-ros'],
+        }
+        text = json.dumps(made_by, sort_keys=True, default=str)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+
+def shard_of(sequences: list[Sequence], shard: tuple[int, int]) -> list[Sequence]:
+    """Every n-th sequence from the i-th on, for (i, n) with 1 <= i <= n."""
+    number, count = shard
+    return sequences[number - 1 :: count]
