@@ -116,7 +116,7 @@ def load_dataset(
         root: The folder of the dataset.
         layout: One of FORMATS.
         names: Names or patterns with * and ?; all if empty.
-        on_damage: Told what is wrong with each sequence that is left out. A sequence that is named
+        on_damage: Receives the error of each sequence that is left out. A sequence that is named
             without a wildcard is never left out; without this argument none is.
 
     Raises:
