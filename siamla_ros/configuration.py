@@ -9,25 +9,45 @@ from __future__ import annotations
 
 import math
 from dataclasses import field, fields
+from itertools import pairwise
 from typing import Any
 
 
-def bounded(default: float, minimum: float, maximum: float, description: str) -> Any:
+def bounded(default: float, minimum: float, maximum: float, description: str, **more: Any) -> Any:
     """A dataclass field: number within [minimum, maximum]; an int default asks for an int."""
-    return field(
-        default=default,
-        metadata={'minimum': minimum, 'maximum': maximum, 'description': description},
-    )
+    return declared(default, description, minimum=minimum, maximum=maximum, **more)
 
 
-def choice(default: str, choices: tuple[str, ...], description: str) -> Any:
+def choice(default: str, choices: tuple[str, ...], description: str, **more: Any) -> Any:
     """A dataclass field: one of a few words."""
-    return field(default=default, metadata={'choices': choices, 'description': description})
+    return declared(default, description, choices=choices, **more)
 
 
-def switch(default: bool, description: str) -> Any:
-    """A dataclass field: true or false."""
-    return field(default=default, metadata={'description': description})
+def declared(default: Any, description: str, **more: Any) -> Any:
+    """A dataclass field of the type of its default: any text, or true or false.
+
+    Args:
+        more: `unit`, and `live`: False if it is read once, when a node is configured.
+    """
+    return field(default=default, metadata={'description': description, **more})
+
+
+class Configuration:
+    """Base of frozen dataclasses whose fields are declared by these functions.
+
+    Raises:
+        ValueError: A value is out of range; names the field, its value and the limit.
+    """
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+
+    def check_order(self, *names: str) -> None:
+        """Raise ValueError unless the values of these fields do not decrease."""
+        for low, high in pairwise(names):
+            first, second = getattr(self, low), getattr(self, high)
+            if first > second:
+                raise ValueError(f'{low} is {first}, must not exceed {high} {second}')
 
 
 def check_fields(config: Any) -> None:

@@ -14,15 +14,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
-from siamla_ros.configuration import bounded, check_fields, switch
+from siamla_ros.configuration import Configuration, bounded, declared
 from siamla_ros.identity.colors import Colors, color_similarity
 
 
 @dataclass(frozen=True)
-class IdentityConfig:
+class IdentityConfig(Configuration):
     """How often the appearance is sampled; every field is also a ROS parameter (docs/tuning.md)."""
 
-    enabled: bool = switch(True, 'compare the appearance of boxes with that of the target so far')
+    enabled: bool = declared(True, 'compare the appearance of boxes with that of the target so far')
     sample_frames: int = bounded(
         9, 1, 1000, 'tracked frames from one appearance sample to the next'
     )
@@ -36,9 +36,6 @@ class IdentityConfig:
         1.0,
         'similarity of the colors below which a search accepts no box; 0: no limit',
     )
-
-    def __post_init__(self) -> None:
-        check_fields(self)
 
 
 class Appearance(NamedTuple):

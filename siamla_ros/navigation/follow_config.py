@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from siamla_ros.configuration import bounded, check_fields, choice, switch
+from siamla_ros.configuration import Configuration, bounded, choice, declared
 from siamla_ros.navigation.axis import AxisLimits
 
 MODES = ('differential', 'pan_tilt')
@@ -13,7 +13,7 @@ OBSTACLES = ('off', 'scan')
 
 
 @dataclass(frozen=True)
-class FollowConfig:
+class FollowConfig(Configuration):
     """Everything that the controller knows; each number once, with its limits."""
 
     mode: str = choice(
@@ -40,7 +40,7 @@ class FollowConfig:
     turn_first_rad: float = bounded(
         0.7, 0.05, 3.2, 'bearing from which a base turns without driving'
     )
-    reverse: bool = switch(False, 'drive backwards when the target is too near')
+    reverse: bool = declared(False, 'drive backwards when the target is too near')
     obstacles: str = choice(
         'off', OBSTACLES, 'stop before what stands in the way; scan: needs a planar laser scan'
     )
@@ -61,7 +61,7 @@ class FollowConfig:
     search_time_s: float = bounded(6.0, 0.0, 600.0, 'longest time of that turn')
 
     def __post_init__(self) -> None:
-        check_fields(self)
+        super().__post_init__()
         if self.min_distance_m >= self.distance_m:
             raise ValueError(
                 f'min_distance_m is {self.min_distance_m:g}, must be below distance_m = '

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from siamla_ros.configuration import bounded, check_fields, choice
+from siamla_ros.configuration import Configuration, bounded, choice
 from siamla_ros.geometry.boxes import Box
 from siamla_ros.navigation.camera_model import CameraModel
 
@@ -28,7 +28,7 @@ class RangeError(ValueError):
 
 
 @dataclass(frozen=True)
-class RangeConfig:
+class RangeConfig(Configuration):
     """Which method gives the range, and what it has to know."""
 
     method: str = choice('height', METHODS, 'how the range is found')
@@ -60,7 +60,7 @@ class RangeConfig:
     )
 
     def __post_init__(self) -> None:
-        check_fields(self)
+        super().__post_init__()
         if self.min_depth_m >= self.max_depth_m:
             raise ValueError(
                 f'min_depth_m is {self.min_depth_m:g}, must be below max_depth_m = '

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from siamla_ros.configuration import Configuration, bounded
 from siamla_ros.geometry.boxes import Box
 
 FAR_PX, TINY_PX = 1e6, 0.1
@@ -30,25 +31,29 @@ class LostTarget:
 
 
 @dataclass(frozen=True)
-class MatchingRules:
-    """When a candidate is taken for the target.
+class MatchingRules(Configuration):
+    """When a candidate is taken for the target; every field is a parameter of the bridge."""
 
-    Attributes:
-        min_score: of the detector.
-        reach: distance allowed at once, in sides of the lost box; 0: anywhere.
-        speed: distance allowed for each second since the loss, in sides.
-        max_size_ratio: between the sides of the candidate and of the lost box.
-        min_probability: that the candidate is the target, by the tracker; 0: not requested.
-        margin: lead that the best candidate must have over the second: in probability, or without
-            it in sides of distance.
-    """
-
-    min_score: float = 0.4
-    reach: float = 2.0
-    speed: float = 2.0
-    max_size_ratio: float = 2.5
-    min_probability: float = 0.0
-    margin: float = 0.05
+    min_score: float = bounded(0.4, 0.0, math.inf, 'of the detector')
+    reach: float = bounded(
+        2.0, 0.0, math.inf, 'distance allowed at once, in sides of the lost box; 0: anywhere'
+    )
+    speed: float = bounded(
+        2.0, 0.0, math.inf, 'distance allowed for each second since the loss, in sides'
+    )
+    max_size_ratio: float = bounded(2.5, 1.0, math.inf, 'between the sides of old and new box')
+    min_probability: float = bounded(
+        0.0,
+        0.0,
+        math.inf,
+        'that a box shows the target, by the tracker, 0.5 for example; 0: no scores are requested',
+    )
+    margin: float = bounded(
+        0.05,
+        0.0,
+        math.inf,
+        'lead of the best box over the second: in probability, or else in sides of distance',
+    )
 
 
 @dataclass(frozen=True)

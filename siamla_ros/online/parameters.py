@@ -2,13 +2,13 @@
 
 Rows come from typed settings (`NodeSettings`, `SupervisorConfig`, `RedetectionConfig`,
 `IdentityConfig`), so that a number, its range and its description are written once. Free of ROS:
-`parameter_server` declares the table on a node.
+`ros.parameter_server` declares the table on a node.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from siamla_ros.configuration import check_number
@@ -125,23 +125,17 @@ def parameter_name(field_name: str) -> str:
     return ADVANCED_PREFIX + field_name if field_name in ADVANCED else field_name
 
 
-def _rows() -> Iterator[Parameter]:
-    for prefix, group in GROUPS:
-        for item in fields(group):
-            meta = item.metadata
-            yield Parameter(
-                name=parameter_name(prefix + item.name),
-                default=item.default,
-                description=meta['description'],
-                minimum=meta.get('minimum'),
-                maximum=meta.get('maximum'),
-                choices=tuple(meta.get('choices', ())),
-                live=meta.get('live', True),
-                unit=meta.get('unit', ''),
-            )
+def rows_of(group: type, prefix: str = '') -> Iterator[Parameter]:
+    """A parameter for each field of a configuration."""
+    for item in fields(group):
+        yield Parameter(prefix + item.name, item.default, **item.metadata)
 
 
-TABLE: tuple[Parameter, ...] = tuple(_rows())
+TABLE = tuple(
+    replace(row, name=parameter_name(row.name))
+    for prefix, group in GROUPS
+    for row in rows_of(group, prefix)
+)
 BY_NAME: dict[str, Parameter] = {row.name: row for row in TABLE}
 
 

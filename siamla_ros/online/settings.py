@@ -7,147 +7,112 @@ parameters, YAML and documentation.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
 
-from siamla_ros.configuration import check_fields
+from siamla_ros.configuration import Configuration, bounded, choice, declared
 
 DEVICE_PATTERN = re.compile(r'auto|cpu|cuda(:\d+)?')
 
 
-def setting(
-    default: Any,
-    description: str,
-    *,
-    minimum: float | None = None,
-    maximum: float | None = None,
-    choices: tuple[str, ...] = (),
-    live: bool = True,
-    unit: str = '',
-) -> Any:
-    """A dataclass field that becomes a parameter; `live`: may change while the node is
-    configured.
-    """
-    metadata: dict[str, Any] = {'description': description, 'live': live, 'unit': unit}
-    if minimum is not None:
-        metadata.update(minimum=minimum, maximum=maximum)
-    if choices:
-        metadata['choices'] = choices
-    return field(default=default, metadata=metadata)
-
-
 @dataclass(frozen=True)
-class NodeSettings:
+class NodeSettings(Configuration):
     """Everything about the node that is neither supervision nor re-detection."""
 
-    model: str = setting(
+    model: str = declared(
         'default',
         '"default" (the weights that ship with the package) or a path to a checkpoint',
         live=False,
     )
-    device: str = setting(
+    device: str = declared(
         'auto',
         'where the network runs: auto, cpu, cuda or cuda:N; auto takes CUDA where it works',
         live=False,
     )
-    runtime: str = setting(
+    runtime: str = choice(
         'auto',
+        ('auto', 'torch', 'onnxruntime', 'onnxruntime-int8'),
         'what runs the network: auto takes ONNX Runtime on a CPU where it can',
-        choices=('auto', 'torch', 'onnxruntime', 'onnxruntime-int8'),
         live=False,
     )
-    threads: int = setting(
-        0,
-        "CPU threads of the network; 0: the library's own choice",
-        minimum=0,
-        maximum=256,
-        live=False,
+    threads: int = bounded(
+        0, 0, 256, "CPU threads of the network; 0: the library's own choice", live=False
     )
-    half: bool = setting(False, 'compute in float16 on CUDA', live=False)
-    autostart: bool = setting(
+    half: bool = declared(False, 'compute in float16 on CUDA', live=False)
+    autostart: bool = declared(
         True, 'configure and activate at start; false: wait for lifecycle transitions', live=False
     )
-    image_transport: str = setting(
+    image_transport: str = choice(
         'raw',
+        ('raw', 'compressed'),
         'raw: Image on "image"; compressed: CompressedImage on "image/compressed"',
-        choices=('raw', 'compressed'),
         live=False,
     )
-    max_targets: int = setting(
-        8, 'targets followed at once; one more is refused', minimum=1, maximum=64
-    )
-    max_rate_hz: float = setting(
+    max_targets: int = bounded(8, 1, 64, 'targets followed at once; one more is refused')
+    max_rate_hz: float = bounded(
         0.0,
+        0.0,
+        1000.0,
         'images processed a second at most, the others are dropped; 0: as many as come',
-        minimum=0.0,
-        maximum=1000.0,
         unit='Hz',
     )
-    init_stamp_tolerance_s: float = setting(
+    init_stamp_tolerance_s: float = bounded(
         0.02,
+        0.0,
+        1.0,
         'distance within which an image counts as the one that an init box names',
-        minimum=0.0,
-        maximum=1.0,
         unit='s',
     )
-    init_wait_s: float = setting(
+    init_wait_s: float = bounded(
         1.0,
+        0.0,
+        60.0,
         'how long an init box may wait for its image, when it comes before the image does',
-        minimum=0.0,
-        maximum=60.0,
         unit='s',
     )
-    catch_up_s: float = setting(
+    catch_up_s: float = bounded(
         0.5,
+        0.05,
+        30.0,
         'time in which a box of a past image must reach the present; skips images if needed',
-        minimum=0.05,
-        maximum=30.0,
         unit='s',
     )
-    buffer_frames: int = setting(
-        120, 'recent images kept for init boxes of the past', minimum=1, maximum=10000
+    buffer_frames: int = bounded(120, 1, 10000, 'recent images kept for init boxes of the past')
+    buffer_megabytes: float = bounded(
+        256.0, 1.0, 65536.0, 'memory that these images may take', unit='MB'
     )
-    buffer_megabytes: float = setting(
-        256.0, 'memory that these images may take', minimum=1.0, maximum=65536.0, unit='MB'
-    )
-    source_timeout_s: float = setting(
+    source_timeout_s: float = bounded(
         2.0,
+        0.1,
+        3600.0,
         'silence after which the image source counts as dead in diagnostics',
-        minimum=0.1,
-        maximum=3600.0,
         unit='s',
     )
-    reinit_request_period_s: float = setting(
+    reinit_request_period_s: float = bounded(
         1.0,
+        0.0,
+        3600.0,
         'pause between repetitions of an unanswered reinit_request; 0: once',
-        minimum=0.0,
-        maximum=3600.0,
         unit='s',
     )
-    publish_predicted: bool = setting(
+    publish_predicted: bool = declared(
         True, 'put a predicted box into the status while the target is not confirmed'
     )
-    debug_max_rate_hz: float = setting(
+    debug_max_rate_hz: float = bounded(
         15.0,
+        0.1,
+        1000.0,
         'debug images a second at most, drawn only while it is subscribed',
-        minimum=0.1,
-        maximum=1000.0,
         unit='Hz',
     )
-    debug_max_width: int = setting(
-        960, 'debug images are reduced to this width', minimum=64, maximum=8192, unit='px'
+    debug_max_width: int = bounded(
+        960, 64, 8192, 'debug images are reduced to this width', unit='px'
     )
-    diagnostics_period_s: float = setting(
-        1.0,
-        'time between two messages on /diagnostics',
-        minimum=0.1,
-        maximum=60.0,
-        unit='s',
-        live=False,
+    diagnostics_period_s: float = bounded(
+        1.0, 0.1, 60.0, 'time between two messages on /diagnostics', live=False, unit='s'
     )
 
     def __post_init__(self) -> None:
-        check_fields(self)
+        super().__post_init__()
         if not DEVICE_PATTERN.fullmatch(self.device):
             raise ValueError(f'device is {self.device!r}, must be auto, cpu, cuda or cuda:N')
         if not self.model:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from siamla_ros.configuration import bounded, check_fields, choice
+from siamla_ros.configuration import Configuration, bounded, choice
 
 
 @dataclass(frozen=True)
-class RedetectionConfig:
+class RedetectionConfig(Configuration):
     """The search and what it accepts; every field is also a ROS parameter (docs/tuning.md)."""
 
     mode: str = choice(
@@ -51,9 +51,5 @@ class RedetectionConfig:
     )
 
     def __post_init__(self) -> None:
-        check_fields(self)
-        if self.hint_threshold > self.accept_threshold:
-            raise ValueError(
-                f'hint_threshold is {self.hint_threshold}, must not exceed accept_threshold '
-                f'{self.accept_threshold}'
-            )
+        super().__post_init__()
+        self.check_order('hint_threshold', 'accept_threshold')

@@ -17,24 +17,25 @@ from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import Header
 
 from siamla_ros.datasets.video import FrameSource
+from siamla_ros.online.parameters import Parameter
 from siamla_ros.ros import qos
-from siamla_ros.ros.helper_parameters import HelperParameter, declare
 from siamla_ros.ros.outputs import image_message
+from siamla_ros.ros.parameter_server import declare_once
 from siamla_ros.ros.running import run
 
 PARAMETERS = (
-    HelperParameter('source', '', 'video file, folder of images, or number of a webcam'),
-    HelperParameter('rate', 0.0, "images a second; 0: the file's own", minimum=0.0),
-    HelperParameter('loop', False, 'begin again at the end'),
-    HelperParameter('max_frames', 0, 'end after so many images; 0: no limit', minimum=0),
-    HelperParameter('frame_id', 'camera', 'frame_id of the header'),
-    HelperParameter('encoding', 'bgr8', 'of the images', choices=('bgr8', 'rgb8', 'mono8')),
-    HelperParameter('start_delay', 0.0, 'seconds before the first image', minimum=0.0),
-    HelperParameter(
+    Parameter('source', '', 'video file, folder of images, or number of a webcam'),
+    Parameter('rate', 0.0, "images a second; 0: the file's own", minimum=0.0),
+    Parameter('loop', False, 'begin again at the end'),
+    Parameter('max_frames', 0, 'end after so many images; 0: no limit', minimum=0),
+    Parameter('frame_id', 'camera', 'frame_id of the header'),
+    Parameter('encoding', 'bgr8', 'of the images', choices=('bgr8', 'rgb8', 'mono8')),
+    Parameter('start_delay', 0.0, 'seconds before the first image', minimum=0.0),
+    Parameter(
         'wait_for_subscribers', 0, 'subscribers to wait for before the first image', minimum=0
     ),
-    HelperParameter('publish_camera_info', False, 'publish camera_info: focal length = width'),
-    HelperParameter('linger', 1.0, 'seconds to stay after the last image', minimum=0.0),
+    Parameter('publish_camera_info', False, 'publish camera_info: focal length = width'),
+    Parameter('linger', 1.0, 'seconds to stay after the last image', minimum=0.0),
 )
 _CODES = {'rgb8': cv2.COLOR_BGR2RGB, 'mono8': cv2.COLOR_BGR2GRAY}
 POLL_S = 0.02
@@ -46,7 +47,7 @@ class CameraNode(Node):
     def __init__(self, **options: object) -> None:
         """Raises ValueError: a parameter is bad or the source cannot be read."""
         super().__init__('camera', **options)
-        self._values = declare(self, PARAMETERS)
+        self._values = declare_once(self, PARAMETERS)
         self._source = FrameSource(self._values['source'])
         self._images = iter(self._source)
         self._publisher = self.create_publisher(

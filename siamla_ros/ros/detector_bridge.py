@@ -31,44 +31,22 @@ from siamla_ros.online.candidate_matching import (
     match_by_probability,
     parse_aliases,
 )
+from siamla_ros.online.parameters import Parameter, rows_of
 from siamla_ros.ros import qos
-from siamla_ros.ros.helper_parameters import HelperParameter, declare
 from siamla_ros.ros.messages import box_message, box_of, detection_message, label_of, stamp_ns_of
+from siamla_ros.ros.parameter_server import declare_once
 from siamla_ros.ros.running import run
 from siamla_ros.srv import ScoreBoxes
 
-RULES = MatchingRules()
 PARAMETERS = (
-    HelperParameter('min_score', RULES.min_score, 'of the detector', minimum=0.0),
-    HelperParameter(
-        'reach',
-        RULES.reach,
-        'distance allowed at once, in sides of the lost box; 0: anywhere',
-        minimum=0.0,
-    ),
-    HelperParameter(
-        'speed',
-        RULES.speed,
-        'distance allowed for each second since the loss, in sides',
-        minimum=0.0,
-    ),
-    HelperParameter(
-        'max_size_ratio', RULES.max_size_ratio, 'between the sides of old and new box', minimum=1.0
-    ),
-    HelperParameter(
-        'min_probability',
-        RULES.min_probability,
-        'that a box shows the target, by the tracker, 0.5 for example; 0: no scores are requested',
-        minimum=0.0,
-    ),
-    HelperParameter('margin', RULES.margin, 'lead of the best box over the second', minimum=0.0),
-    HelperParameter(
+    *rows_of(MatchingRules),
+    Parameter(
         'confirm', 2, 'arrays of candidates in a row in which the same box must win', minimum=1
     ),
-    HelperParameter(
+    Parameter(
         'class_aliases', '', 'label=class_id, comma-separated, if the detector counts its classes'
     ),
-    HelperParameter('tracker', 'tracker', 'name of the tracker node, whose service is called'),
+    Parameter('tracker', 'tracker', 'name of the tracker node, whose service is called'),
 )
 LOOP_NS = 10_000_000_000  # candidates older than that before the loss: a bag begins again
 MAX_OPEN, MAX_BOXES = 64, 64
@@ -95,7 +73,7 @@ class DetectorBridge(Node):
             ValueError: a parameter is bad.
         """
         super().__init__('detector_bridge', **options)
-        values = declare(self, PARAMETERS)
+        values = declare_once(self, PARAMETERS)
         rules = {item.name: values[item.name] for item in fields(MatchingRules)}
         self._rules = MatchingRules(**rules)
         self._aliases = parse_aliases([part for part in values['class_aliases'].split(',') if part])

@@ -30,24 +30,25 @@ from siamla_ros.navigation.frames import OPTICAL_TO_BODY
 from siamla_ros.navigation.obstacles import ScanGeometry, free_way
 from siamla_ros.navigation.safety import Action, Clearance, InputError, Report, Sighting
 from siamla_ros.navigation.target_selection import TargetSelection
+from siamla_ros.online.parameters import Parameter, rows_of
 from siamla_ros.ros import qos
-from siamla_ros.ros.helper_parameters import HelperParameter, declare
 from siamla_ros.ros.messages import stamp_ns_of
-from siamla_ros.ros.robot_messages import config_parameters, diagnostic_message
+from siamla_ros.ros.parameter_server import declare_once
+from siamla_ros.ros.robot_messages import diagnostic_message
 from siamla_ros.ros.running import run
 
 PARAMETERS = (
-    *config_parameters(FollowConfig),
-    HelperParameter('target_id', '', 'the only target that counts; empty: the first confirmed one'),
-    HelperParameter('stamped', True, 'cmd_vel is TwistStamped; false: Twist'),
-    HelperParameter('frame_id', 'base_link', 'of the TwistStamped'),
-    HelperParameter(
+    *rows_of(FollowConfig),
+    Parameter('target_id', '', 'the only target that counts; empty: the first confirmed one'),
+    Parameter('stamped', True, 'cmd_vel is TwistStamped; false: Twist'),
+    Parameter('frame_id', 'base_link', 'of the TwistStamped'),
+    Parameter(
         'pose_frame',
         'optical',
         'axes of target_pose: those of a camera, or x ahead, y left, z up',
         choices=('optical', 'body'),
     ),
-    HelperParameter('scan_yaw_rad', 0.0, 'yaw of the scanner on the robot, for obstacles: scan'),
+    Parameter('scan_yaw_rad', 0.0, 'yaw of the scanner on the robot, for obstacles: scan'),
 )
 DIAGNOSTICS_PERIOD_S = 1.0
 STOP_MESSAGES = 3  # zeros after the end, for a base that missed one
@@ -61,7 +62,7 @@ class FollowTargetNode(Node):
     def __init__(self, **options: Any) -> None:
         """Raises ValueError: a parameter is bad."""
         super().__init__('follow_target', **options)
-        values = declare(self, PARAMETERS)
+        values = declare_once(self, PARAMETERS)
         config = FollowConfig(**{item.name: values[item.name] for item in fields(FollowConfig)})
         self._values = values
         self._selection = TargetSelection(values['target_id'])

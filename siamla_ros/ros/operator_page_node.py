@@ -25,23 +25,24 @@ from siamla_ros.online.frame import Frame
 from siamla_ros.online.image_formats import ImageError
 from siamla_ros.online.operator_page import MAX_TARGETS, DrawnBox, Picture, make_server
 from siamla_ros.online.operator_view import encode_picture, target_entry
+from siamla_ros.online.parameters import Parameter
 from siamla_ros.online.shared_picture import SharedPicture
 from siamla_ros.ros import qos
-from siamla_ros.ros.helper_parameters import HelperParameter, declare
 from siamla_ros.ros.image_source import ImageSource
 from siamla_ros.ros.messages import detection_message, sample_of, stamp_ns_of, time_message
+from siamla_ros.ros.parameter_server import declare_once
 from siamla_ros.ros.running import run
 from siamla_ros.ros.thresholds import TrackerThresholds
 from siamla_ros.srv import ClearTarget, InitTarget
 from siamla_ros.supervision.supervisor import State
 
 PARAMETERS = (
-    HelperParameter('host', '127.0.0.1', 'address to listen on; 0.0.0.0: every network'),
-    HelperParameter('port', 8080, 'port to listen on; 0: a free one', minimum=0),
-    HelperParameter('quality', 80, 'of the JPEG, 1 to 100', minimum=1),
-    HelperParameter('image_transport', 'raw', 'how images come', choices=('raw', 'compressed')),
-    HelperParameter('tracker', 'tracker', 'name of the tracker node, whose services are used'),
-    HelperParameter('allowed_hosts', '', 'names of this machine in a browser, comma-separated'),
+    Parameter('host', '127.0.0.1', 'address to listen on; 0.0.0.0: every network'),
+    Parameter('port', 8080, 'port to listen on; 0: a free one', minimum=0),
+    Parameter('quality', 80, 'of the JPEG, 1 to 100', minimum=1),
+    Parameter('image_transport', 'raw', 'how images come', choices=('raw', 'compressed')),
+    Parameter('tracker', 'tracker', 'name of the tracker node, whose services are used'),
+    Parameter('allowed_hosts', '', 'names of this machine in a browser, comma-separated'),
 )
 # An image that the tracker has spoken of is shown rather than a newer one: the boxes fit it, and
 # the tracker, which may have missed the newer one, is sure to know it.
@@ -59,7 +60,7 @@ class OperatorPageNode(Node):
     def __init__(self, **options: object) -> None:
         """Raises ValueError: a parameter is bad, or the port is taken."""
         super().__init__('operator_page', **options)
-        values = declare(self, PARAMETERS)
+        values = declare_once(self, PARAMETERS)
         self._quality = min(values['quality'], 100)
         self._frames: deque[Frame] = deque(maxlen=FRAMES)
         self._status: dict[str, TrackStatus] = {}

@@ -1,8 +1,11 @@
-"""Declares the table of parameters on a node and keeps the typed settings in step with it."""
+"""Parameters of nodes: of the tracker, which may change and keep its settings in step, and of
+helper nodes, read once at their start; a warning for names that a node does not know.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import difflib
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from rcl_interfaces.msg import (
@@ -15,7 +18,11 @@ from rclpy.exceptions import InvalidParameterTypeException, InvalidParameterValu
 from rclpy.node import Node
 
 from siamla_ros.online.parameters import BY_NAME, TABLE, Parameter, Settings, build, check_change
-from siamla_ros.ros.unknown_parameters import report_unknown_parameters
+from siamla_ros.ros.rclpy_adapter import given_parameters
+
+OF_RCLPY = ('use_sim_time', 'start_type_description_service')
+OF_RCLPY_PREFIX = 'qos_overrides.'  # declared with the endpoint that they are for
+CLOSE = 0.8  # similarity in [0, 1] from which a name is taken for a misspelling of another
 
 
 def descriptor(row: Parameter) -> ParameterDescriptor:
@@ -104,3 +111,61 @@ def _declare(node: Node, row: Parameter) -> Any:
         raise ValueError(
             f'{row.name} must lie within {row.range_text or row.type_name}: {error}'
         ) from error
+
+
+def declare_once(node: Node, rows: Iterable[Parameter]) -> dict[str, Any]:
+    """Declare parameters of a helper node, which are read at its start; their values by name.
+
+    Raises:
+        ValueError: Naming the parameter, its value and the limit.
+    """
+    values = {row.name: _declare_once(node, row) for row in rows}
+    report_unknown_parameters(node)
+    return values
+
+
+def _declare_once(node: Node, row: Parameter) -> Any:
+    text = row.description + (f'; one of {", ".join(row.choices)}' if row.choices else '')
+    # a whole number is welcome where a fraction may stand: `-p rate:=30`
+    dynamic = isinstance(row.default, float | str)
+    descriptor = ParameterDescriptor(description=text, read_only=True, dynamic_typing=dynamic)
+    try:
+        value = node.declare_parameter(row.name, row.default, descriptor).value
+    except InvalidParameterTypeException as error:
+        raise ValueError(f'{row.name}: {error}') from error
+    if isinstance(row.default, float) and isinstance(value, int) and not isinstance(value, bool):
+        value = float(value)
+    if isinstance(row.default, str) and isinstance(value, int) and not isinstance(value, bool):
+        value = str(value)  # `-p source:=0` is a camera
+    if type(value) is not type(row.default):
+        raise ValueError(f'{row.name} is {value!r}, must be of type {type(row.default).__name__}')
+    if row.choices and value not in row.choices:
+        raise ValueError(f'{row.name} is {value!r}, must be one of {", ".join(row.choices)}')
+    if row.minimum is not None and not value >= row.minimum:
+        raise ValueError(f'{row.name} is {value!r}, must be at least {row.minimum:g}')
+    return value
+
+
+def report_unknown_parameters(node: Node) -> list[str]:
+    """Log each parameter from the command line or a file that the node has not declared.
+
+    A warning where the name resembles one of the node's. Others are only mentioned: a file with
+    parameters for `/**` holds those of other nodes, too.
+
+    Returns:
+        The unknown names, in alphabetical order.
+    """
+    given = given_parameters(node)
+    unknown = sorted(
+        name
+        for name in given
+        if not (node.has_parameter(name) or name in OF_RCLPY or name.startswith(OF_RCLPY_PREFIX))
+    )
+    known = sorted(node.get_parameters_by_prefix('')) if unknown else []
+    for name in unknown:
+        close = difflib.get_close_matches(name, known, 1, CLOSE)
+        if close:
+            node.get_logger().warning(f'unknown parameter {name!r} ignored: is {close[0]!r} meant?')
+        else:
+            node.get_logger().info(f'unknown parameter {name!r} ignored')
+    return unknown

@@ -25,24 +25,25 @@ from siamla_ros.online import overlay
 from siamla_ros.online.frame import Frame
 from siamla_ros.online.image_formats import ImageError
 from siamla_ros.online.init_requests import MAX_ID_LENGTH
+from siamla_ros.online.parameters import Parameter
 from siamla_ros.online.recording import StatusSample, Summary, Timeline, describe
 from siamla_ros.ros import qos
-from siamla_ros.ros.helper_parameters import HelperParameter, declare
 from siamla_ros.ros.image_source import ImageSource
 from siamla_ros.ros.messages import box_of, sample_of, stamp_ns_of
+from siamla_ros.ros.parameter_server import declare_once
 from siamla_ros.ros.running import run
 from siamla_ros.supervision.supervisor import State
 
 PARAMETERS = (
-    HelperParameter('output', '', 'video file (.mp4) to write; empty: none'),
-    HelperParameter('summary', '', 'JSON file for the figures; empty: none'),
-    HelperParameter('rate', 0.0, 'images a second of the video; 0: as the stamps say', minimum=0.0),
-    HelperParameter('print_every', 1, 'print every n-th detection; 0: none', minimum=0),
-    HelperParameter('patience', 1.0, 'seconds an image waits for its detections', minimum=0.0),
-    HelperParameter(
+    Parameter('output', '', 'video file (.mp4) to write; empty: none'),
+    Parameter('summary', '', 'JSON file for the figures; empty: none'),
+    Parameter('rate', 0.0, 'images a second of the video; 0: as the stamps say', minimum=0.0),
+    Parameter('print_every', 1, 'print every n-th detection; 0: none', minimum=0),
+    Parameter('patience', 1.0, 'seconds an image waits for its detections', minimum=0.0),
+    Parameter(
         'stop_after_silence', 0.0, 'end so many seconds after the last image; 0: never', minimum=0.0
     ),
-    HelperParameter('image_transport', 'raw', 'how images come', choices=('raw', 'compressed')),
+    Parameter('image_transport', 'raw', 'how images come', choices=('raw', 'compressed')),
 )
 WRITE_PERIOD_S = 0.05
 
@@ -53,7 +54,7 @@ class RecorderNode(Node):
     def __init__(self, **options: object) -> None:
         """Raises ValueError: a parameter is bad."""
         super().__init__('recorder', **options)
-        values = self._values = declare(self, PARAMETERS)
+        values = self._values = declare_once(self, PARAMETERS)
         self._lock, self._writing = threading.Lock(), threading.Lock()
         for name in ('output', 'summary'):
             check_writable(name, values[name])

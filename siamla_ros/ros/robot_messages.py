@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,7 +14,6 @@ from std_msgs.msg import Header
 from siamla_ros.msg import TrackStatus
 from siamla_ros.navigation.frames import yaw_quaternion
 from siamla_ros.navigation.projection import TargetPosition
-from siamla_ros.ros.helper_parameters import HelperParameter
 
 if TYPE_CHECKING:
     from siamla_ros.ros.transforms import FrameTransformer
@@ -29,22 +27,6 @@ STATE_NAMES = {
 }
 UNKNOWN_ANGLE_VARIANCE = math.pi**2 / 3.0
 """Variance of an angle of which nothing is known: uniform over a turn."""
-
-
-def config_parameters(config: type) -> tuple[HelperParameter, ...]:
-    """A parameter for each field of a configuration that carries its own limits; the configuration
-    checks the upper ones.
-    """
-    return tuple(
-        HelperParameter(
-            item.name,
-            item.default,
-            item.metadata['description'],
-            minimum=item.metadata.get('minimum'),
-            choices=item.metadata.get('choices', ()),
-        )
-        for item in fields(config)
-    )
 
 
 def pose_messages(

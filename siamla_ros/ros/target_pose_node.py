@@ -26,12 +26,12 @@ from siamla_ros.navigation.depth_image import DepthImageError, depth_array
 from siamla_ros.navigation.projection import TargetPosition, locate
 from siamla_ros.navigation.ranging import RangeConfig, RangeError
 from siamla_ros.navigation.target_selection import TargetSelection
+from siamla_ros.online.parameters import Parameter, rows_of
 from siamla_ros.ros import qos
-from siamla_ros.ros.helper_parameters import HelperParameter, declare
 from siamla_ros.ros.messages import box_of, stamp_ns_of
+from siamla_ros.ros.parameter_server import declare_once
 from siamla_ros.ros.robot_messages import (
     STATE_NAMES,
-    config_parameters,
     diagnostic_message,
     pose_messages,
 )
@@ -39,12 +39,12 @@ from siamla_ros.ros.running import run
 from siamla_ros.ros.transforms import FrameTransformer, TransformError
 
 PARAMETERS = (
-    *config_parameters(RangeConfig),
-    HelperParameter('rectified', False, 'the tracker works on the rectified image: take P, not K'),
-    HelperParameter('target_id', '', 'the only target that counts; empty: the first confirmed one'),
-    HelperParameter('target_frame', '', 'frame of the poses, by TF; empty: that of the camera'),
-    HelperParameter('depth_tolerance_s', 0.02, 'between detection and depth image', minimum=0.0),
-    HelperParameter('info_tolerance_s', 1.0, 'between detection and camera_info', minimum=0.0),
+    *rows_of(RangeConfig),
+    Parameter('rectified', False, 'the tracker works on the rectified image: take P, not K'),
+    Parameter('target_id', '', 'the only target that counts; empty: the first confirmed one'),
+    Parameter('target_frame', '', 'frame of the poses, by TF; empty: that of the camera'),
+    Parameter('depth_tolerance_s', 0.02, 'between detection and depth image', minimum=0.0),
+    Parameter('info_tolerance_s', 1.0, 'between detection and camera_info', minimum=0.0),
 )
 DEPTH_IMAGES, INFOS, WAITING = 40, 120, 10
 DIAGNOSTICS_PERIOD_S = 1.0
@@ -63,7 +63,7 @@ class TargetPoseNode(Node):
             ValueError: a parameter is bad, or target_frame is set and there is no tf2_ros.
         """
         super().__init__('target_pose', **options)
-        values = declare(self, PARAMETERS)
+        values = declare_once(self, PARAMETERS)
         self._config = RangeConfig(**{item.name: values[item.name] for item in fields(RangeConfig)})
         self._rectified = values['rectified']
         self._selection = TargetSelection(values['target_id'])

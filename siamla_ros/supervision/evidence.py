@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import NamedTuple
 
-from siamla_ros.configuration import bounded, check_fields, switch
+from siamla_ros.configuration import Configuration, bounded, declared
 from siamla_ros.geometry.boxes import MAX_COVER, Box, box_size, cover, touches_border
 from siamla_ros.supervision.states import Memory, Observation, Reason
 
@@ -29,7 +29,7 @@ DISTRACTOR_CAUTION = (
 
 
 @dataclass(frozen=True)
-class SupervisorConfig:
+class SupervisorConfig(Configuration):
     """Thresholds and hysteresis; every field is also a ROS parameter (docs/tuning.md)."""
 
     high_threshold: float = bounded(
@@ -45,7 +45,7 @@ class SupervisorConfig:
     search_timeout_s: float = bounded(
         30.0, 0.0, 86400.0, 'longest search before LOST without one; 0: unlimited'
     )
-    publish_uncertain: bool = switch(
+    publish_uncertain: bool = declared(
         False, 'publish detections in UNCERTAIN too, except on bad frames'
     )
     max_speed: float = bounded(
@@ -74,12 +74,8 @@ class SupervisorConfig:
     )
 
     def __post_init__(self) -> None:
-        check_fields(self)
-        if self.low_threshold > self.high_threshold:
-            raise ValueError(
-                f'low_threshold is {self.low_threshold}, must not exceed high_threshold '
-                f'{self.high_threshold}'
-            )
+        super().__post_init__()
+        self.check_order('low_threshold', 'high_threshold')
 
 
 class Quality(Enum):

@@ -17,7 +17,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from siamla_ros.configuration import bounded, check_fields
+from siamla_ros.configuration import Configuration, bounded
 from siamla_ros.tracker.logistic import logit, sigmoid
 
 LEAST_CONFIDENCE = 1e-3  # confidences are cut here, and as far below 1, before their logit is taken
@@ -28,7 +28,7 @@ TRUSTED_LOG_ODDS = 4.0  # of a box from outside, or of one that a search has con
 
 
 @dataclass(frozen=True)
-class EvidenceWeights:
+class EvidenceWeights(Configuration):
     """Weights of a logistic model over what one frame shows of a box.
 
     The defaults were fitted to the shipped weights (docs/tuning.md).
@@ -52,9 +52,6 @@ class EvidenceWeights:
     usual_color: float = bounded(
         0.95, 0.0, 1.0, 'similarity of the colors where it was not measured'
     )
-
-    def __post_init__(self) -> None:
-        check_fields(self)
 
 
 @dataclass(frozen=True)
@@ -83,11 +80,7 @@ class EvidenceModel(EvidenceWeights):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not self.lost_below <= self.uncertain_below <= self.confirmed_above:
-            raise ValueError(
-                f'lost_below, uncertain_below, confirmed_above are {self.lost_below}, '
-                f'{self.uncertain_below}, {self.confirmed_above}, must not decrease'
-            )
+        self.check_order('lost_below', 'uncertain_below', 'confirmed_above')
 
 
 def frame_log_odds(

@@ -97,7 +97,7 @@ def test_model_names_field_and_value(field):
 
 
 def test_thresholds_stand_in_order():
-    with pytest.raises(ValueError, match='lost_below, uncertain_below, confirmed_above are 2.0'):
+    with pytest.raises(ValueError, match='lost_below is 2.0, must not exceed uncertain_below 0.0'):
         replace(MODEL, lost_below=2.0)
 
 

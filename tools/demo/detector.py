@@ -14,18 +14,19 @@ from rclpy.node import Node
 from vision_msgs.msg import Detection2DArray
 
 from siamla_ros.online.frame import Frame
+from siamla_ros.online.parameters import Parameter
 from siamla_ros.ros import qos
-from siamla_ros.ros.helper_parameters import HelperParameter, declare
 from siamla_ros.ros.image_source import ImageSource
 from siamla_ros.ros.messages import detection_message, header_of
+from siamla_ros.ros.parameter_server import declare_once
 from siamla_ros.ros.running import run
 
 PARAMETERS = (
-    HelperParameter('class_id', 'person', 'what upright moving shapes are called'),
-    HelperParameter(
+    Parameter('class_id', 'person', 'what upright moving shapes are called'),
+    Parameter(
         'delay', 0.0, 'seconds to take longer than needed, as a large network does', minimum=0.0
     ),
-    HelperParameter('min_height', 40, 'of a shape, in pixels', minimum=1),
+    Parameter('min_height', 40, 'of a shape, in pixels', minimum=1),
 )
 SHRINK = 2  # the work is done on images of half the side
 TALL = (1.3, 5.0)  # height over width of what stands upright
@@ -62,7 +63,7 @@ class DetectorNode(Node):
 
     def __init__(self) -> None:
         super().__init__('detector')
-        values = declare(self, PARAMETERS)
+        values = declare_once(self, PARAMETERS)
         self._class_id, self._delay_s = values['class_id'], values['delay']
         self._detector = MotionDetector(values['min_height'])
         self._publisher = self.create_publisher(Detection2DArray, 'candidates', qos.image_out())
