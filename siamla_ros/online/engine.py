@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -151,12 +151,14 @@ class Engine:
         targets = [target for target in self.targets.values() if target.seq == frame.seq]
         return [target.output for target in targets if target.output is not None]
 
-    def catch_up(self, buffer: FrameBuffer) -> None:
-        """Take each target that is behind one image nearer to the present.
-
-        Images are skipped when time does not suffice for all of them.
+    def catch_up(self, buffer: FrameBuffer, between: Callable[[], None] = lambda: None) -> None:
+        """Take each target that is behind one image nearer to the present; images are skipped when
+        time does not suffice. between: called before each target; it may clear some.
         """
         for name, chase in list(self.catching.items()):
+            between()
+            if self.catching.get(name) is not chase:
+                continue
             behind = buffer.after(chase.target.seq)
             if behind:
                 began_s = time.monotonic()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import time
 from dataclasses import dataclass
 
@@ -24,7 +25,7 @@ logger = logging.getLogger(__name__)
 WAITABLE = (InitCode.STAMP_IN_FUTURE, InitCode.NO_IMAGE)
 
 
-@dataclass
+@dataclass(eq=False)
 class _Waiting:
     request: InitRequest
     deadline_s: float
@@ -62,76 +63,88 @@ class WaitingBoxes:
             refuse_init(item.request, code, message)
         self._boxes.clear()
 
-    def start_on(self, frame: Frame) -> None:
-        """Start the targets whose boxes wait for the next image.
+    def start_on(self, frame: Frame) -> bool:
+        """Start the target of one box that waits for the next image, on this one; False if there is
+        none. The others then wait for their turn only, however long.
 
         Raises:
-            ImageError: This image cannot be used.
+            ImageError: This image cannot be used; the boxes go on waiting for one that can.
         """
-        ready = [item for item in self._boxes if item.request.stamp_ns == 0]
-        if ready:
-            frame.to_bgr()  # if this image cannot be used, they go on waiting for one that can
-        self._boxes = [item for item in self._boxes if item.request.stamp_ns != 0]
-        for item in ready:
-            self._start(item.request, frame, live=True)
+        waiting = [item for item in self._boxes if not item.request.stamp_ns]
+        if not waiting:
+            return False
+        self._start(waiting[0].request, frame, live=True)
+        self._boxes.remove(waiting[0])
+        for item in waiting:
+            item.deadline_s = math.inf
+        return True
 
     def admit(self, request: InitRequest) -> None:
-        """Start a target now, or let its box wait for its image."""
+        """Let a box wait for its image and its turn."""
         node = self._engine.settings.node
-        patience_s = float('inf') if request.patient and not request.stamp_ns else node.init_wait_s
-        waiting = _Waiting(request, time.monotonic() + patience_s)
+        patience_s = math.inf if request.patient and not request.stamp_ns else node.init_wait_s
         try:
             check_numbers(request.box_xywh)
             self._order.check(request)
         except InitError as error:
             refuse_init(request, error.code, str(error))
             return
-        if request.stamp_ns == 0 or not self._try_stamped(waiting):
-            self._boxes.append(waiting)
+        self._boxes.append(_Waiting(request, time.monotonic() + patience_s))
 
-    def _try_stamped(self, waiting: _Waiting) -> bool:
-        """False if the image of the box may still come."""
-        request, node = waiting.request, self._engine.settings.node
+    def start_next(self) -> bool:
+        """Start the first target whose image is here; False if there is none. Boxes that have
+        waited too long are refused.
+        """
+        for item in list(self._boxes):
+            try:
+                frame = self._image_of(item)
+            except InitError as error:
+                self._boxes.remove(item)
+                refuse_init(item.request, error.code, str(error))
+                continue
+            if frame is not None:
+                self._boxes.remove(item)
+                self._start_of_past(item.request, frame)
+                return True
+        return False
+
+    def _image_of(self, item: _Waiting) -> Frame | None:
+        """None if it may still come.
+
+        Raises:
+            InitError: It will not, or the box comes too late.
+        """
+        request, node = item.request, self._engine.settings.node
+        expired = time.monotonic() >= item.deadline_s
+        if not request.stamp_ns:
+            if expired:
+                text = f'no image arrived within init_wait_s = {node.init_wait_s:g} s'
+                raise InitError(InitCode.NO_IMAGE, text)
+            return None
         try:
             frame = self._buffer.find(request.stamp_ns, int(node.init_stamp_tolerance_s * 1e9))
         except InitError as error:
-            if error.code in WAITABLE and time.monotonic() < waiting.deadline_s:
-                newest = self._buffer.newest()
-                near = newest is None or (
-                    request.stamp_ns - newest.stamp_ns <= node.init_wait_s * 1e9
-                )
-                if near:
-                    return False
-            refuse_init(request, error.code, str(error))
-            return True
-        self._start(request, frame, live=False)
-        return True
+            newest = self._buffer.newest()
+            near = newest is None or request.stamp_ns - newest.stamp_ns <= node.init_wait_s * 1e9
+            if error.code in WAITABLE and not expired and near:
+                return None
+            raise
+        self._order.check(request)  # the target may have been given a newer box meanwhile
+        return frame
 
-    def retry(self) -> None:
-        """Start the targets whose images have come; refuse those that have waited too long."""
-        still = []
-        for item in self._boxes:
-            if item.request.stamp_ns:
-                if not self._try_stamped(item):
-                    still.append(item)
-            elif time.monotonic() < item.deadline_s:
-                still.append(item)
-            else:
-                refuse_init(
-                    item.request,
-                    InitCode.NO_IMAGE,
-                    'no image arrived within init_wait_s = '
-                    f'{self._engine.settings.node.init_wait_s:g} s',
-                )
-        self._boxes = still
+    def _start_of_past(self, request: InitRequest, frame: Frame) -> None:
+        try:
+            self._start(request, frame, live=False)
+        except ImageError as error:
+            refuse_init(request, InitCode.NO_IMAGE, f'the image of the box cannot be used: {error}')
 
     def _start(self, request: InitRequest, frame: Frame, live: bool) -> None:
         try:
             self._engine.start(request.id, request.label, request.box_xywh, frame, live)
         except InitError as error:
             refuse_init(request, error.code, str(error))
-        except ImageError as error:
-            refuse_init(request, InitCode.NO_IMAGE, f'the image of the box cannot be used: {error}')
+        except ImageError:
+            raise
         except Exception as error:  # whatever it is, a caller waits for the answer
             self._engine.report('init', error)
             logger.exception('unexpected error in the start of %r', request.id)

@@ -28,8 +28,9 @@ from siamla_ros.online.waiting_boxes import WaitingBoxes, refuse_init
 logger = logging.getLogger(__name__)
 
 IDLE_WAIT_S = 0.1  # how often the thread checks clocks while no image comes
-CALLS_PER_TURN = 4  # a flood of init boxes must not keep images waiting
+STARTS_PER_IMAGE = 4  # a flood of init boxes must not keep images waiting
 STOP_WAIT_S = 5.0  # for the image in hand; a forward pass that takes longer hangs
+_Call = tuple[Callable[[], None], Callable[[], None]]
 
 
 class Worker:
@@ -63,7 +64,9 @@ class Worker:
         self._slot = LatestSlot(self._wake)
         node = engine.settings.node
         self.buffer = FrameBuffer(node.buffer_frames, int(node.buffer_megabytes * 1e6))
-        self._calls: deque[tuple[Callable[[], None], Callable[[], None]]] = deque()
+        self._calls: deque[_Call] = deque()
+        self._jobs: deque[_Call] = deque()
+        self._more = False  # work was left for the next turn
         self._waiting = WaitingBoxes(engine, self.buffer, self.order)
         self._stopping = False
         self._abandoned = False
@@ -88,9 +91,10 @@ class Worker:
         if self._thread.is_alive():
             self._thread.join(timeout_s)
         self._abandoned = self._thread.is_alive()
-        while self._calls:  # a caller waits for each of them
-            call, refuse = self._calls.popleft()
-            refuse() if self._abandoned else call()
+        for queue in (self._calls, self._jobs):  # a caller waits for each of them
+            while queue:
+                call, refuse = queue.popleft()
+                refuse() if self._abandoned else call()
         self._waiting.refuse_all(InitCode.NOT_ACTIVE, 'the node was deactivated')
         self._slot.take()
         self.buffer.clear()
@@ -136,12 +140,20 @@ class Worker:
         if not self.call(lambda: self._waiting.admit(request), refuse):
             refuse()
 
-    def call(self, function: Callable[[], None], refuse: Callable[[], None] = lambda: None) -> bool:
+    def call(
+        self,
+        function: Callable[[], None],
+        refuse: Callable[[], None] = lambda: None,
+        costly: bool = False,
+    ) -> bool:
         """Run a function on the worker's thread, where the engine may be touched.
 
         Args:
-            function: runs soon, on the worker's thread or in `stop`.
+            function: runs after the piece of work in hand: an image, a start, a step of a target
+                that catches up. On the worker's thread, or in `stop`.
             refuse: called in its place if `stop` had to abandon a tracker that hangs.
+            costly: it runs the network, and so is a piece of work itself: those that are not
+                costly go before it.
 
         Returns:
             False if the worker has been stopped: neither of them is called.
@@ -149,7 +161,7 @@ class Worker:
         with self._wake:
             if self._stopping:
                 return False
-            self._calls.append((function, refuse))
+            (self._jobs if costly else self._calls).append((function, refuse))
             self._wake.notify_all()
         return True
 
@@ -193,11 +205,8 @@ class Worker:
 
     def _turn(self) -> None:
         self._wait()
-        self._busy_since_s = time.monotonic()
-        for _ in range(min(len(self._calls), CALLS_PER_TURN)):
-            if not self._stopping:
-                self._calls.popleft()[0]()
-        self._waiting.retry()
+        self._answer_calls()
+        self._begin()
         if time.monotonic() >= self._due_s:
             frame = self._slot.take()
             if frame is not None:
@@ -207,9 +216,27 @@ class Worker:
         self._watch_source()
         self._idle()
 
+    def _answer_calls(self) -> None:
+        """Between two pieces of work: run the calls that have come until now."""
+        self._busy_since_s = time.monotonic()
+        for _ in range(len(self._calls)):
+            if not self._stopping:
+                self._calls.popleft()[0]()
+
+    def _begin(self) -> None:
+        """Start targets whose images are here, and do costly calls; the rest in the next turn."""
+        for _ in range(STARTS_PER_IMAGE):
+            job = self._jobs.popleft()[0] if self._jobs and not self._stopping else None
+            if job is not None:
+                job()
+            self._more = self._waiting.start_next() or job is not None
+            if not self._more or self._stopping:
+                return
+            self._answer_calls()
+
     def _wait(self) -> None:
         with self._wake:
-            if self._stopping or self._calls or self.engine.catching:
+            if self._stopping or self._calls or self._jobs or self._more or self.engine.catching:
                 return
             pause_s = self._due_s - time.monotonic()
             if self._slot.full and pause_s <= 0.0:
@@ -220,7 +247,10 @@ class Worker:
         rate_hz = self.engine.settings.node.max_rate_hz
         self._due_s = time.monotonic() + 1.0 / rate_hz if rate_hz else 0.0
         try:
-            self._waiting.start_on(frame)
+            for _ in range(STARTS_PER_IMAGE):
+                if not self._waiting.start_on(frame):
+                    break
+                self._answer_calls()
             outputs = self.engine.process(frame)
         except ImageError as error:
             self.stats.bad_image(str(error))
@@ -251,7 +281,7 @@ class Worker:
 
     def _catch_up(self) -> None:
         try:
-            self.engine.catch_up(self.buffer)
+            self.engine.catch_up(self.buffer, self._answer_calls)
         except ImageError as error:
             self.stats.bad_image(str(error))
             logger.error('catch-up ended early: %s', error)

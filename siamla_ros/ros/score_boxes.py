@@ -55,7 +55,7 @@ class ScoreBoxesService:
             answers.append(_score(worker, request.id, stamp_ns_of(request.stamp), boxes))
             done.set()
 
-        if not worker.call(work):
+        if not worker.call(work, costly=True):
             return _fill(response, Answer.NOT_ACTIVE, 'the node was deactivated')
         if not done.wait(WAIT_S):
             return _fill(response, Answer.INTERNAL, f'no answer within {WAIT_S:g} s')

@@ -180,7 +180,7 @@ def past(tracker=None, count=20, **changes):
 
 
 def test_catch_up_goes_through_the_past_and_joins_the_present():
-    engine, film, buffer, frames = past()
+    engine, film, buffer, frames = past(catch_up_s=20.0)
     assert engine.process(frames[-1]) == [], 'nothing to say while it is behind'
     for _ in range(len(frames)):
         engine.catch_up(buffer)

@@ -11,7 +11,6 @@ from support.scenes import SIDE, Film, picture
 from support.workers import TIMEOUT_S, Bench
 
 from siamla_ros.online.init_requests import InitCode
-from siamla_ros.online.worker import CALLS_PER_TURN
 
 
 def memory():
@@ -109,18 +108,3 @@ def test_calls_and_boxes_after_stop_are_answered_at_once():
     assert done.is_set() and answers[0].code is InitCode.NOT_ACTIVE
     bench.worker.offer(film.shoot(100))
     assert called == [] and len(bench.worker.buffer) == 0
-
-
-def test_a_flood_of_calls_does_not_keep_an_image_waiting():
-    bench, film, order = Bench(), Film(), []
-    gate = threading.Event()
-    bench.worker.call(gate.wait)
-    for number in range(100):
-        bench.worker.call(lambda number=number: order.append(number))
-    bench.worker._publish = lambda frame, outputs: (order.append('image'), bench.said.release())
-    bench.worker.offer(film.shoot(100))
-    gate.set()
-    assert bench.said.acquire(timeout=TIMEOUT_S)
-    bench.worker.stop()
-    assert order.index('image') <= 2 * CALLS_PER_TURN
-    assert [item for item in order if item != 'image'] == list(range(100))

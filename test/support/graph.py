@@ -236,6 +236,11 @@ class Graph:
         """~/clear_target."""
         return self.call(self._clear_target, ClearTarget.Request(id=target_id))
 
+    def clear_later(self, target_id):
+        """~/clear_target without waiting: the future of its answer."""
+        assert self._clear_target.wait_for_service(timeout_sec=TIMEOUT_S)
+        return self._clear_target.call_async(ClearTarget.Request(id=target_id))
+
     def score(self, boxes_xywh, target_id='red', stamp_ns=None):
         """~/score_boxes, of the current picture."""
         stamp = self.header(stamp_ns).stamp

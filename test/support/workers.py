@@ -33,12 +33,12 @@ class Bench:
         self.worker.offer(frame)
         assert self.said.acquire(timeout=TIMEOUT_S), 'not processed'
 
-    def ask(self, box_xywh, stamp_ns=0, patient=True):
+    def ask(self, box_xywh, stamp_ns=0, patient=True, target_id='red'):
         answers, done = [], threading.Event()
 
         def answer(outcome):
             answers.append(outcome)
             done.set()
 
-        self.worker.submit(InitRequest('red', '', box_xywh, stamp_ns, answer, patient))
+        self.worker.submit(InitRequest(target_id, '', box_xywh, stamp_ns, answer, patient))
         return answers, done

@@ -28,7 +28,6 @@ from siamla_ros.ros import qos
 from siamla_ros.ros.messages import detection_message, stamp_ns_of, time_message
 from siamla_ros.ros.outputs import image_message
 from siamla_ros.ros.running import spin_once
-from siamla_ros.srv import ClearTarget
 
 NAMESPACE = '/soak'
 START_S, ANSWER_S = 120.0, 60.0
@@ -65,7 +64,6 @@ class Graph:
         )
         self.watch(1)
         self._change = self.peer.create_client(ChangeState, 'tracker/change_state')
-        self._clear = self.peer.create_client(ClearTarget, 'tracker/clear_target')
         self._executor = SingleThreadedExecutor()
         self._executor.add_node(self.peer)
         self._closing = threading.Event()
@@ -114,12 +112,6 @@ class Graph:
         """Ask for a lifecycle transition; whether it succeeded."""
         request = ChangeState.Request(transition=Transition(id=number))
         return self._call(self._change, request).success
-
-    def ask(self) -> float:
-        """Seconds until a service has answered: a clear of an id that nobody has."""
-        began_s = time.perf_counter()
-        self._call(self._clear, ClearTarget.Request(id='nobody'))
-        return time.perf_counter() - began_s
 
     @staticmethod
     def _call(client: Any, request: Any) -> Any:

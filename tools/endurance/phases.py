@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from typing import Any
 
 from lifecycle_msgs.msg import Transition
 from support.scenes import picture
 
-from endurance.graph import Graph, paced
+from endurance.caller import Caller
+from endurance.graph import NAMESPACE, Graph, paced
 from endurance.progress import Progress
 from endurance.updates import LAP, place
 from endurance.usage import Usage, growth
@@ -77,20 +77,14 @@ def overload(graph: Graph, seconds: float, progress: Progress) -> None:
     graph.wait_ready(image)
     graph.watch(4)
     sent, processed = graph.sent, graph.processed
-    end_s, moments, answers_s = time.monotonic() + seconds, [graph.usage()], []
-
-    def call() -> None:
-        while time.monotonic() < end_s:
-            answers_s.append(graph.ask())
-
-    caller = threading.Thread(target=call, daemon=True)
-    caller.start()
+    caller = Caller(NAMESPACE, seconds)
+    end_s, moments = time.monotonic() + seconds, [graph.usage()]
     for number in paced(60.0, lambda: time.monotonic() >= end_s):
         graph.show(image)
         graph.give(100, f'square{number % 20}')
         if number % 60 == 0:
             moments.append(graph.usage())
-    caller.join(120.0)
+    answers_s = caller.answers_s()
     answers = percentiles(answers_s)
     figures['done'] += round(seconds, 1)
     run = {
