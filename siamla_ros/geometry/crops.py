@@ -51,13 +51,20 @@ def context_window(box_xywh: Sequence[float], context: float, isotropic: float =
 
 
 def crop(
-    image_bgr: ImageArray, window: Window, size_px: int, border_bgr: Sequence[float]
+    image_bgr: ImageArray,
+    window: Window,
+    size_px: int,
+    border_bgr: Sequence[float],
+    out: ImageArray | None = None,
 ) -> ImageArray:
     """Resample a window of an HxWx3 image to (size_px, size_px, 3), bilinear, `border_bgr`
     beyond the image.
 
     A window larger than twice the crop is first shrunk by area averaging, so that detail does not
     alias.
+
+    Args:
+        out: Where the crop is to be written, contiguous; a new array otherwise.
     """
     sx, sy = window.scale(size_px)
     shrink_x = min(max(int(1.0 / sx), 1), image_bgr.shape[1])
@@ -66,11 +73,26 @@ def crop(
     if shrink_x > 1 or shrink_y > 1:
         image_bgr, offset_x, offset_y = _shrink(image_bgr, window, shrink_x, shrink_y)
         if image_bgr.size == 0:  # the window sees nothing of the image
-            return np.full((size_px, size_px, 3), np.rint(border_bgr), np.uint8)
+            out = np.empty((size_px, size_px, 3), np.uint8) if out is None else out
+            out[:] = np.rint(border_bgr)
+            return out
     left = (window.cx - window.width / 2.0 - offset_x) / shrink_x
     top = (window.cy - window.height / 2.0 - offset_y) / shrink_y
     step_x, step_y = 1.0 / (sx * shrink_x), 1.0 / (sy * shrink_y)
-    return resample(image_bgr, (left, top), (step_x, step_y), size_px, border_bgr)
+    return resample(image_bgr, (left, top), (step_x, step_y), size_px, border_bgr, out)
+
+
+def crops(
+    image_bgr: ImageArray,
+    windows: Sequence[Window],
+    size_px: int,
+    borders_bgr: Sequence[Sequence[float]],
+) -> ImageArray:
+    """Crops (B, size_px, size_px, 3) of several windows, each with the color of its border."""
+    found = np.empty((len(windows), size_px, size_px, 3), np.uint8)
+    for window, border, out in zip(windows, borders_bgr, found, strict=True):
+        crop(image_bgr, window, size_px, border, out)
+    return found
 
 
 def resample(
@@ -79,12 +101,14 @@ def resample(
     step: tuple[float, float],
     size_px: int,
     border_bgr: Sequence[float],
+    out: ImageArray | None = None,
 ) -> ImageArray:
     """Plain bilinear sampling to (size_px, size_px, 3), `border_bgr` beyond the image.
 
     Args:
         corner: Left and top of the window, in image pixels.
         step: Image pixels in a crop pixel, along x and along y.
+        out: See `crop`.
     """
     (left, top), (step_x, step_y) = corner, step
     # Pixel centers: destination (j + 1/2) maps to source (i + 1/2).
@@ -95,6 +119,7 @@ def resample(
         image_bgr,
         inverse,
         (size_px, size_px),
+        dst=out,
         flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
         borderMode=cv2.BORDER_CONSTANT,
         borderValue=tuple(float(v) for v in border_bgr),
@@ -114,9 +139,19 @@ def _shrink(
     part = image[top:bottom, left:right]
     if part.size == 0:
         return part, 0.0, 0.0
-    size = ((right - left) // shrink_x, (bottom - top) // shrink_y)
-    small = np.asarray(cv2.resize(part, size, interpolation=cv2.INTER_AREA), np.uint8)
-    return small, float(left), float(top)
+    return _block_means(part, shrink_x, shrink_y), float(left), float(top)
+
+
+def _block_means(part: ImageArray, shrink_x: int, shrink_y: int) -> ImageArray:
+    """Means over blocks, rounded to the nearest even gray level where two are as near."""
+    if shrink_x > 1:
+        size = part.shape[1] // shrink_x, part.shape[0] // shrink_y
+        return np.asarray(cv2.resize(part, size, interpolation=cv2.INTER_AREA), np.uint8)
+    # OpenCV adds up such blocks a value at a time; whole rows are added several times as fast.
+    total = part[::shrink_y].astype(np.uint16)
+    for row in range(1, shrink_y):
+        cv2.add(total, part[row::shrink_y], dst=total, dtype=cv2.CV_16U)
+    return np.asarray(cv2.convertScaleAbs(total, alpha=1.0 / shrink_y), np.uint8)
 
 
 def block_span(center: float, extent: float, limit: int, shrink: int) -> tuple[int, int]:

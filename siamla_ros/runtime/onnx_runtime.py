@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from siamla_ros.geometry.crops import ImageArray, Window, crop
+from siamla_ros.geometry.crops import ImageArray, Window, crops
 from siamla_ros.model.checkpoint import (
     Checkpoint,
     WeightsError,
@@ -57,8 +57,8 @@ class OnnxRuntime:
         self, image_bgr: ImageArray, window: Window, border_bgr: Sequence[float]
     ) -> NDArray[np.float32]:
         """Features (C, h, w)."""
-        crops = _crops(image_bgr, [window], [border_bgr], self.config.template_size_px)
-        return self._template.run(None, {'crops': crops})[0][0]
+        cut = crops(image_bgr, [window], self.config.template_size_px, [border_bgr])
+        return self._template.run(None, {'crops': cut})[0][0]
 
     def respond(
         self,
@@ -68,8 +68,8 @@ class OnnxRuntime:
         templates: Sequence[NDArray[np.float32]],
     ) -> Maps:
         """See `Runtime`."""
-        crops = _crops(image_bgr, windows, borders_bgr, self.config.search_size_px)
-        maps = self._maps(crops, templates)
+        cut = crops(image_bgr, windows, self.config.search_size_px, borders_bgr)
+        maps = self._maps(cut, templates)
         return Maps(maps[:, 0], maps[:, 1:5], maps[:, 5])
 
     def _maps(
@@ -106,14 +106,3 @@ def _session(path: Path, digests: dict[str, str], threads: int, providers: Seque
             f'{path}: the tensors beside it are not those of its export: export again'
         )
     return session
-
-
-def _crops(
-    image_bgr: ImageArray,
-    windows: Sequence[Window],
-    borders: Sequence[Sequence[float]],
-    size_px: int,
-) -> NDArray[np.uint8]:
-    """Crops (B, size, size, 3), BGR."""
-    pairs = zip(windows, borders, strict=True)
-    return np.stack([crop(image_bgr, window, size_px, border) for window, border in pairs])

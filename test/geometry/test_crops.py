@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 from support.networks import textured_image
 
-from siamla_ros.geometry.crops import Window, border_color, context_window, crop
+from siamla_ros.geometry.crops import Window, border_color, context_window, crop, crops
 
 BLACK = (0.0, 0.0, 0.0)
 
@@ -82,6 +83,27 @@ def test_fine_detail_is_averaged_not_aliased():
     part = crop(np.repeat(checks[..., None], 3, 2), Window(128.0, 128.0, 200.0, 200.0), 50, BLACK)
     assert part.min() >= 126
     assert part.max() <= 129
+
+
+@pytest.mark.parametrize('rows', [2, 3, 5])
+def test_blocks_of_rows_have_the_means_that_opencv_gives_blocks(rows):
+    """To the gray level, ties included: what was tuned and calibrated on OpenCV's stays valid."""
+    image = np.random.default_rng(rows).integers(0, 256, (64 * rows, 64, 3)).astype(np.uint8)
+    expected = cv2.resize(image, (64, 64), interpolation=cv2.INTER_AREA)
+    found = crop(image, Window(32.0, 32.0 * rows, 64.0, 64.0 * rows), 64, BLACK)
+    np.testing.assert_array_equal(found, expected)
+
+
+def test_crops_of_several_windows_are_those_of_each():
+    image, borders = textured_image(), [BLACK, (10.0, 20.0, 30.0), (5.4, 5.5, 5.6)]
+    windows = [
+        Window(100.0, 60.0, 40.0, 150.0),
+        Window(5.0, 170.0, 90.0, 60.0),
+        Window(9e3, 60.0, 300.0, 60.0),  # sees nothing
+    ]
+    found = crops(image, windows, 64, borders)
+    for one, window, border in zip(found, windows, borders, strict=True):
+        np.testing.assert_array_equal(one, crop(image, window, 64, border))
 
 
 @pytest.mark.parametrize(
