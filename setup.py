@@ -24,6 +24,7 @@ EXTRAS = {
     'export': [*TORCH, *ONNX],
     'bags': ['rosbags>=0.10'],
     'video': ['av>=12'],
+    'vot': ['vot-trax>=4.0.1'],
     'plot': PLOT,
 }
 TOOLS = ['pytest>=7', 'pytest-cov>=4', 'hypothesis>=6', 'ruff>=0.5', 'mypy>=1.8']

@@ -72,6 +72,7 @@ DECLARED_AS = {
     'matplotlib': None,
     'rosbags': None,
     'av': None,
+    'trax': None,
 }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import sys
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from siamla_ros.evaluation.peers.base import EvalTracker
 from siamla_ros.evaluation.peers.registry import make_trackers
 from siamla_ros.evaluation.run_store import RunStore, shard_of
 from siamla_ros.evaluation.starts import STARTS, with_starts
+from siamla_ros.evaluation.supervised import EAO_RANGE, supervised_figures, supervised_table
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -41,6 +43,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--session", action="store_true",
         help="instead: the boxes that the node confirms: precision, recall, F, frames spent LOST",
+    )  # fmt: skip
+    parser.add_argument(
+        "--supervised", action="store_true",
+        help="instead: VOT's accuracy, failures and EAO; started again five frames after a failure",
+    )  # fmt: skip
+    parser.add_argument(
+        "--eao-range", nargs=2, type=positive, default=EAO_RANGE, metavar=("LOW", "HIGH"),
+        help="lengths in frames that count for the EAO",
     )  # fmt: skip
     parser.add_argument(
         "--crossings", action="store_true",
@@ -101,6 +111,12 @@ def run(args: argparse.Namespace) -> int:
 
         text, content = lost_bench.evaluate(trackers, sequences, args.search, args.seed, args.quiet)
         return _finish(args, trackers, sequences, text, {'lost': content})
+    if args.supervised:
+        runs = suites.supervised(trackers, sequences, args.quiet)
+        figures = {name: supervised_figures(r, tuple(args.eao_range)) for name, r in runs.items()}
+        content = {name: asdict(row) for name, row in figures.items()}
+        table = supervised_table(figures)
+        return _finish(args, trackers, sequences, table, {'supervised': content})
     if args.session:
         from siamla_ros.evaluation import session_bench
 
@@ -125,7 +141,7 @@ def _crossings(args: argparse.Namespace) -> int:
 def _check_one_pass_options(args: argparse.Namespace) -> None:
     if (args.resume or args.shard != (1, 1)) and not args.output:
         raise ValueError('--resume and --shard need --output')
-    if args.lost or args.session or args.crossings or args.confidence:
+    if args.lost or args.session or args.crossings or args.supervised or args.confidence:
         for name, given in (
             ('--jobs', args.jobs > 1),
             ('--shard', args.shard != (1, 1)),

@@ -21,6 +21,7 @@ COMMANDS = {
     'bag': ('siamla_ros.cli.bag', 'follow targets in a rosbag2, write detections as a bag', 'bags'),
     'doctor': ('siamla_ros.cli.doctor', 'check this machine: packages, devices, ROS, cameras', ''),
     'eval': ('siamla_ros.cli.eval', 'measure trackers on annotated sequences', 'eval'),
+    'vot': ('siamla_ros.cli.vot', 'be a tracker that vot-toolkit drives', 'vot'),
     'bench': ('siamla_ros.cli.bench', 'measure speed on this machine', 'eval'),
     'train': ('siamla_ros.cli.train', 'train a model, or go on training it', 'train'),
     'ablate': ('siamla_ros.cli.ablate', 'measure what each part of the method gives', 'train'),

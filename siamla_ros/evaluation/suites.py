@@ -17,6 +17,7 @@ from siamla_ros.evaluation.report import markdown_table
 from siamla_ros.evaluation.run_store import RunStore
 from siamla_ros.evaluation.runner import Run, run_sequence
 from siamla_ros.evaluation.splice import Scene
+from siamla_ros.evaluation.supervised import SupervisedRun, run_supervised
 
 Runs = dict[str, list[Run]]
 Item = TypeVar('Item')
@@ -78,6 +79,20 @@ def _runs(
     for (t, sequence), run in run_tasks(tasks, make, cells, jobs):
         bar.update(len(sequence))
         yield place_of[t, sequence.name], run
+
+
+def supervised(
+    trackers: list[EvalTracker], sequences: list[Sequence], quiet: bool = False
+) -> dict[str, list[SupervisedRun]]:
+    """Each tracker over all sequences, started again after each failure."""
+    runs: dict[str, list[SupervisedRun]] = {tracker.name: [] for tracker in trackers}
+    with progress('frames', sum(map(len, sequences)) * len(trackers), quiet) as bar:
+        for tracker in trackers:
+            bar.set_description(tracker.name)
+            for sequence in sequences:
+                runs[tracker.name].append(run_supervised(tracker, sequence))
+                bar.update(len(sequence))
+    return runs
 
 
 def progress(unit: str, total: int, quiet: bool) -> tqdm:

@@ -1,0 +1,40 @@
+"""`siamla vot` as vot-toolkit drives it: a TraX session over standard input and output."""
+
+import subprocess
+import sys
+
+import cv2
+import pytest
+
+from siamla_ros.cli.main import main
+
+trax = pytest.importorskip('trax', reason='vot-trax has no wheel for this machine')
+
+
+def test_a_session_over_the_protocol(tmp_path, textured):
+    from trax.client import Client
+    from trax.image import FileImage
+
+    path = tmp_path / '1.png'
+    cv2.imwrite(str(path), textured(seed=1))
+    image = {'color': FileImage.create(str(path))}
+    command = [sys.executable, '-m', 'siamla_ros.cli.main', 'vot', '--trackers', 'siamla']
+    with subprocess.Popen(
+        [*command, '--option', 'threads=1'], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as process:
+        streams = (process.stdin.fileno(), process.stdout.fileno())
+        client = Client(streams, log=lambda _: None)  # without a log it fails on Python 3.11
+        assert client.tracker_name == 'siamla'
+        box = trax.Rectangle.create(10, 12, 18, 14)
+        client.initialize(image, [(box, {})], {})
+        objects, _ = client.frame(image, {}, [])
+        found, properties = objects[0]
+        assert found.bounds() == pytest.approx((10, 12, 18, 14), abs=2)
+        assert 0.5 < float(properties.get('confidence')) <= 1
+        client.quit()
+        assert process.wait(30) == 0
+
+
+def test_more_than_one_tracker_is_refused(capsys):
+    assert main(['vot', '--trackers', 'identity', 'mil']) == 1
+    assert '--trackers: 2 given, must be one' in capsys.readouterr().err
