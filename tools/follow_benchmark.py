@@ -20,7 +20,8 @@ sys.path[:0] = [str(ROOT / 'tools')]
 
 from follow_sim.episode import Episode  # noqa: E402
 from follow_sim.followers import RANGE, Follower, NaiveFollower, SiamlaFollower  # noqa: E402
-from follow_sim.loop import STEP_S, Measures, Moment, image_is_whole, run, target_box  # noqa: E402
+from follow_sim.loop import STEP_S, run  # noqa: E402
+from follow_sim.measures import Measures, Moment, image_is_whole, target_box  # noqa: E402
 from follow_sim.scene import CAMERA_HEIGHT_M, calibration  # noqa: E402
 
 from siamla_ros.navigation.follow_config import OBSTACLES, FollowConfig  # noqa: E402

@@ -51,3 +51,22 @@ def graph(shared_graph):
     """The shared graph without targets and with an empty mailbox."""
     shared_graph.reset()
     return shared_graph
+
+
+@pytest.fixture
+def spawn(tmp_path):
+    """Starts nodes; `module` or a file, then ROS arguments. None survives the test."""
+    from support.processes import Process
+
+    children = []
+
+    def start(name, what, *arguments):
+        head = [what] if what.endswith('.py') else ['-m', f'siamla_ros.ros.{what}']
+        children.append(Process(tmp_path, name, *head, *map(str, arguments)))
+        return children[-1]
+
+    yield start
+    for process in children:
+        if process.child.poll() is None:
+            process.child.kill()
+            process.child.wait()

@@ -3,8 +3,6 @@
 import json
 import os
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -14,61 +12,10 @@ pytest.importorskip('rclpy', reason='needs ROS 2')
 pytest.importorskip('siamla_ros.msg', reason='needs the built messages: make setup')
 
 import cv2
+from support.processes import LIMIT_S, parameters
 from support.scenes import SIDE, picture
 
 DOUBLES = str(Path(__file__).resolve().parents[1] / 'support/ros_doubles.py')
-LIMIT_S = 60.0
-
-
-class Process:
-    """A child whose output is collected in a file."""
-
-    def __init__(self, folder, name, *command):
-        self.log = folder / f'{name}.log'
-        with self.log.open('w') as out:
-            self.child = subprocess.Popen(
-                [sys.executable, *command], stdout=out, stderr=subprocess.STDOUT
-            )
-
-    @property
-    def text(self):
-        return self.log.read_text()
-
-    def says(self, words, timeout_s=LIMIT_S):
-        end_s = time.monotonic() + timeout_s
-        while words not in self.text:
-            failed = self.child.poll() is not None or 'cannot be configured' in self.text
-            assert not failed and time.monotonic() < end_s, self.text
-            time.sleep(0.05)
-
-    def end(self, how=signal.SIGINT):
-        self.child.send_signal(how)
-        return self.child.wait(timeout=20.0)
-
-
-@pytest.fixture
-def spawn(tmp_path):
-    """Starts nodes; `module` or a file, then ROS arguments. None survives the test."""
-    children = []
-
-    def start(name, what, *arguments):
-        head = [what] if what.endswith('.py') else ['-m', f'siamla_ros.ros.{what}']
-        children.append(Process(tmp_path, name, *head, *map(str, arguments)))
-        return children[-1]
-
-    yield start
-    for process in children:
-        if process.child.poll() is None:
-            process.child.kill()
-            process.child.wait()
-
-
-def parameters(**values):
-    return [
-        '--ros-args',
-        *(part for name, value in values.items() for part in ('-p', f'{name}:={value}')),
-    ]
-
 
 @pytest.fixture
 def clip(tmp_path):

@@ -99,6 +99,14 @@ class ColorTracker(IdentityTracker):
         return self._result(box, 0.99 * share, state)
 
 
+class SlowOnWhiteTracker(ColorTracker):
+    """Takes half a second for an image whose first pixel is white."""
+
+    def update(self, image_bgr, states):
+        time.sleep(0.5 if image_bgr[0, 0].min() == 255 else 0.0)
+        return super().update(image_bgr, states)
+
+
 class FailingTracker(IdentityTracker):
     """Raises as a device out of memory does, on every call of `update` from the third to the
     tenth.
@@ -140,6 +148,7 @@ DOUBLES = {
     'identity': IdentityTracker,
     'color': ColorTracker,
     'slow': lambda: ColorTracker(delay_s=0.1),
+    'slow on white': SlowOnWhiteTracker,
     'failing': FailingTracker,
     'losing': LosingTracker,
 }

@@ -3,7 +3,7 @@
 Runs in the environment of `tools/with_env`. Leaves demo_output/annotated.mp4 and the logs of the
 processes beside it, and what an earlier run left in demo_output/earlier/<number>; exits with 1
 where no detection came. `python tools/demo leave_and_return`
-plays another scene, `python tools/demo detector` is a node that it needs.
+and `follow` play other scenes, `detector` is a node that the first needs.
 """
 
 import argparse
@@ -43,7 +43,7 @@ from siamla_ros.online.stats import Latency, percentiles
 
 VIEWERS = 3  # of the images: tracker, recorder, and the demo itself
 DRAIN_S = 2.5  # after the last image: diagnostics come once a second
-OTHERS = ('leave_and_return', 'detector')
+OTHERS = ('leave_and_return', 'follow', 'detector')
 
 
 def parse_arguments() -> argparse.Namespace:

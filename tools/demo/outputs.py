@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 EARLIER = 'earlier'
-LEFT = ('annotated.mp4', 'summary.json', 'verdict.json', 'log')
+LEFT = ('annotated.mp4', 'follow.mp4', 'summary.json', 'verdict.json', 'log')
 
 
 def keep_earlier(output: Path) -> Path | None:

@@ -6,6 +6,7 @@ whatever a controller did before.
 
 from __future__ import annotations
 
+import copy
 import math
 
 import numpy as np
@@ -48,6 +49,12 @@ class Episode:
     def figures(self) -> list[Figure]:
         """All figures, present or not."""
         return [self.target, self.distractor, self.occluder]
+
+    def snapshot(self) -> Episode:
+        """A copy whose figures stand where they are now."""
+        copied = copy.copy(self)
+        copied.target, copied.lookalike, copied.occluder = map(copy.copy, self.figures)
+        return copied
 
     def step(self, dt: float, robot: Robot) -> None:
         """Move everybody on."""
