@@ -13,19 +13,22 @@ from ament_index_python.packages import get_package_share_directory
 from launch import LaunchContext, LaunchDescription
 from launch.actions import DeclareLaunchArgument, IncludeLaunchDescription, OpaqueFunction
 from launch.launch_description_sources import PythonLaunchDescriptionSource
-from launch.substitutions import LaunchConfiguration
+
+from siamla_ros.ros.launch_files import declared, values_of
 
 SHARE = Path(get_package_share_directory('siamla_ros'))
-PASSED = {
-    'namespace': ('', 'namespace of all nodes'),
-    'camera': ('none', 'none, usb_cam, realsense or oak: see follow.launch.py'),
-    'image': ('', 'topic; empty: that of camera'),
-    'camera_info': ('', 'topic; empty: that of camera'),
-    'depth': ('', 'topic of aligned depth; empty: that of camera'),
-    'method': ('height', 'depth, height, width or ground'),
-    'device': ('', 'of the tracker: auto, cpu, cuda'),
-    'use_sim_time': ('false', 'take the time from /clock'),
-}
+PASSED = declared(
+    'namespace',
+    'camera',
+    'camera_name',
+    'image',
+    'camera_info',
+    'depth',
+    'method',
+    'candidates',
+    'device',
+    'use_sim_time',
+)
 ARGUMENTS = (
     DeclareLaunchArgument(
         'target_frame', default_value='map', description='frame of the goals, by TF'
@@ -35,25 +38,20 @@ ARGUMENTS = (
         default_value='goal_update',
         description="topic of bt_navigator's GoalUpdater",
     ),
-    *(
-        DeclareLaunchArgument(name, default_value=default, description=text)
-        for name, (default, text) in PASSED.items()
-    ),
+    *PASSED,
 )
 
 
 def _start(context: LaunchContext) -> list:
-    def value(name: str) -> str:
-        return LaunchConfiguration(name).perform(context)
-
+    value = values_of(context, ARGUMENTS)
     follow = IncludeLaunchDescription(
         PythonLaunchDescriptionSource(str(SHARE / 'launch/follow.launch.py')),
         launch_arguments={
             'drive': 'false',
             # after params_file, whose own target_frame would win over a SetParameter
-            'target_frame': value('target_frame'),
-            'target_pose': value('goal_update'),
-            **{name: value(name) for name in PASSED},
+            'target_frame': value['target_frame'],
+            'target_pose': value['goal_update'],
+            **{argument.name: value[argument.name] for argument in PASSED},
         }.items(),
     )
     return [follow]

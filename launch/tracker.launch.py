@@ -11,11 +11,10 @@ from pathlib import Path
 from ament_index_python.packages import get_package_share_directory
 from launch import LaunchContext, LaunchDescription
 from launch.actions import DeclareLaunchArgument, OpaqueFunction
-from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 
 from siamla_ros.online.dds_profile import profile_variables
-from siamla_ros.ros.launch_files import check_params_file
+from siamla_ros.ros.launch_files import check_params_file, declared, values_of
 
 PACKAGE = 'siamla_ros'
 CONFIG = Path(get_package_share_directory(PACKAGE)) / 'config'
@@ -30,7 +29,7 @@ def _default_profile() -> str:
 
 
 ARGUMENTS = (
-    DeclareLaunchArgument('namespace', default_value='', description='namespace of all nodes'),
+    *declared('namespace'),
     DeclareLaunchArgument('name', default_value='tracker', description='name of the tracker node'),
     DeclareLaunchArgument(
         'params_file',
@@ -42,20 +41,11 @@ ARGUMENTS = (
         default_value='',
         description='"default" or path of a checkpoint; empty: what params_file says',
     ),
-    DeclareLaunchArgument(
-        'device',
-        default_value='',
-        description='auto, cpu, cuda or cuda:N; empty: what params_file says',
-    ),
+    *declared('device'),
     DeclareLaunchArgument(
         'image', default_value='image', description='topic of the images to track in'
     ),
-    DeclareLaunchArgument(
-        'use_sim_time',
-        default_value='false',
-        choices=['true', 'false'],
-        description='take the time from /clock (bags, simulation)',
-    ),
+    *declared('use_sim_time'),
     DeclareLaunchArgument(
         'log_level',
         default_value='info',
@@ -158,9 +148,7 @@ def _camera(value: dict) -> Node:
 
 def _start(context: LaunchContext) -> list:
     """Everything that depends on the values of the arguments."""
-    value = {
-        argument.name: LaunchConfiguration(argument.name).perform(context) for argument in ARGUMENTS
-    }
+    value = values_of(context, ARGUMENTS)
     check_params_file('params_file', value['params_file'])
     return [_tracker(value)] + ([_camera(value)] if value['video'] else [])
 

@@ -137,4 +137,5 @@ def test_what_the_demos_install_is_light() -> None:
     assert re.findall(r'^(demo\S*):.*\n\t@tools/setup run$', makefile, re.MULTILINE) == [
         'demo',
         'demo-return',
+        'demo-follow',
     ]

@@ -1,4 +1,4 @@
-"""A simulated robot, and the real nodes as processes: it follows, stops when the target is LOST, and
+"""A simulated robot and the real nodes as processes: it follows, stops when the target is LOST, and
 goes on when it is back. In lockstep with the answers: how busy the machine is does not matter.
 """
 
@@ -103,8 +103,6 @@ def test_a_robot_stands_until_enabled_follows_stops_when_lost_and_goes_on(loop):
     target.x = robot.x + RETURN_M * math.cos(robot.yaw)
     target.y = robot.y + RETURN_M * math.sin(robot.yaw)
     target.present, way_m = True, robot.way_m
-    for moment in loop.steps(END_S):
-        if robot.way_m > way_m + 0.3:
-            break
-    assert moment.answer.state is State.TRACKING and moment.answer.box_xywh is not None
-    assert robot.way_m > way_m + 0.3, 'it does not go on'
+    on = next((moment for moment in loop.steps(END_S) if robot.way_m > way_m + 0.3), None)
+    assert on is not None, 'it does not go on'
+    assert on.answer.state is State.TRACKING and on.answer.box_xywh is not None

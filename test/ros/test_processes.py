@@ -17,6 +17,7 @@ from support.scenes import SIDE, picture
 
 DOUBLES = str(Path(__file__).resolve().parents[1] / 'support/ros_doubles.py')
 
+
 @pytest.fixture
 def clip(tmp_path):
     """A folder of 60 images: a square that stands for ten of them, so that a busy tracker may miss

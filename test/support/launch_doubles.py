@@ -49,7 +49,27 @@ MODULES = {
 
 
 def described(monkeypatch, name, **values):
-    """The nodes of launch/NAME.launch.py with these launch arguments, in order."""
+    """The nodes of launch/NAME.launch.py with these launch arguments, in order, without those of
+    the files that it includes.
+    """
+    return [action for action in _actions(monkeypatch, name, values) if isinstance(action, Node)]
+
+
+def launched(monkeypatch, name, **values):
+    """The nodes of launch/NAME.launch.py and of all that it includes, by name."""
+    nodes = {}
+    for action in _actions(monkeypatch, name, values):
+        if isinstance(action, Node):
+            nodes[action.name] = action
+        else:
+            file = Path(action.values[0].values[0])
+            passed = dict(action.launch_arguments)
+            nodes.update(launched(monkeypatch, file.name.removesuffix('.launch.py'), **passed))
+    return nodes
+
+
+def loaded(monkeypatch, name):
+    """The module of launch/NAME.launch.py."""
     for module, content in MODULES.items():
         double = ModuleType(module)
         vars(double).update(content)
@@ -57,7 +77,16 @@ def described(monkeypatch, name, **values):
     spec = importlib.util.spec_from_file_location(name, ROOT / f'launch/{name}.launch.py')
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    unknown = set(values) - {argument.name for argument in module.ARGUMENTS}
+    return module
+
+
+def _actions(monkeypatch, name, values):
+    module = loaded(monkeypatch, name)
+    arguments = {argument.name: argument for argument in module.ARGUMENTS}
+    unknown = set(values) - set(arguments)
     assert not unknown, f'no such launch arguments: {unknown}'
-    context = {argument.name: argument.default_value for argument in module.ARGUMENTS} | values
-    return [action for action in module._start(context) if isinstance(action, Node)]
+    for given, value in values.items():
+        choices = getattr(arguments[given], 'choices', None)
+        assert choices is None or value in choices, f'{given}: {value!r} is none of {choices}'
+    context = {key: argument.default_value for key, argument in arguments.items()} | values
+    return module._start(context)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 
 import numpy as np
@@ -9,6 +10,8 @@ import pytest
 from follow_sim.episode import AWAY_S, LEAVE_S, Episode
 from follow_sim.followers import RANGE, SiamlaFollower
 from follow_sim.loop import STEP_S, run
+from follow_sim.measures import Measures
+from follow_sim.outcome import Outcome
 from follow_sim.robot import Robot
 from follow_sim.scene import CAMERA_HEIGHT_M, calibration
 
@@ -87,3 +90,27 @@ def test_the_closed_loop_follows_a_walking_target():
     assert np.median(measures.distance_errors) < 1.0
     assert np.degrees(np.median(measures.bearing_errors)) < 5.0
     assert way[-1] > 1.0, 'it moved'
+
+
+GOOD = {'distance_errors': [0.1, 0.3], 'bearing_errors': [0.0], 'in_view': 0.9, 'return_s': 1.0}
+
+
+@pytest.mark.parametrize(
+    ('measures', 'way_before_m', 'failure'),
+    [
+        ({}, 0.0, None),
+        ({}, 0.2, 'before it was enabled'),
+        ({'collisions': 1}, 0.0, 'ran into'),
+        ({'lost_way_m': 0.3}, 0.0, '0.30 m while the target was LOST'),
+        ({'return_s': math.inf}, 0.0, 'not followed again'),
+        ({'in_view': 0.5}, 0.0, 'in view for 0.50'),
+        ({'in_view': math.nan, 'distance_errors': []}, 0.0, 'in view for nan'),
+    ],
+)
+def test_an_outcome_names_what_went_wrong(measures, way_before_m, failure):
+    outcome = Outcome(Measures(**{**GOOD, **measures}), way_before_m, 0, 30.0)
+    failures = outcome.failures()
+    assert len(failures) == (failure is not None) and all(failure in words for words in failures)
+    figures = outcome.figures()
+    assert figures['distance_error_median_m'] == (None if failure and 'nan' in failure else 0.2)
+    json.dumps(figures, allow_nan=False)

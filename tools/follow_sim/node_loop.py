@@ -1,4 +1,4 @@
-"""One episode in a closed loop with the real nodes over DDS, in lockstep and late images included."""
+"""One episode in a closed loop with the real nodes over DDS: in lockstep, with late images."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from follow_sim.followers import Answer
 from follow_sim.loop import DELAY_STEPS, STEP_S
 from follow_sim.measures import Measures, Measuring, Moment, target_box
 from follow_sim.robot import Robot
+from follow_sim.scene import View
 
 CONTROL_RATE_HZ = 40.0
 VELOCITIES = 2
@@ -99,6 +100,6 @@ class NodeLoop:
         self._ways_m.append(self.robot.way_m - way_m)
         self._index += 1
 
-    def _render(self):  # noqa: ANN202 - View
+    def _render(self) -> View:
         robot = self.robot
         return self.episode.scene.render(robot.x, robot.y, robot.yaw, self.episode.figures)
