@@ -24,7 +24,7 @@ from siamla_ros.navigation.follow_config import FollowConfig
 DOUBLES = str(Path(__file__).resolve().parents[1] / 'support/ros_doubles.py')
 CONFIG = FollowConfig()  # what is promised, is promised for the defaults
 STEPS_OF_RAMP = round(CONFIG.stop_time_s / CONFIG.period_s) + 1
-RANGE_M = 6.0
+RANGE_M, ZEROS = 6.0, 10
 
 
 @pytest.fixture
@@ -60,24 +60,26 @@ def graph(ros, spawn, tmp_path):
 
 
 def assert_stopped_in_time(log, last_pose_s):
-    """From the last good pose: the timeout, a ramp, and zero for good."""
+    """From the last good pose: the timeout, a ramp, and zero for good. On a busy machine the robot
+    may have stood for a moment before that pose arrived.
+    """
     sent = log.after(last_pose_s)
-    ahead = [velocity[1] for velocity in sent]
-    stopped = ahead.index(0.0)
-    fastest = max(range(stopped + 1), key=lambda index: (ahead[index], index))
-    ramp = ahead[fastest + 1 : stopped + 1]
-    assert ramp == sorted(ramp, reverse=True) and len(ramp) <= STEPS_OF_RAMP, ahead
+    stopped = max((i + 1 for i, velocity in enumerate(sent) if any(velocity[1:])), default=0)
+    assert len(sent) - stopped >= ZEROS, 'not zero for good'
+    late_s = lateness(sent[: stopped + 1], CONFIG.period_s)
+    took_s = sent[stopped][0] - last_pose_s - late_s
     limit_s = CONFIG.timeout_s + CONFIG.stop_time_s + 2 * CONFIG.period_s
-    took_s = sent[stopped][0] - last_pose_s - lateness(sent[: stopped + 1], CONFIG.period_s)
-    assert took_s <= limit_s, f'{took_s:.2f} s, {ahead}'
-    assert {velocity[1:] for velocity in sent[stopped:]} == {(0.0, 0.0)}, 'zero for good'
+    assert took_s <= limit_s, f'{took_s:.2f} s, {sent}'
+    due_s = last_pose_s + CONFIG.timeout_s + CONFIG.period_s
+    ramp = [ahead for stamp_s, ahead, _ in sent[:stopped] if stamp_s > due_s][1:]
+    assert ramp == sorted(ramp, reverse=True) and len(ramp) <= STEPS_OF_RAMP, sent
 
 
 @pytest.mark.parametrize('victim', ['camera', 'tracker'])
 def test_a_process_that_is_killed_stops_the_robot(graph, victim):
     with graph(f'killed_{victim}', films=False) as (log, processes):
         processes[victim].end(signal.SIGKILL)
-        log.wait_for_zeros()
+        log.wait_for_zeros(ZEROS)
         assert_stopped_in_time(log, log.poses[-1])
 
 
@@ -86,11 +88,11 @@ def test_answers_that_are_too_old_stop_the_robot(graph, fault):
     """A tracker that takes half a second for an image, or a camera whose stamps are late."""
     with graph(fault, films=True) as (log, _):
         log.white, log.lag_s = fault == 'slow', 0.5 if fault == 'old' else 0.0
-        log.wait_for_zeros()
+        log.wait_for_zeros(ZEROS)
         wait_until(lambda: log.first_late_s is not None, 'no late image', LIMIT_S)
         good = [stamp_s for stamp_s in log.poses if stamp_s < log.first_late_s]
         count = len(log.poses)
         if fault == 'slow':
             wait_until(lambda: len(log.poses) > count + 2, 'no late poses', LIMIT_S)
-        log.wait_for_zeros()
+        log.wait_for_zeros(ZEROS)
         assert_stopped_in_time(log, good[-1] if fault == 'slow' else log.first_late_s + log.lag_s)

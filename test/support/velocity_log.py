@@ -85,7 +85,7 @@ class VelocityLog(Node):
         wait_until(future.done, 'not enabled', LIMIT_S)
         wait_until(lambda: self.velocities and self.velocities[-1][1] > 0.2, 'not moving', LIMIT_S)
 
-    def wait_for_zeros(self, count=10):
+    def wait_for_zeros(self, count):
         """Until the last so many velocities are zero."""
 
         def zero():
