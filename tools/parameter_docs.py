@@ -79,8 +79,8 @@ def table_text() -> str:
             f'| `{row.name}`{mark} | `{value_text(row.default)}` | {limits} | '
             f'{row.description.replace("|", " or ")} |'
         )
-    names = ', '.join(f'`{row.name}`' for row in TABLE if row.advanced)
-    lines += ['', f'Advanced, documented in `config/tracker.yaml`: {names}.']
+    count = sum(row.advanced for row in TABLE)
+    lines += ['', f'{count} more, `advanced.*`, are documented in `config/tracker.yaml`.']
     return '\n'.join(lines)
 
 
