@@ -130,7 +130,7 @@ def main(argv: list[str] | None = None) -> int:
     from siamla_ros import load_tracker
 
     cv2.setNumThreads(1)
-    tracker = load_tracker(model=args.model, device='cpu', threads=1)
+    tracker = load_tracker(model=args.model, device='cpu', runtime='float', threads=1)
     digest = record(args.output, tracker, load_dataset(args.data), args.sequences, args.episodes)
     print(f'{args.output}  sha256 {digest}')
     return 0

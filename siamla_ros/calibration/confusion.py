@@ -86,7 +86,7 @@ def main(arguments: list[str] | None = None) -> int:
     pack = load_pack(args.data, 'val', {})
     likes = similar_objects(load_model(read_checkpoint(args.model[0])), pack, OTHERS)
     for model in args.model:
-        tracker = load_tracker(model, 'cpu', threads=args.threads)
+        tracker = load_tracker(model, 'cpu', runtime='float', threads=args.threads)
         result = confusion(tracker, args.data, pack, likes)
         print(json.dumps({'model': Path(model).name, **result.summary()}), flush=True)
     return 0

@@ -32,7 +32,7 @@ def run(args: argparse.Namespace) -> int:
 
     sequences = named_sequences(args)
     checkpoint = read_checkpoint(args.model)
-    tracker = load_tracker(args.model, threads=args.threads)
+    tracker = load_tracker(args.model, runtime='float', threads=args.threads)
 
     def show(name: str) -> None:
         if not args.quiet:

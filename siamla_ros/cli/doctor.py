@@ -74,6 +74,7 @@ def check_all() -> Iterator[Finding]:
     yield from check_packages()
     yield check_weights()
     yield check_cuda()
+    yield check_runtime()
     yield from check_ros()
     yield check_cameras(Path('/dev'))
 
@@ -140,6 +141,17 @@ def check_weights() -> Finding:
     except (WeightsError, ImportError) as error:
         return Finding(PROBLEM, 'weights', str(error), 'reinstall siamla-ros')
     return Finding(OK, 'weights', f'{checkpoint.path.name}, sha256 {checkpoint.sha256[:16]}')
+
+
+def check_runtime() -> Finding:
+    """What runs the shipped weights on the CPU, in 8 bits or in float, and why."""
+    try:
+        from siamla_ros.tracker.tracker import load_tracker
+
+        tracker = load_tracker(device='cpu')
+    except Exception as error:  # noqa: BLE001 - whatever a broken installation raises
+        return Finding(NOTE, 'runtime', f'not tried: {error}')
+    return Finding(OK, 'runtime', f'{tracker.runtime.name}: {tracker.device_reason}')
 
 
 def check_cuda() -> Finding:

@@ -15,7 +15,7 @@ from siamla_ros.model.checkpoint import (
 from siamla_ros.runtime.base import Runtime
 from siamla_ros.runtime.device import choose_device
 
-RUNTIMES = ('auto', 'torch', 'onnxruntime', 'onnxruntime-int8')
+RUNTIMES = ('auto', 'float', 'torch', 'onnxruntime', 'onnxruntime-int8')
 
 
 def build_runtime(
@@ -40,22 +40,42 @@ def build_runtime(
     if runtime == 'onnxruntime' and choice.device != 'cpu':
         return _onnx_cuda(checkpoint, choice.device), f'{choice.reason}; ONNX Runtime on CUDA'
     if choice.device == 'cpu' and runtime != 'torch':
-        int8 = runtime == 'onnxruntime-int8'
-        missing = _missing_for_onnx(checkpoint, int8)
+        missing = _missing_for_onnx(checkpoint, runtime == 'onnxruntime-int8')
         if not missing:
-            from siamla_ros.runtime.onnx_runtime import OnnxRuntime
-
-            graphs = 'the exported graphs' + (', the search in 8 bits' if int8 else '')
-            return OnnxRuntime(
-                checkpoint, threads, int8
-            ), f'{choice.reason}; ONNX Runtime on {graphs}'
-        if runtime != 'auto':
+            chosen, why = _onnx_cpu(checkpoint, runtime, threads)
+            return chosen, f'{choice.reason}; ONNX Runtime on the exported graphs, {why}'
+        if runtime not in ('auto', 'float'):
             raise WeightsError(f'runtime = {runtime!r}: {missing}')
         return _torch(
             checkpoint, choice.device, threads, half
         ), f'{choice.reason}; torch because {missing}'
-    why = ', whose device program needs one copy a frame' if runtime == 'auto' else ''
+    why = '' if runtime == 'torch' else ', whose device program needs one copy a frame'
     return _torch(checkpoint, choice.device, threads, half), f'{choice.reason}; torch{why}'
+
+
+def _onnx_cpu(checkpoint: Checkpoint, runtime: str, threads: int) -> tuple[Runtime, str]:
+    """ONNX Runtime on the CPU; `auto` searches in 8 bits where this machine is better off so."""
+    from siamla_ros.runtime import int8_check
+    from siamla_ros.runtime.onnx_runtime import OnnxRuntime
+
+    if runtime == 'onnxruntime-int8':
+        return OnnxRuntime(checkpoint, threads, int8=True), 'the search in 8 bits'
+    in_float = OnnxRuntime(checkpoint, threads)
+    if runtime != 'auto':
+        return in_float, 'in float'
+    if not int8_path(checkpoint.path).is_file():
+        return in_float, 'in float: these weights have no graph in 8 bits'
+    instructions = int8_check.dot_product()
+    if not instructions:
+        return in_float, 'in float: the CPU names no dot product of bytes'
+    try:
+        in_8_bits = OnnxRuntime(checkpoint, threads, int8=True)
+    except WeightsError as error:
+        return in_float, f'in float: {error}'
+    verdict = int8_check.compare(checkpoint.model, in_float, in_8_bits)
+    if not verdict.use:
+        return in_float, f'in float: {verdict.reason}'
+    return in_8_bits, f'the search in 8 bits ({instructions}: {verdict.reason})'
 
 
 def _onnx_cuda(checkpoint: Checkpoint, device: str) -> Runtime:

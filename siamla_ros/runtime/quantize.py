@@ -1,5 +1,5 @@
-"""The search graph in 8 bits: faster where the CPU multiplies bytes (VNNI, dot product), less
-accurate by what docs/evaluation.md states. It is never chosen by default.
+"""The search graph in 8 bits: faster where the CPU multiplies bytes (VNNI, dot product), and as
+accurate (docs/research/runtime_log.md). `int8_check` decides on its use.
 
 Backbone and towers are quantized; the first, wide and thin layers stay in float, being faster so,
 and everything after the towers does, so that boxes and confidence keep their resolution. Templates

@@ -180,8 +180,9 @@ def load_tracker(
     Args:
         model: ``default``, the name of a shipped model, or the path of a checkpoint.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
-        runtime: ``auto`` (ONNX Runtime on the CPU where the exported graphs lie beside the weights,
-            else torch), ``torch`` or ``onnxruntime``.
+        runtime: ``auto`` (on the CPU ONNX Runtime where the exported graphs lie beside the weights,
+            in 8 bits where that proves right and faster at start; else torch), ``float`` (the same
+            without 8 bits), ``torch``, ``onnxruntime`` (in float) or ``onnxruntime-int8``.
         threads: CPU threads of the network; 0 leaves the library's own choice.
         half: Float16 on CUDA.
         decode: Values of :class:`~siamla_ros.tracker.decode.DecodeConfig` to override.

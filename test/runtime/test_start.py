@@ -25,7 +25,8 @@ def test_onnx_runtime_starts_without_torch():
     """Importing torch takes longer than all else before the first box."""
     pytest.importorskip('onnxruntime')
     result = subprocess.run([sys.executable, '-c', SCRIPT], capture_output=True, text=True)
-    assert result.stdout.split() == ['onnxruntime', 'False'], result.stderr
+    name, torch_imported = result.stdout.split()
+    assert name.startswith('onnxruntime') and torch_imported == 'False', result.stderr
 
 
 @pytest.mark.parametrize(('given', 'expected'), [(None, 'passive'), ('active', 'active')])

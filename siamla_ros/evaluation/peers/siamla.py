@@ -17,7 +17,10 @@ from siamla_ros.tracker.results import SCORES
 
 
 class SiamlaTracker:
-    """`siamla[:checkpoint]`: one target, the tracker alone (no supervisor, as in OPE)."""
+    """`siamla[:checkpoint]`: one target, the tracker alone (no supervisor, as in OPE).
+
+    In float unless `runtime` says otherwise, so that a figure does not depend on the CPU.
+    """
 
     def __init__(
         self, model: str = 'default', device: str = 'auto', name: str = 'siamla', **options: Any
@@ -27,7 +30,7 @@ class SiamlaTracker:
         from siamla_ros.tracker.tracker import load_tracker
 
         self.name = name
-        options = {'threads': THREADS, **options}
+        options = {'threads': THREADS, 'runtime': 'float', **options}
         try:
             self.tracker = load_tracker(model, device=device, **options)
         except (DeviceError, WeightsError) as error:
