@@ -11,6 +11,7 @@ In the workspace's trackers.ini:
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -37,30 +38,40 @@ def run(args: argparse.Namespace) -> int:
 
     if len(args.trackers) != 1:
         raise ValueError(f'--trackers: {len(args.trackers)} given, must be one')
-    serve(named_trackers(args)[0])
+    serve(lambda: named_trackers(args)[0])
     return 0
 
 
-def serve(tracker: EvalTracker) -> None:
-    """Answer on standard input and output; rectangles, images by path."""
+def serve(make: Callable[[], EvalTracker]) -> None:
+    """Answer on standard input and output; rectangles, images by path, several objects.
+
+    Args:
+        make: Makes a tracker; called once for each object that is followed at a time.
+    """
     from trax import Image, Region, Server, TraxStatus
 
-    with Server([Region.RECTANGLE], [Image.PATH], tracker_name=tracker.name) as server:
+    trackers = [make()]
+    count = 0  # objects that are followed
+    with Server(
+        [Region.RECTANGLE], [Image.PATH], tracker_name=trackers[0].name, multiobject=True
+    ) as server:
         while (request := server.wait()).type in (TraxStatus.INITIALIZE, TraxStatus.FRAME):
             image = read_image(Path(request.image['color'].path()))
-            if request.type == TraxStatus.INITIALIZE:
-                region, _ = request.objects[0]
-                box = region.bounds()
-                tracker.init(image, box)
-                server.status([(_rectangle(box), {})])
-            else:
-                estimate = tracker.update(image)
-                known = np.isfinite(estimate.confidence)
-                properties = {'confidence': f'{estimate.confidence:.6f}'} if known else {}
-                server.status([(_rectangle(estimate.box_xywh), properties)])
+            count = 0 if request.type == TraxStatus.INITIALIZE else count
+            answers = [_update(tracker, image) for tracker in trackers[:count]]
+            for region, _ in request.objects or ():
+                if count == len(trackers):
+                    trackers.append(make())
+                trackers[count].init(image, region.bounds())
+                answers.append((region, {}))
+                count += 1
+            server.status(answers)
 
 
-def _rectangle(box_xywh: tuple[float, ...]) -> Any:
+def _update(tracker: EvalTracker, image: np.ndarray) -> tuple[Any, dict[str, str]]:
     from trax import Rectangle
 
-    return Rectangle.create(*box_xywh)
+    estimate = tracker.update(image)
+    known = np.isfinite(estimate.confidence)
+    properties = {'confidence': f'{estimate.confidence:.6f}'} if known else {}
+    return Rectangle.create(*estimate.box_xywh), properties

@@ -2,7 +2,8 @@
 
 Accuracy, robustness and expected average overlap (EAO) as the short-term challenges of 2015 to
 2019 define them (Kristan et al., "The Visual Object Tracking VOT2015 challenge results"), on axis-
-aligned boxes. `test/evaluation/test_supervised.py` holds figures of vot-toolkit 0.9.
+aligned boxes. On the same images the EAO of vot-toolkit 0.7.3 was the same to 2e-6 and its accuracy
+to 6e-4 (TraX sends boxes as text, and the toolkit rounds them to whole pixels).
 """
 
 from __future__ import annotations

@@ -11,26 +11,33 @@ from siamla_ros.cli.main import main
 trax = pytest.importorskip('trax', reason='vot-trax has no wheel for this machine')
 
 
-def test_a_session_over_the_protocol(tmp_path, textured):
+@pytest.mark.parametrize('tracker', ['siamla', 'identity'])
+def test_a_session_over_the_protocol(tmp_path, textured, tracker):
     from trax.client import Client
     from trax.image import FileImage
 
     path = tmp_path / '1.png'
     cv2.imwrite(str(path), textured(seed=1))
     image = {'color': FileImage.create(str(path))}
-    command = [sys.executable, '-m', 'siamla_ros.cli.main', 'vot', '--trackers', 'siamla']
+    command = [sys.executable, '-m', 'siamla_ros.cli.main', 'vot', '--trackers', tracker]
     with subprocess.Popen(
         [*command, '--option', 'threads=1'], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     ) as process:
         streams = (process.stdin.fileno(), process.stdout.fileno())
         client = Client(streams, log=lambda _: None)  # without a log it fails on Python 3.11
-        assert client.tracker_name == 'siamla'
-        box = trax.Rectangle.create(10, 12, 18, 14)
+        assert client.tracker_name == tracker
+        box, other = trax.Rectangle.create(10, 12, 18, 14), trax.Rectangle.create(30, 20, 16, 16)
         client.initialize(image, [(box, {})], {})
-        objects, _ = client.frame(image, {}, [])
-        found, properties = objects[0]
+        ((found, properties),), _ = client.frame(image, {}, [])
         assert found.bounds() == pytest.approx((10, 12, 18, 14), abs=2)
-        assert 0.5 < float(properties.get('confidence')) <= 1
+        assert tracker == 'identity' or 0.5 < float(properties.get('confidence')) <= 1
+        client.frame(image, {}, [(other, {})])  # an object that enters later
+        objects, _ = client.frame(image, {}, [])
+        assert len(objects) == 2
+        if tracker == 'identity':
+            assert [o[0].bounds() for o in objects] == [(10, 12, 18, 14), (30, 20, 16, 16)]
+        client.initialize(image, [(other, {})], {})
+        assert len(client.frame(image, {}, [])[0]) == 1
         client.quit()
         assert process.wait(30) == 0
 
