@@ -58,4 +58,10 @@ def test_a_moment_that_is_kept_does_not_move_on():
     robot.x = 5.0
     episode.step(1.0, robot)
     assert kept.robot.x == 0.0 and kept.episode.target.x == x != episode.target.x
-    assert kept.episode.figures[0] is kept.episode.target
+    assert kept.episode.figures == [
+        kept.episode.target,
+        kept.episode.distractor,
+        kept.episode.occluder,
+    ]
+    assert not any(one is other for one, other in zip(kept.episode.figures, episode.figures))
+    assert {figure.name for figure in episode.figures} == set(FIGURES_BGR)

@@ -29,9 +29,9 @@ sys.path.append(str(ROOT / 'tools'))
 from follow_sim.counterpart import Counterpart, NoAnswerError
 from follow_sim.episode import (
     AWAY_S,
+    DISTRACTOR_S,
     END_S,
     LEAVE_S,
-    LOOKALIKE_S,
     OCCLUDER_S,
     Episode,
 )
@@ -48,7 +48,7 @@ DISTANCE_M = FollowConfig().distance_m
 EVENTS = (
     Event(ENABLE_S, 'enabled'),
     Event(OCCLUDER_S, 'a crate crosses'),
-    Event(LOOKALIKE_S, 'a look-alike crosses'),
+    Event(DISTRACTOR_S, 'a similar person crosses'),
     Event(LEAVE_S, 'the target leaves'),
     Event(LEAVE_S + AWAY_S, 'it returns'),
 )

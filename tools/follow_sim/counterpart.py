@@ -21,7 +21,7 @@ from std_srvs.srv import SetBool
 from vision_msgs.msg import Detection2DArray
 
 from follow_sim import lidar
-from follow_sim.followers import Answer
+from follow_sim.measures import Answer
 from follow_sim.scene import FOCAL, HEIGHT, WIDTH, View
 from siamla_ros.geometry.boxes import Box
 from siamla_ros.msg import TrackStatus

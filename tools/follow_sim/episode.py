@@ -53,7 +53,7 @@ class Episode:
     def snapshot(self) -> Episode:
         """A copy whose figures stand where they are now."""
         copied = copy.copy(self)
-        copied.target, copied.lookalike, copied.occluder = map(copy.copy, self.figures)
+        copied.target, copied.distractor, copied.occluder = map(copy.copy, self.figures)
         return copied
 
     def step(self, dt: float, robot: Robot) -> None:

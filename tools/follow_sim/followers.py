@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import Protocol
 
 import cv2
 import numpy as np
 
 from follow_sim.lidar import ANGLE_MIN, INCREMENT, RANGE_MAX_M, RANGE_MIN_M
+from follow_sim.measures import Answer
 from siamla_ros.evaluation.followers import settings_for
 from siamla_ros.geometry.boxes import Box
 from siamla_ros.navigation.camera_model import CameraModel
@@ -25,14 +25,6 @@ from siamla_ros.supervision.supervisor import State
 
 RANGE = RangeConfig(method='height', target_height_m=1.7)
 SCANNER = ScanGeometry(ANGLE_MIN, INCREMENT, RANGE_MIN_M, RANGE_MAX_M)
-
-
-@dataclass(frozen=True)
-class Answer:
-    """Of one image: the box that a follower vouches for, if any, and whether it is LOST."""
-
-    box_xywh: Box | None
-    lost: bool = False
 
 
 class Follower(Protocol):

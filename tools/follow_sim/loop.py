@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from follow_sim import lidar
 from follow_sim.episode import END_S, Episode
-from follow_sim.followers import Answer, Follower
-from follow_sim.measures import Measures, Measuring, Moment, target_box
+from follow_sim.measures import Answer, Measures, Measuring, Moment, target_box
 from follow_sim.robot import Robot
+
+if TYPE_CHECKING:  # it needs what an evaluation needs
+    from follow_sim.followers import Follower
 
 RATE_HZ = 15.0
 STEP_S = 1.0 / RATE_HZ

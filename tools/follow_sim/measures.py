@@ -9,7 +9,6 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from follow_sim.episode import LEAVE_S, Episode
-from follow_sim.followers import Answer
 from follow_sim.robot import Robot
 from follow_sim.scene import HEIGHT, WIDTH, View
 from siamla_ros.geometry.boxes import Box, iou
@@ -52,6 +51,14 @@ class Measures:
     away_way_m: float = 0.0
     wrong_way_m: float = 0.0
     return_s: float = math.inf
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Of one image: the box that a follower vouches for, if any, and whether it is LOST."""
+
+    box_xywh: Box | None
+    lost: bool = False
 
 
 def target_box(view: View) -> Box | None:

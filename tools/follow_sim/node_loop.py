@@ -9,9 +9,8 @@ from dataclasses import replace
 from follow_sim import lidar
 from follow_sim.counterpart import Counterpart
 from follow_sim.episode import Episode
-from follow_sim.followers import Answer
 from follow_sim.loop import DELAY_STEPS, STEP_S
-from follow_sim.measures import Measures, Measuring, Moment, target_box
+from follow_sim.measures import Answer, Measures, Measuring, Moment, target_box
 from follow_sim.robot import Robot
 from follow_sim.scene import View
 

@@ -25,7 +25,7 @@ LINE = (20, 640, 1240, 22)
 PAPER, INK, FAINT = (250, 249, 247), (60, 52, 46), (150, 145, 140)
 GRID, VIEW = (226, 222, 218), (236, 226, 205)
 ROBOT_BGR, BELIEVED_BGR = (150, 90, 30), (60, 60, 230)
-FIGURES_BGR = {'target': (70, 160, 40), 'look-alike': (170, 70, 170), 'occluder': (90, 110, 130)}
+FIGURES_BGR = {'target': (70, 160, 40), 'distractor': (170, 70, 170), 'occluder': (90, 110, 130)}
 PX_PER_M, TRAIL_STEPS, ARROW_M = 62.0, 150, 0.9
 ROBOT_M = 0.25
 
