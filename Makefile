@@ -61,7 +61,7 @@ soak: setup
 
 # Of the working tree alone, by any Python that has torch: a machine with a GPU is often a bare one.
 gpu-check:
-	@PYTHONPATH='$(CURDIR)' $(PYTHON) -m siamla_ros.cli.gpu_check --output $(GPU_CHECK)/gpu_check.json --page $(GPU_CHECK)/gpu.md
+	@PYTHONPATH='$(CURDIR)' $(PYTHON) -m siamla_ros.evaluation.gpu.check --output $(GPU_CHECK)/gpu_check.json --page $(GPU_CHECK)/gpu.md
 
 lint: setup
 	@tools/with_env ruff check .

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +16,7 @@ from siamla_ros.evaluation.metrics import overlap
 from siamla_ros.evaluation.scenarios import SCENARIOS
 from siamla_ros.evaluation.splice import Scene, donor_of
 from siamla_ros.geometry.boxes import Box
-from siamla_ros.identity.model import IdentityConfig, IdentityState
+from siamla_ros.identity.model import Appearance, IdentityConfig, IdentityState
 from siamla_ros.identity.verifier import Verifier
 from siamla_ros.online.parameters import build, defaults
 from siamla_ros.online.session import TrackingSession
@@ -61,23 +61,20 @@ class LookRecorder(Verifier):
     looks: list[Look]
     frame = 0
 
-    def probabilities(
-        self,
-        known: IdentityState,
-        image_bgr: np.ndarray,
-        state: TargetState,
-        answers: Sequence[TrackResult],
-        one_of_them: bool = False,
-    ) -> list[float]:
-        """As a verifier's, within the limits that keep the search going."""
-        for answer in answers:
-            seen = self.measure(known, image_bgr, state, answer)
-            if seen is None:
-                continue
+    def measure(
+        self, known: IdentityState, image_bgr: np.ndarray, state: TargetState, answer: TrackResult
+    ) -> Appearance | None:
+        """As a verifier's; written down."""
+        seen = super().measure(known, image_bgr, state, answer)
+        if seen is not None:
             similarity, color = (math.nan if v is None else float(v) for v in seen[:2])
             values = (answer.confidence, answer.second_peak, similarity, color)
             self.looks.append(Look(self.frame, values, tuple(answer.box_xywh)))
-        found = super().probabilities(known, image_bgr, state, answers, one_of_them)
+        return seen
+
+    def probabilities(self, *args: Any, **options: Any) -> list[float]:
+        """As a verifier's, within the limits that keep the search going."""
+        found = super().probabilities(*args, **options)
         return [min(max(value, KEPT[0]), KEPT[1]) for value in found]
 
 

@@ -18,7 +18,7 @@ from rosbags.interfaces import Connection
 from rosbags.rosbag2 import StoragePlugin, Writer
 from tqdm import tqdm
 
-from siamla_ros.cli.bag_messages import DETECTIONS, IMAGES, STATUS, MessageMaker, frame_of
+from siamla_ros.cli.bag_messages import DETECTIONS, IMAGES, STATUS, MessageMaker
 from siamla_ros.cli.bag_messages import make_typestore as typestore
 from siamla_ros.cli.run_plot import RunPlot
 from siamla_ros.cli.track import add_init_argument, add_plot_argument, named_targets
@@ -137,7 +137,7 @@ class Run:
         self._number += 1
         if self._number < self._start:
             return None
-        frame = frame_of(message, self._number)
+        frame = Frame.of(message, self._number)
         try:
             outputs = self._outputs(frame)
         except ImageError as error:

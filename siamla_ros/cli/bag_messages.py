@@ -13,7 +13,6 @@ from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 
 import siamla_ros
 from siamla_ros.geometry.boxes import Box
-from siamla_ros.online.frame import COMPRESSED, Frame
 from siamla_ros.online.targets import TargetOutput
 from siamla_ros.tracker.results import SCORES
 
@@ -65,24 +64,6 @@ def make_typestore() -> Any:
         for name in names:
             store.register(get_types_from_msg(definition(package, name), f'{package}/msg/{name}'))
     return store
-
-
-def frame_of(message: Any, number: int) -> Frame:
-    """An Image or CompressedImage as a frame, its header verbatim."""
-    stamp, data = message.header.stamp, np.asarray(message.data, np.uint8).reshape(-1)
-    raw = hasattr(message, 'encoding')
-    return Frame(
-        sec=stamp.sec,
-        nanosec=stamp.nanosec,
-        frame_id=message.header.frame_id,
-        width=message.width if raw else 0,
-        height=message.height if raw else 0,
-        encoding=message.encoding if raw else COMPRESSED,
-        step=message.step if raw else 0,
-        is_bigendian=bool(message.is_bigendian) if raw else False,
-        data=data,
-        seq=number,
-    )
 
 
 class MessageMaker:

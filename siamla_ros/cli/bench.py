@@ -70,7 +70,7 @@ def size(text: str) -> tuple[int, int]:
 def run(args: argparse.Namespace) -> int:
     """Measure, print the table, write the file; 0. ValueError or OSError name what is wrong."""
     if args.gpu_check:
-        from siamla_ros.cli import gpu_check
+        from siamla_ros.evaluation.gpu import check as gpu_check
 
         args.device = 'cuda' if args.device == 'auto' else args.device
         return gpu_check.run(args)

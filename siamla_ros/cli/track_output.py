@@ -16,12 +16,10 @@ from siamla_ros.cli.run_plot import THRESHOLDS, RunPlot
 from siamla_ros.datasets.video import SourceFrame
 from siamla_ros.datasets.video_sink import FrameSink
 from siamla_ros.online import overlay
-from siamla_ros.online.targets import TargetOutput
-from siamla_ros.supervision.supervisor import State
+from siamla_ros.online.targets import MISSING, TargetOutput
 from siamla_ros.tracker.results import SCORES
 
 FIELDS = ('frame', 'time', 'id', 'state', 'reason', 'confirmed', 'x', 'y', 'w', 'h', *SCORES)
-MISSING = (State.LOST, State.SEARCHING)
 Row = dict[str, Any]
 
 

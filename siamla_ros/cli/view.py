@@ -24,10 +24,9 @@ from siamla_ros.online.engine import Engine
 from siamla_ros.online.frame import Frame
 from siamla_ros.online.init_requests import DEFAULT_ID, InitOutcome, InitRequest
 from siamla_ros.online.operator_page import DrawnBox, Picture
-from siamla_ros.online.operator_view import encode_picture, target_entry
+from siamla_ros.online.operator_view import SharedPicture, encode_picture, target_entry
 from siamla_ros.online.parameters import build, defaults
 from siamla_ros.online.session import frame_of
-from siamla_ros.online.shared_picture import SharedPicture
 from siamla_ros.online.stats import Stats
 from siamla_ros.online.targets import TargetOutput
 from siamla_ros.online.worker import Worker

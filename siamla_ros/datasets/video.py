@@ -6,8 +6,8 @@ import logging
 import re
 import time
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
-from types import TracebackType
 from typing import NamedTuple
 
 import cv2
@@ -36,7 +36,7 @@ class SourceFrame(NamedTuple):
     image: np.ndarray
 
 
-class FrameSource:
+class FrameSource(AbstractContextManager):
     """Iterates over the frames of a source, HxWx3 uint8 BGR, from its beginning to its end.
 
     Damaged frames in the middle of a file, and files of a folder that are no images, are skipped,
@@ -176,15 +176,7 @@ class FrameSource:
         if self._capture is not None:
             self._capture.release()
 
-    def __enter__(self) -> FrameSource:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
 

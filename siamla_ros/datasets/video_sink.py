@@ -6,9 +6,9 @@ MPEG-4 Part 2, is played by VLC and mpv, but by no browser.
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from fractions import Fraction
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Protocol
 
 import cv2
@@ -42,7 +42,7 @@ class Encoder(Protocol):
         """Complete the file."""
 
 
-class FrameSink:
+class FrameSink(AbstractContextManager):
     """Writes frames into an .mp4 file whose size is that of the first frame.
 
     Args:
@@ -127,15 +127,7 @@ class FrameSink:
             except OSError as error:
                 raise ValueError(f'{self.path} cannot be completed: {error}') from error
 
-    def __enter__(self) -> FrameSink:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -143,21 +144,12 @@ def save_checkpoint(
     """
     from safetensors.torch import save_file
 
-    header = {
-        'format': FORMAT,
-        'model': json.dumps(model.config.to_dict()),
-        'decode': json.dumps(asdict(decode)),
-        'provenance': json.dumps(provenance),
-    }
+    header = {'model': model.config.to_dict(), 'decode': asdict(decode), 'provenance': provenance}
     tensors = {
         name: (value.half() if half and name.endswith('weight') else value).cpu().contiguous()
         for name, value in model.state_dict().items()
     }
-    path.parent.mkdir(parents=True, exist_ok=True)
-    save_file(tensors, str(path), metadata=header)
-    path.with_suffix('.sha256').unlink(missing_ok=True)
-    note_digests(path, path)
-    return read_checkpoint(path)
+    return _written(path, lambda texts: save_file(tensors, str(path), metadata=texts), header)
 
 
 def save_calibrated(
@@ -173,14 +165,21 @@ def save_calibrated(
     from safetensors.numpy import load_file, save_file
 
     header = {
-        'format': FORMAT,
-        'model': json.dumps(checkpoint.model.to_dict()),
-        'decode': json.dumps(asdict(decode)),
-        'provenance': json.dumps(checkpoint.provenance),
-        'calibration': json.dumps(calibration),
+        'model': checkpoint.model.to_dict(),
+        'decode': asdict(decode),
+        'provenance': checkpoint.provenance,
+        'calibration': calibration,
     }
+    tensors = load_file(str(checkpoint.path))
+    return _written(path, lambda texts: save_file(tensors, str(path), metadata=texts), header)
+
+
+def _written(
+    path: Path, save: Callable[[dict[str, str]], None], header: dict[str, Any]
+) -> Checkpoint:
+    """A file with this header and its checksum, read back."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    save_file(load_file(str(checkpoint.path)), str(path), metadata=header)
+    save({'format': FORMAT, **{name: json.dumps(value) for name, value in header.items()}})
     path.with_suffix('.sha256').unlink(missing_ok=True)
     note_digests(path, path)
     return read_checkpoint(path)

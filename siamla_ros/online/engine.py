@@ -18,14 +18,12 @@ from siamla_ros.geometry.boxes import Box, BoxError, check_init_box
 from siamla_ros.geometry.contrast import check_contrast
 from siamla_ros.identity.model import Appearance
 from siamla_ros.identity.verifier import Verifier
-from siamla_ros.online.catch_up import CatchUp
 from siamla_ros.online.frame import Frame
 from siamla_ros.online.frame_buffer import FrameBuffer
 from siamla_ros.online.init_requests import InitCode, InitError
 from siamla_ros.online.parameters import Settings
-from siamla_ros.online.scoring import score_boxes
 from siamla_ros.online.search import Searcher
-from siamla_ros.online.targets import Target, TargetOutput
+from siamla_ros.online.targets import CatchUp, Target, TargetOutput
 from siamla_ros.online.tracker_like import TrackerLike, fitted_models, named, search_window
 from siamla_ros.redetection.redetector import Redetector
 from siamla_ros.runtime.device import DeviceLostError
@@ -113,7 +111,7 @@ class Engine:
         """
         catching = self.catching.get(target_id)
         target = catching.target if catching else self.targets[target_id]
-        return score_boxes(self.tracker, self.verifier, target, image_bgr, boxes_xywh)
+        return self.searcher.score_boxes(target, image_bgr, boxes_xywh)
 
     def process(self, frame: Frame) -> list[TargetOutput]:
         """One image for all targets that are not catching up.

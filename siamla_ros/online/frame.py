@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
 
 from siamla_ros.online.compressed_images import check_compressed, decode_compressed
 from siamla_ros.online.image_formats import (
@@ -40,6 +44,24 @@ class Frame:
     data: Bytes = field(repr=False, compare=False)
     received_s: float = 0.0
     seq: int = 0
+
+    @classmethod
+    def of(cls, message: Any, seq: int = 0) -> Frame:
+        """A frame that shares the bytes of an Image or a CompressedImage, of ROS or of a bag."""
+        raw = hasattr(message, 'encoding')
+        return cls(
+            sec=message.header.stamp.sec,
+            nanosec=message.header.stamp.nanosec,
+            frame_id=message.header.frame_id,
+            width=message.width if raw else 0,
+            height=message.height if raw else 0,
+            encoding=message.encoding if raw else COMPRESSED,
+            step=message.step if raw else 0,
+            is_bigendian=raw and bool(message.is_bigendian),
+            data=np.frombuffer(message.data, dtype=np.uint8),
+            received_s=time.monotonic(),
+            seq=seq,
+        )
 
     @property
     def stamp_ns(self) -> int:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+import threading
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, Generic, TypeVar
 
 import cv2
 import numpy as np
@@ -11,6 +13,7 @@ import numpy as np
 from siamla_ros.online.overlay import Mark, Trail, draw
 from siamla_ros.supervision.supervisor import Reason, State
 
+T = TypeVar('T')
 REASON_WORDS = {
     Reason.NONE: '',
     Reason.INIT: 'a box was given',
@@ -53,3 +56,27 @@ def encode_picture(
     """The JPEG of an image, HxWx3 uint8, with its marks; `quality` in 1 to 100."""
     canvas = draw(image_bgr, marks, trails=trails, thresholds=thresholds)
     return cv2.imencode('.jpg', canvas, [cv2.IMWRITE_JPEG_QUALITY, quality])[1].tobytes()
+
+
+class SharedPicture(Generic[T]):
+    """Keeps what `make` returned for a while, so that the work does not grow with the viewers.
+
+    Args:
+        make: Draws and encodes; called by one thread at a time.
+        period_s: How long its result is handed out.
+    """
+
+    def __init__(self, make: Callable[[], T], period_s: float) -> None:
+        self._make, self._period_s = make, period_s
+        self._lock = threading.Lock()
+        self._made: T | None = None
+        self._until_s = float('-inf')
+
+    def get(self) -> T:
+        """The picture; what `make` raises is passed on."""
+        with self._lock:
+            if self._made is None or time.monotonic() >= self._until_s:
+                self._made = None
+                self._until_s = time.monotonic() + self._period_s
+                self._made = self._make()
+            return self._made

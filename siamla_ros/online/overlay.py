@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 
 from siamla_ros.geometry.boxes import Box
-from siamla_ros.online.targets import TargetOutput
+from siamla_ros.online.targets import MISSING, TargetOutput
 from siamla_ros.supervision.supervisor import State
 
 COLORS_BGR = {
@@ -26,7 +26,6 @@ PREDICTED_BGR = (200, 200, 200)
 BANNER_PX = 26
 TRAIL_IMAGES = 60  # two seconds at 30 Hz
 BAR_PX, GAP_PX = 4, 3  # height of a confidence bar, and its distance from the box
-MISSING = (State.LOST, State.SEARCHING)
 
 
 @dataclass(frozen=True)

@@ -1,15 +1,20 @@
-"""One image of re-detection for one lost target: windows are proposed, probed and evaluated."""
+"""One image of re-detection for one lost target: windows are proposed, probed and evaluated; and
+how likely boxes of a detector show it.
+"""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
+from siamla_ros.geometry import boxes
 from siamla_ros.geometry.boxes import Box
 from siamla_ros.identity.verifier import Verifier
 from siamla_ros.online.targets import Target
-from siamla_ros.redetection.redetector import Outcome, Redetector
+from siamla_ros.redetection.redetector import Redetector
 from siamla_ros.tracker.results import TrackerLike, TrackResult
 
 
@@ -50,9 +55,26 @@ class Searcher:
             ),
         )
         target.search = result.memory
-        if result.outcome is not Outcome.ACCEPTED or result.index is None:
-            return None
-        return found[result.index]
+        return None if result.index is None else found[result.index]
+
+    def score_boxes(
+        self, target: Target, image: np.ndarray, boxes_xywh: Sequence[Box]
+    ) -> list[float]:
+        """Probabilities in [0, 1] that boxes, of a detector, show the target; each by itself.
+
+        A box in which the network does not find the target counts as confidence 0. Whatever the
+        tracker raises is passed on.
+        """
+        if not boxes_xywh:
+            return []
+        found = self._tracker.probe(image, target.state, boxes_xywh)
+        answers = [
+            result
+            if _holds_center(box, result.box_xywh)
+            else replace(result, box_xywh=box, confidence=0.0)
+            for box, result in zip(boxes_xywh, found, strict=True)
+        ]
+        return self.verifier.probabilities(target.identity, image, target.state, answers)
 
     def _color_proposals(self, target: Target, image: np.ndarray) -> list[Box]:
         """Where the target's colors are, beside the hypotheses, which are sampled anyway."""
@@ -64,3 +86,10 @@ class Searcher:
 
     def _note_cost(self, ms: float) -> None:
         self.ms_per_crop = ms if not self.ms_per_crop else 0.8 * self.ms_per_crop + 0.2 * ms
+
+
+def _holds_center(box_xywh: Box, other_xywh: Box) -> bool:
+    """Whether the center of the other box lies in the box."""
+    x, y = boxes.center(other_xywh)
+    left, top, width, height = box_xywh
+    return left <= x <= left + width and top <= y <= top + height

@@ -15,6 +15,7 @@ from siamla_ros.tracker.results import TargetState, TrackResult
 
 FOLLOWED = (State.TRACKING, State.UNCERTAIN)
 MISSING = (State.LOST, State.SEARCHING)
+NEW_SHARE = 0.3  # of the last step of a catch-up in the average of what a step takes
 MAX_SPREAD = 2.0  # box sizes of uncertainty after which a prediction is of no use
 
 
@@ -185,3 +186,30 @@ class Target:
             trusted_xywh=memory.trusted_box_xywh,
             trusted_ns=self.trusted_ns,
         )
+
+
+@dataclass
+class CatchUp:
+    """A target on its way from a past image to the present, and how fast it comes nearer.
+
+    Attributes:
+        target: It is behind the newest image.
+        deadline_s: Monotonic time by which it must be in the present.
+        step_s: Time that one image takes, averaged; 0 before the first.
+    """
+
+    target: Target
+    deadline_s: float
+    step_s: float = 0.0
+
+    def stride(self, behind: int, now_s: float) -> int:
+        """How many of the images that it is behind to go on by, so that the deadline holds."""
+        if not self.step_s:
+            return 1
+        steps = max(1, int((self.deadline_s - now_s) / self.step_s))
+        return min(behind, math.ceil(behind / steps))
+
+    def note_step(self, spent_s: float) -> None:
+        """One image took so long."""
+        before = self.step_s or spent_s
+        self.step_s = (1.0 - NEW_SHARE) * before + NEW_SHARE * spent_s

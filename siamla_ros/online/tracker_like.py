@@ -1,13 +1,39 @@
-"""What the session needs of a tracker, and what belongs to its weights."""
+"""The tracker of a session: made from settings, freed, and what was fitted to its weights."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+from siamla_ros.online.settings import NodeSettings
 from siamla_ros.redetection.redetector import WINDOW
 from siamla_ros.supervision.acceptance import AcceptanceModel
 from siamla_ros.supervision.presence import EvidenceModel
 from siamla_ros.tracker.results import TrackerLike
 
 MAX_ERROR_LENGTH = 500
+TrackerFactory = Callable[[NodeSettings], TrackerLike]
+
+
+def default_factory(settings: NodeSettings) -> TrackerLike:
+    """The real tracker. Imported late: a missing torch is a reason not to configure, not a
+    crash.
+    """
+    from siamla_ros.tracker.tracker import load_tracker
+
+    return load_tracker(
+        model=settings.model,
+        device=settings.device,
+        runtime=settings.runtime,
+        threads=settings.threads,
+        half=settings.half,
+    )
+
+
+def close_tracker(tracker: TrackerLike) -> None:
+    """Give the memory of a device back, where the tracker has some."""
+    close = getattr(tracker, 'close', None)
+    if close is not None:
+        close()
 
 
 def search_window(tracker: TrackerLike) -> float:

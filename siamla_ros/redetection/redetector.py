@@ -23,7 +23,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from enum import Enum
 from typing import NamedTuple
 
 from siamla_ros.geometry import boxes
@@ -77,18 +76,9 @@ class Plan(NamedTuple):
     memory: SearchMemory
 
 
-class Outcome(Enum):
-    """What the answers amount to."""
-
-    NOTHING = 'nothing'
-    HYPOTHESIS = 'hypothesis'
-    ACCEPTED = 'accepted'
-
-
 class SearchResult(NamedTuple):
     """index: which of the answers was accepted, None otherwise; its state continues the target."""
 
-    outcome: Outcome
     index: int | None
     memory: SearchMemory
 
@@ -181,13 +171,10 @@ class Redetector:
         )
         ranked = self._ranked(memory, samples, verify)
         memory = replace(memory, hypotheses=tuple(place.hypothesis for place in ranked))
-        if not ranked:
-            return SearchResult(Outcome.NOTHING, None, memory)
-        if self._is_confirmed(ranked[0].hypothesis) and not ambiguous(
-            ranked, self.config.distractor_ratio
-        ):
-            return SearchResult(Outcome.ACCEPTED, ranked[0].index, replace(memory, hypotheses=()))
-        return SearchResult(Outcome.HYPOTHESIS, None, memory)
+        sure = bool(ranked) and self._is_confirmed(ranked[0].hypothesis)
+        if sure and not ambiguous(ranked, self.config.distractor_ratio):
+            return SearchResult(ranked[0].index, replace(memory, hypotheses=()))
+        return SearchResult(None, memory)
 
     def _ranked(
         self,

@@ -23,7 +23,7 @@ from siamla_ros.online.init_requests import (
 )
 from siamla_ros.ros import qos
 from siamla_ros.ros.messages import box_of, label_of, stamp_ns_of
-from siamla_ros.ros.qos_events import subscription_events
+from siamla_ros.ros.qos import subscription_events
 from siamla_ros.srv import ClearTarget, InitTarget
 
 ANSWER_MARGIN_S = 30.0  # for the first forward pass on a slow device, on top of init_wait_s

@@ -19,7 +19,7 @@ from siamla_ros.online.worker import Worker
 from siamla_ros.ros import qos, shared_memory
 from siamla_ros.ros.diagnostics import Health, diagnostic_array
 from siamla_ros.ros.image_source import ImageSource
-from siamla_ros.ros.qos_events import QosProblem
+from siamla_ros.ros.qos import QosProblem
 
 GRAPH_DELAY_S = 2.0
 

@@ -9,53 +9,18 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import numpy as np
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 from rclpy.node import Node
 from rclpy.serialization import deserialize_message
 from sensor_msgs.msg import CompressedImage, Image
 
-from siamla_ros.online.frame import COMPRESSED, Frame
+from siamla_ros.online.frame import Frame
 from siamla_ros.ros import qos
-from siamla_ros.ros.qos_events import subscription_events
+from siamla_ros.ros.qos import subscription_events
 from siamla_ros.ros.raw_image import LayoutError, parse_image
 from siamla_ros.ros.rclpy_adapter import take_waiting
 
 UNNUMBERED = 2**64 - 1  # what the middleware gives where it does not number messages
-
-
-def frame_from_image(message: Image, seq: int = 0) -> Frame:
-    """A frame that shares the message's pixels."""
-    return Frame(
-        sec=message.header.stamp.sec,
-        nanosec=message.header.stamp.nanosec,
-        frame_id=message.header.frame_id,
-        width=message.width,
-        height=message.height,
-        encoding=message.encoding,
-        step=message.step,
-        is_bigendian=bool(message.is_bigendian),
-        data=np.frombuffer(message.data, dtype=np.uint8),
-        received_s=time.monotonic(),
-        seq=seq,
-    )
-
-
-def frame_from_compressed(message: CompressedImage, seq: int = 0) -> Frame:
-    """A frame that is decoded when its pixels are needed."""
-    return Frame(
-        sec=message.header.stamp.sec,
-        nanosec=message.header.stamp.nanosec,
-        frame_id=message.header.frame_id,
-        width=0,
-        height=0,
-        encoding=COMPRESSED,
-        step=0,
-        is_bigendian=False,
-        data=np.frombuffer(message.data, dtype=np.uint8),
-        received_s=time.monotonic(),
-        seq=seq,
-    )
 
 
 class SequenceGapCounter:
@@ -190,7 +155,7 @@ class ImageSource:
         """None if it cannot be deserialized, which is reported."""
         seq = next(self._numbers)
         if self._compressed:
-            return frame_from_compressed(data, seq)
+            return Frame.of(data, seq)
         reason = ''
         if self._raw_works:
             try:
@@ -210,4 +175,4 @@ class ImageSource:
                 f'serialized image not laid out as expected ({reason}); from now on it is '
                 'deserialized the normal, slower way'
             )
-        return frame_from_image(message, seq)
+        return Frame.of(message, seq)

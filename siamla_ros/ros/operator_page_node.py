@@ -15,6 +15,9 @@ from collections import deque
 from typing import Any
 
 import cv2
+from rcl_interfaces.msg import ParameterType
+from rcl_interfaces.srv import GetParameters
+from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 from std_msgs.msg import Header
 from std_srvs.srv import Trigger
@@ -24,15 +27,13 @@ from siamla_ros.msg import TrackStatus
 from siamla_ros.online.frame import Frame
 from siamla_ros.online.image_formats import ImageError
 from siamla_ros.online.operator_page import MAX_TARGETS, DrawnBox, Picture, make_server
-from siamla_ros.online.operator_view import encode_picture, target_entry
+from siamla_ros.online.operator_view import SharedPicture, encode_picture, target_entry
 from siamla_ros.online.parameters import Parameter
-from siamla_ros.online.shared_picture import SharedPicture
 from siamla_ros.ros import qos
 from siamla_ros.ros.image_source import ImageSource
 from siamla_ros.ros.messages import detection_message, sample_of, stamp_ns_of, time_message
 from siamla_ros.ros.parameter_server import declare_once
 from siamla_ros.ros.running import run
-from siamla_ros.ros.thresholds import TrackerThresholds
 from siamla_ros.srv import ClearTarget, InitTarget
 from siamla_ros.supervision.supervisor import State
 
@@ -52,6 +53,42 @@ SILENCE_S = 5.0  # between the last status and an image
 ANSWER_S = 10.0
 PICTURE_PERIOD_S = 0.06  # the page asks as often; a second viewer costs no second picture
 MAX_ANSWER = 500  # characters of of the answer of a service
+THRESHOLDS = ('supervisor.low_threshold', 'supervisor.high_threshold')
+THRESHOLD_PERIOD_S = 2.0
+
+
+class TrackerThresholds:
+    """The thresholds of a running tracker node, read now and then: they are its parameters.
+
+    Keeps `values`: confidences in [0, 1]; empty while the tracker does not answer.
+
+    Args:
+        node: whose executor receives the answers.
+        tracker: name of the tracker node, relative to the node's namespace.
+    """
+
+    def __init__(self, node: Node, tracker: str) -> None:
+        self.values: tuple[float, ...] = ()
+        self._client = node.create_client(GetParameters, f'{tracker}/get_parameters')
+        self._requested: Any = None
+        steady = Clock(clock_type=ClockType.STEADY_TIME)
+        self._timer = node.create_timer(THRESHOLD_PERIOD_S, self._request, clock=steady)
+
+    def _request(self) -> None:
+        if self._requested is not None and not self._requested.done():
+            self._client.remove_pending_request(self._requested)  # the tracker went away meanwhile
+            self._requested, self.values = None, ()
+        if not self._client.service_is_ready():
+            self.values = ()
+            return
+        self._requested = self._client.call_async(GetParameters.Request(names=THRESHOLDS))
+        self._requested.add_done_callback(self._take)
+
+    def _take(self, future: Any) -> None:
+        answer = future.result()
+        values = answer.values if answer is not None else ()
+        if all(value.type == ParameterType.PARAMETER_DOUBLE for value in values):
+            self.values = tuple(sorted(value.double_value for value in values))
 
 
 class OperatorPageNode(Node):
@@ -155,7 +192,7 @@ class OperatorPageNode(Node):
         x, y, w, h = drawn.box_xywh
         text = f'box {x:.0f},{y:.0f},{w:.0f},{h:.0f} as {drawn.id or "target"}'
         if self._init.service_is_ready():
-            answer = self._ask(self._init, InitTarget.Request(detection=detection))
+            answer = self._call(self._init, InitTarget.Request(detection=detection))
             if answer is None:
                 return False, f'{text}: the tracker did not answer within {ANSWER_S:g} s'
             words = 'accepted' if answer.accepted else 'refused'
@@ -174,13 +211,13 @@ class OperatorPageNode(Node):
         if not client.service_is_ready():
             return False, f'there is no service {client.srv_name}: is the tracker running?'
         request = ClearTarget.Request(id=target_id) if target_id else Trigger.Request()
-        answer = self._ask(client, request)
+        answer = self._call(client, request)
         if answer is None:
             return False, f'the tracker did not answer within {ANSWER_S:g} s'
         return answer.success, answer.message[:MAX_ANSWER]
 
     @staticmethod
-    def _ask(client: Any, request: Any) -> Any:
+    def _call(client: Any, request: Any) -> Any:
         """A service called on a thread of the server, while the executor runs on another."""
         done, future = threading.Event(), client.call_async(request)
         future.add_done_callback(lambda _: done.set())

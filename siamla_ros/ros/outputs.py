@@ -22,7 +22,7 @@ from siamla_ros.online.reinit_requests import ReinitRequests
 from siamla_ros.online.settings import NodeSettings
 from siamla_ros.online.targets import TargetOutput
 from siamla_ros.ros import messages, qos
-from siamla_ros.ros.qos_events import publisher_events
+from siamla_ros.ros.qos import publisher_events
 from siamla_ros.ros.rclpy_adapter import destroy_lifecycle_publisher
 from siamla_ros.supervision.supervisor import Reason
 

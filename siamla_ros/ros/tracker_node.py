@@ -24,6 +24,7 @@ from siamla_ros.online.init_requests import InitCode, InitOutcome, InitRequest, 
 from siamla_ros.online.parameters import Settings
 from siamla_ros.online.stats import Stats
 from siamla_ros.online.targets import TargetOutput
+from siamla_ros.online.tracker_like import TrackerFactory, close_tracker, default_factory
 from siamla_ros.online.worker import Worker
 from siamla_ros.ros import log_bridge
 from siamla_ros.ros.commands import MAX_WAITING_CALLERS, Commands
@@ -34,7 +35,6 @@ from siamla_ros.ros.parameter_server import ParameterServer
 from siamla_ros.ros.rclpy_adapter import lifecycle_label
 from siamla_ros.ros.running import run
 from siamla_ros.ros.score_boxes import ScoreBoxesService
-from siamla_ros.ros.tracker_factory import TrackerFactory, close_tracker, default_factory
 
 SUCCESS, FAILURE = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FAILURE
 # Images, init topic, clear, scores, lifecycle and parameters, diagnostics, and callers that wait.

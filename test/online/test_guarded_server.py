@@ -7,7 +7,7 @@ import time
 import pytest
 
 from siamla_ros.online.guarded_server import GuardedHandler, GuardedServer, HostList
-from siamla_ros.online.shared_picture import SharedPicture
+from siamla_ros.online.operator_view import SharedPicture
 
 
 class Handler(GuardedHandler):

@@ -10,7 +10,7 @@ from support.searches import CONFIG, IMAGE, LAST, RATE_HZ, Answer, Thing, probe,
 from support.searches import WINDOW as SEARCHED
 
 from siamla_ros.redetection.config import RedetectionConfig
-from siamla_ros.redetection.redetector import WINDOW, Outcome, Redetector
+from siamla_ros.redetection.redetector import WINDOW, Redetector
 from siamla_ros.supervision.supervisor import Observation, State, Supervisor, SupervisorConfig
 
 
@@ -34,7 +34,7 @@ def test_a_target_that_comes_back_is_found(box, within):
 
 def test_nothing_there_is_never_found_and_the_cost_is_bounded():
     frame, result, spent = search([], frames=200)
-    assert frame is None and result.outcome is Outcome.NOTHING
+    assert frame is None and result.memory.hypotheses == ()
     assert max(spent) == CONFIG.crops_per_frame and sum(spent) > 3.5 * 200
 
 
@@ -44,7 +44,7 @@ def test_local_mode_stays_near_and_off_asks_nothing():
     assert search([Thing((20.0, 20.0, 40.0, 40.0))], config=local)[0] is None
     assert search([Thing((20.0, 20.0, 40.0, 40.0))], config=CONFIG)[0] is not None
     frame, result, spent = search([Thing(LAST)], config=off)
-    assert (frame, result.outcome, set(spent)) == (None, Outcome.NOTHING, {0})
+    assert (frame, result.memory.hypotheses, set(spent)) == (None, (), {0})
 
 
 def test_the_windows_follow_the_predicted_motion():
@@ -56,7 +56,7 @@ def test_the_windows_follow_the_predicted_motion():
 
 def test_a_weak_answer_is_a_candidate_but_never_accepted():
     frame, result, _ = search([Thing(LAST, score=0.5)])
-    assert frame is None and result.outcome is Outcome.HYPOTHESIS
+    assert frame is None and result.memory.hypotheses
 
 
 def test_two_alike_are_refused_until_one_goes():
@@ -104,7 +104,7 @@ def test_a_thing_of_a_wild_size_is_ignored(size):
     redetector = Redetector(CONFIG, SEARCHED)
     plan = redetector.propose(redetector.begin(LAST, 0.0), IMAGE, 0.03)
     result = redetector.evaluate(plan.memory, [Answer(thing.box_xywh, 1.0)] * len(plan.boxes_xywh))
-    assert result.outcome is Outcome.NOTHING
+    assert result == (None, replace(result.memory, hypotheses=()))
 
 
 def test_who_looks_alike_is_not_accepted_however_confident_the_network_is():
@@ -172,8 +172,8 @@ def test_stamps_that_stand_or_run_back_still_let_a_target_be_proven(stamps):
         plan = redetector.propose(memory, IMAGE, stamp)
         result = redetector.evaluate(plan.memory, probe([Thing(LAST)], plan.boxes_xywh))
         memory = result.memory
-        outcomes.append(result.outcome)
-    assert outcomes.index(Outcome.ACCEPTED) <= 5
+        outcomes.append(result.index is not None)
+    assert outcomes.index(True) <= 5
 
 
 def test_a_new_image_size_forgets_the_candidates():
@@ -200,7 +200,7 @@ def test_the_loop_with_the_supervisor_from_loss_to_reacquisition():
             found = probe(scene, plan.boxes_xywh)
             result = redetector.evaluate(plan.memory, found)
             looking = result.memory
-            if result.outcome is Outcome.ACCEPTED:
+            if result.index is not None:
                 box = found[result.index].box_xywh
                 decision = supervisor.reacquire(decision.memory, stamp, box, IMAGE)
         else:

@@ -21,11 +21,11 @@ from support.scenes import SIDE, picture
 from vision_msgs.msg import Detection2D, Detection2DArray
 
 from siamla_ros.msg import ReinitRequest, TrackStatus
+from siamla_ros.online.tracker_like import default_factory
 from siamla_ros.ros import messages, qos
 from siamla_ros.ros.executor import ThreadedExecutor
 from siamla_ros.ros.outputs import image_message
 from siamla_ros.ros.running import spin_once
-from siamla_ros.ros.tracker_factory import default_factory
 from siamla_ros.ros.tracker_node import THREADS, TrackerNode
 from siamla_ros.srv import ClearTarget, InitTarget, ScoreBoxes
 

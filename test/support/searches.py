@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from siamla_ros.geometry import boxes
 from siamla_ros.redetection.config import RedetectionConfig
-from siamla_ros.redetection.redetector import Outcome, Redetector, SearchResult
+from siamla_ros.redetection.redetector import Redetector, SearchResult
 
 IMAGE = (640, 480)
 LAST = (300.0, 200.0, 40.0, 40.0)
@@ -75,7 +75,7 @@ def search(
     """
     redetector = Redetector(config, WINDOW)
     memory = redetector.begin(last, 0.0, velocity)
-    spent, result = [], SearchResult(Outcome.NOTHING, None, memory)
+    spent, result = [], SearchResult(None, memory)
     for frame in range(1, frames + 1):
         plan = redetector.propose(memory, IMAGE, frame / RATE_HZ)
         spent.append(len(plan.boxes_xywh))
@@ -83,7 +83,7 @@ def search(
         found = probe(scene, plan.boxes_xywh, WINDOW)
         result = redetector.evaluate(plan.memory, found, verify)
         memory = result.memory
-        if result.outcome is Outcome.ACCEPTED:
+        if result.index is not None:
             assert found[result.index].confidence >= config.hint_threshold
             assert result.memory.hypotheses == ()
             return frame, result, spent

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from siamla_ros.cli.gpu_plan import Plan, kinds, network, repeated, scene, started, tracker_on
+from siamla_ros.evaluation.gpu.plan import Plan, begun, repeated, scene, started
 
 CHILD_TIMEOUT_S = 150.0
 
@@ -21,10 +21,7 @@ def out_of_memory(plan: Plan) -> dict[str, Any]:
     """Too little memory for a larger frame, and for a second tracker: the first one goes on."""
     import torch
 
-    model, decode = network('light')
-    tracker = tracker_on(model, decode, plan.device, kinds(plan.device)[0])
-    images, boxes = scene(plan.sizes[0], 2, 2)
-    states = started(tracker, images[0], boxes)
+    tracker, images, states = begun(plan, 2, 2)
     expected = tracker.update(images[1], states)
     raised = ''
     if plan.on_cuda:
@@ -52,10 +49,7 @@ def out_of_memory(plan: Plan) -> dict[str, Any]:
 
 def failed_call(plan: Plan) -> dict[str, Any]:
     """An error of the device that passes: everything on it is made anew, targets go on."""
-    model, decode = network('light')
-    tracker = tracker_on(model, decode, plan.device, kinds(plan.device)[0])
-    images, boxes = scene(plan.sizes[0], 2, 2)
-    states = started(tracker, images[0], boxes)
+    tracker, images, states = begun(plan, 2, 2)
     expected = tracker.update(images[1], states)
     runtime: Any = tracker.runtime
 
@@ -75,7 +69,7 @@ def dead_context(plan: Plan) -> dict[str, Any]:
     """An error after which CUDA refuses every call of the process, in a process of its own."""
     if not plan.on_cuda:
         return {'ok': True, 'skipped': 'no GPU in this run'}
-    return _child('dead', plan)
+    return _answer(_start('dead', plan))
 
 
 def die(plan: Plan) -> dict[str, Any]:
@@ -122,10 +116,7 @@ def two_processes(plan: Plan) -> dict[str, Any]:
 
 def work(plan: Plan) -> dict[str, Any]:
     """In a child: track for a while."""
-    model, decode = network('light')
-    tracker = tracker_on(model, decode, plan.device, kinds(plan.device)[0])
-    images, boxes = scene(plan.sizes[0], 1, 8)
-    states = started(tracker, images[0], boxes)
+    tracker, images, states = begun(plan, 1, 8)
     times = []
     for image in repeated(images, plan.frames * 5):
         began = time.perf_counter()
@@ -140,7 +131,7 @@ ROLES = {'dead': die, 'work': work}
 
 def _start(role: str, plan: Plan) -> subprocess.Popen:
     brief = ['--brief'] if plan.frames < 10 else []
-    command = [sys.executable, '-m', 'siamla_ros.cli.gpu_check', '--device', plan.device]
+    command = [sys.executable, '-m', 'siamla_ros.evaluation.gpu.check', '--device', plan.device]
     return subprocess.Popen(
         [*command, '--role', role, *brief],
         stdout=subprocess.PIPE,
@@ -160,10 +151,6 @@ def _answer(child: subprocess.Popen) -> dict[str, Any]:
     if child.returncode or not lines:
         return {'ok': False, 'error': err.strip()[-500:]}
     return json.loads(lines[-1])
-
-
-def _child(role: str, plan: Plan) -> dict[str, Any]:
-    return _answer(_start(role, plan))
 
 
 def _alike(found: list, expected: list) -> bool:

@@ -27,7 +27,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument('--role', help=argparse.SUPPRESS)  # of a process that the check starts
     args = parser.parse_args(argv)
     if args.role:
-        from siamla_ros.cli.gpu_faults import ROLES
+        from siamla_ros.evaluation.gpu.faults import ROLES
 
         print(json.dumps(ROLES[args.role](_plan(args.device, args.brief))))
         return 0
@@ -52,7 +52,7 @@ def run(args: argparse.Namespace) -> int:
     if device == 'cpu':
         print('gpu-check: a dry run on the CPU; it proves nothing about a GPU', file=sys.stderr)
     found = check(_plan(device, args.brief))
-    from siamla_ros.cli.gpu_page import page
+    from siamla_ros.evaluation.gpu.page import page
 
     text = page(found)
     print(text)
@@ -70,17 +70,17 @@ def check(plan: Any) -> dict[str, Any]:
     """All parts in order; one that raises has failed, and the others go on. Parts that would begin
     after `BUDGET_S` are left out, and that is a failure.
     """
-    from siamla_ros.cli import gpu_faults, gpu_measure
+    from siamla_ros.evaluation.gpu import faults, measure
 
     parts: dict[str, Callable[[Any], dict[str, Any]]] = {
-        'parity': gpu_measure.parity,
-        'synchronizations': gpu_measure.synchronizations,
-        'out of memory': gpu_faults.out_of_memory,
-        'failed call': gpu_faults.failed_call,
-        'dead context': gpu_faults.dead_context,
-        'two processes': gpu_faults.two_processes,
-        'latency': gpu_measure.latency,
-        'soak': gpu_measure.soak,
+        'parity': measure.parity,
+        'synchronizations': measure.synchronizations,
+        'out of memory': faults.out_of_memory,
+        'failed call': faults.failed_call,
+        'dead context': faults.dead_context,
+        'two processes': faults.two_processes,
+        'latency': measure.latency,
+        'soak': measure.soak,
     }
     found, began = {}, time.monotonic()
     for name, part in parts.items():
@@ -116,9 +116,9 @@ def machine(plan: Any) -> dict[str, str]:
 
 
 def _plan(device: str, brief: bool) -> Any:
-    from siamla_ros.cli import gpu_plan
+    from siamla_ros.evaluation.gpu import plan
 
-    return gpu_plan.brief(device) if brief else gpu_plan.Plan(device)
+    return plan.brief(device) if brief else plan.Plan(device)
 
 
 if __name__ == '__main__':

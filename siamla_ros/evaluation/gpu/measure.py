@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from siamla_ros.cli.gpu_plan import (
+from siamla_ros.evaluation.gpu.plan import (
     Plan,
+    begun,
     kinds,
     network,
     repeated,
@@ -134,12 +135,9 @@ def synchronizations(plan: Plan) -> dict[str, Any]:
     import torch
     from torch.profiler import ProfilerActivity, profile
 
-    model, decode = network('light')
     rows = {}
     for kind in kinds(plan.device):
-        tracker = tracker_on(model, decode, plan.device, kind)
-        images, boxes = scene(plan.sizes[0], 4, 8)
-        states = started(tracker, images[0], boxes)
+        tracker, images, states = begun(plan, 4, 8, kind)
         tracker.update(images[0], states)
         torch.cuda.set_sync_debug_mode('error')
         try:
@@ -158,10 +156,7 @@ def synchronizations(plan: Plan) -> dict[str, Any]:
 
 def soak(plan: Plan) -> dict[str, Any]:
     """Many updates: memory of device and process must not grow, nor may results change."""
-    model, decode = network('light')
-    tracker = tracker_on(model, decode, plan.device, kinds(plan.device)[0])
-    images, boxes = scene(plan.sizes[0], 1, 8)
-    states = started(tracker, images[0], boxes)
+    tracker, images, states = begun(plan, 1, 8)
     first = tracker.update(images[1], states)[0]
     for image in repeated(images, min(plan.updates, 500)):
         tracker.update(image, states)

@@ -10,8 +10,8 @@ import pytest
 
 pytest.importorskip('torch')
 
-from siamla_ros.cli import gpu_check, gpu_faults, gpu_measure
 from siamla_ros.cli import main as cli
+from siamla_ros.evaluation.gpu import check, faults, measure
 from siamla_ros.runtime import device as devices
 
 PARTS = [
@@ -50,7 +50,7 @@ def test_a_dry_run_runs_the_whole_program_and_says_what_it_is(tmp_path, capsys):
 def test_without_a_gpu_it_says_so_and_fails(monkeypatch, capsys, tmp_path):
     monkeypatch.setattr(devices, '_cuda_devices', lambda: (0, 'torch is built without CUDA'))
     output = tmp_path / 'found.json'
-    assert gpu_check.main(['--output', str(output)]) == 1
+    assert check.main(['--output', str(output)]) == 1
     text = capsys.readouterr().err
     assert 'torch is built without CUDA' in text
     assert 'Nothing was checked on a GPU.' in text
@@ -63,9 +63,9 @@ def test_it_needs_nothing_but_what_a_bare_machine_has():
 import sys
 for name in ('onnxruntime', 'onnx', 'tqdm', 'scipy', 'matplotlib', 'yaml', 'rclpy', 'rosbags'):
     sys.modules[name] = None
-from siamla_ros.cli import gpu_check, gpu_faults, gpu_measure, gpu_page
-plan = gpu_check._plan('cpu', True)
-print(gpu_measure.parity(plan)['ok'], gpu_faults.failed_call(plan)['ok'])
+from siamla_ros.evaluation.gpu import check, faults, measure, page
+plan = check._plan('cpu', True)
+print(measure.parity(plan)['ok'], faults.failed_call(plan)['ok'])
 """
     result = subprocess.run([sys.executable, '-c', script], capture_output=True, text=True)
     assert result.stdout.split() == ['True', 'True'], result.stderr
@@ -80,19 +80,19 @@ def test_what_fails_is_named_and_the_rest_goes_on(monkeypatch, capsys):
     def broken(plan):
         raise RuntimeError('CUDA error: unspecified launch failure')
 
-    for module, name in ((gpu_measure, 'latency'), (gpu_faults, 'out_of_memory')):
+    for module, name in ((measure, 'latency'), (faults, 'out_of_memory')):
         monkeypatch.setattr(module, name, passed)
     for name in ('failed_call', 'dead_context', 'two_processes'):
-        monkeypatch.setattr(gpu_faults, name, passed)
-    monkeypatch.setattr(gpu_measure, 'synchronizations', passed)
-    monkeypatch.setattr(gpu_measure, 'parity', broken)
-    monkeypatch.setattr(gpu_measure, 'soak', lambda plan: {'ok': False, 'same result': False})
-    assert gpu_check.main(['--device', 'cpu', '--brief']) == 1
+        monkeypatch.setattr(faults, name, passed)
+    monkeypatch.setattr(measure, 'synchronizations', passed)
+    monkeypatch.setattr(measure, 'parity', broken)
+    monkeypatch.setattr(measure, 'soak', lambda plan: {'ok': False, 'same result': False})
+    assert check.main(['--device', 'cpu', '--brief']) == 1
     shown = capsys.readouterr()
     assert 'gpu-check: failed: parity, soak' in shown.err
     assert 'RuntimeError: CUDA error: unspecified launch failure' in shown.out
-    monkeypatch.setattr(gpu_check, 'BUDGET_S', -1.0)
-    assert gpu_check.main(['--device', 'cpu', '--brief']) == 1
+    monkeypatch.setattr(check, 'BUDGET_S', -1.0)
+    assert check.main(['--device', 'cpu', '--brief']) == 1
     assert 'not begun within -1 s' in capsys.readouterr().out
 
 
@@ -100,11 +100,11 @@ def test_differences_beyond_the_limits_fail():
     from types import SimpleNamespace
 
     def result(x, confidence):
-        scores = dict.fromkeys(gpu_measure.SCORES, confidence)
+        scores = dict.fromkeys(measure.SCORES, confidence)
         return SimpleNamespace(box_xywh=(x, 0.0, 48.0, 48.0), **scores)
 
     expected = [[result(0.0, 0.9)]]
     for found, ok in ((result(0.5, 0.9), True), (result(1.5, 0.9), False), (result(0, 0.8), False)):
-        row = gpu_measure._differences(expected, [[found]], 'float32 graphs')
+        row = measure._differences(expected, [[found]], 'float32 graphs')
         assert row['ok'] is ok
-    assert gpu_measure._differences(expected, [[result(1.5, 0.9)]], 'float16 eager')['ok']
+    assert measure._differences(expected, [[result(1.5, 0.9)]], 'float16 eager')['ok']

@@ -49,7 +49,7 @@ class Plan:
 
 def brief(device: str) -> Plan:
     """A plan for tests: everything once."""
-    return Plan(device, 2, 10, 5.0, ((320, 240),), (1, 2), ('light',))
+    return Plan(device, 2, 10, 300.0, ((320, 240),), (1, 2), ('light',))
 
 
 def scene(size_wh: tuple[int, int], count: int, frames: int) -> tuple[list[np.ndarray], list[Box]]:
@@ -119,6 +119,15 @@ def kinds(device: str) -> list[str]:
 def started(tracker: Tracker, image: np.ndarray, boxes: list[Box]) -> list[TargetState]:
     """States of targets on the first image."""
     return [tracker.init(image, box) for box in boxes]
+
+
+def begun(
+    plan: Plan, targets: int, frames: int, kind: str = ''
+) -> tuple[Tracker, list[np.ndarray], list[TargetState]]:
+    """The shipped network on the plan's device, frames of a scene, and targets started on it."""
+    tracker = tracker_on(*network('light'), plan.device, kind or kinds(plan.device)[0])
+    images, boxes = scene(plan.sizes[0], targets, frames)
+    return tracker, images, started(tracker, images[0], boxes)
 
 
 def repeated(images: list[np.ndarray], count: int) -> Iterator[np.ndarray]:

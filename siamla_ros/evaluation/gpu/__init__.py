@@ -1,0 +1,1 @@
+"""What only a machine with a GPU can prove: `make gpu-check`, `siamla bench --gpu-check`."""
