@@ -10,6 +10,8 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeoutError  # the same from Python 3.11 on
 from dataclasses import replace
 from typing import Any
 
@@ -20,6 +22,7 @@ from siamla_ros.cli.track import add_init_argument, named_targets
 from siamla_ros.datasets.video import FrameSource, SourceFrame
 from siamla_ros.geometry.boxes import Box, check_init_box
 from siamla_ros.online import overlay
+from siamla_ros.online.clearing import clear_targets
 from siamla_ros.online.engine import Engine
 from siamla_ros.online.frame import Frame
 from siamla_ros.online.init_requests import DEFAULT_ID, InitOutcome, InitRequest
@@ -81,31 +84,31 @@ class LiveView:
 
     def on_box(self, drawn: DrawnBox) -> tuple[bool, str]:
         """Follow a box of the image of that stamp."""
-        done, answers = threading.Event(), []
-
-        def answer(outcome: InitOutcome) -> None:
-            answers.append(outcome)
-            done.set()
-
+        future: Future[InitOutcome] = Future()
         self.worker.submit(
-            InitRequest(drawn.id or DEFAULT_ID, drawn.label, drawn.box_xywh, drawn.stamp_ns, answer)
+            InitRequest(
+                drawn.id or DEFAULT_ID,
+                drawn.label,
+                drawn.box_xywh,
+                drawn.stamp_ns,
+                future.set_result,
+            )
         )
-        if not done.wait(ANSWER_S):
+        try:
+            outcome = future.result(ANSWER_S)
+        except FutureTimeoutError:
             return False, f'the tracker did not answer within {ANSWER_S:g} s'
-        if answers[0].accepted:
+        if outcome.accepted:
             self.begun.set()
-        return answers[0].accepted, f'{answers[0].id}: {answers[0].message}'
+        return outcome.accepted, f'{outcome.id}: {outcome.message}'
 
     def on_clear(self, target_id: str) -> tuple[bool, str]:
         """Forget one target, all of them for ''."""
-        done, gone = threading.Event(), []
-
-        def forget() -> None:
-            gone.extend(self.worker.engine.clear(target_id or None))
-            done.set()
-
-        if not self.worker.call(forget, done.set) or not done.wait(ANSWER_S):
-            return False, 'the tracker is stopping'
+        engine, worker = self.worker.engine, self.worker
+        try:
+            gone = clear_targets(target_id or None, engine, worker, worker.order, lambda ids: None)
+        except TimeoutError as error:
+            return False, str(error)
         return bool(gone), f'forgotten: {", ".join(gone)}' if gone else 'there is no such target'
 
 

@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeoutError  # the same from Python 3.11 on
 from typing import Protocol
 
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup, ReentrantCallbackGroup
@@ -131,19 +133,14 @@ class Commands:
             self._callers.release()
 
     def _submit_and_wait(self, detection: Detection2D) -> InitOutcome:
-        done, answers = threading.Event(), []
-
-        def answer(outcome: InitOutcome) -> None:
-            answers.append(outcome)
-            done.set()
-
-        self._submit(detection, answer, patient=False)
+        future: Future[InitOutcome] = Future()
+        self._submit(detection, future.set_result, patient=False)
         limit_s = self._tracking.init_wait_s + ANSWER_MARGIN_S
-        if done.wait(limit_s):
-            return answers[0]
-        return InitOutcome(
-            InitCode.INTERNAL, f'the tracker did not answer within {limit_s:g} s', detection.id
-        )
+        try:
+            return future.result(limit_s)
+        except FutureTimeoutError:
+            text = f'the tracker did not answer within {limit_s:g} s'
+            return InitOutcome(InitCode.INTERNAL, text, detection.id)
 
     def _on_clear(self, _request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
         response.success, response.message = self._forget(None)

@@ -11,20 +11,12 @@ from geometry_msgs.msg import PoseStamped, PoseWithCovarianceStamped
 from rclpy.node import Node
 from std_msgs.msg import Header
 
-from siamla_ros.msg import TrackStatus
 from siamla_ros.navigation.frames import yaw_quaternion
 from siamla_ros.navigation.projection import TargetPosition
 
 if TYPE_CHECKING:
     from siamla_ros.ros.transforms import FrameTransformer
 
-STATE_NAMES = {
-    TrackStatus.IDLE: 'IDLE',
-    TrackStatus.TRACKING: 'TRACKING',
-    TrackStatus.UNCERTAIN: 'UNCERTAIN',
-    TrackStatus.LOST: 'LOST',
-    TrackStatus.SEARCHING: 'SEARCHING',
-}
 UNKNOWN_ANGLE_VARIANCE = math.pi**2 / 3.0
 """Variance of an angle of which nothing is known: uniform over a turn."""
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import threading
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeoutError  # the same from Python 3.11 on
 from typing import Protocol
 
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
@@ -49,18 +50,17 @@ class ScoreBoxesService:
                 check_numbers(box)
             except InitError as error:
                 return _fill(response, Answer.BAD_BOXES, f'boxes[{index}]: {error}')
-        done, answers = threading.Event(), []
+        future: Future[tuple[int, str, list[float]]] = Future()
 
         def work() -> None:
-            answers.append(_score(worker, request.id, stamp_ns_of(request.stamp), boxes))
-            done.set()
+            future.set_result(_score(worker, request.id, stamp_ns_of(request.stamp), boxes))
 
         if not worker.call(work, costly=True):
             return _fill(response, Answer.NOT_ACTIVE, 'the node was deactivated')
-        if not done.wait(WAIT_S):
+        try:
+            return _fill(response, *future.result(WAIT_S))
+        except FutureTimeoutError:
             return _fill(response, Answer.INTERNAL, f'no answer within {WAIT_S:g} s')
-        code, message, probabilities = answers[0]
-        return _fill(response, code, message, probabilities)
 
 
 def _score(

@@ -31,12 +31,12 @@ from siamla_ros.ros import qos
 from siamla_ros.ros.messages import box_of, stamp_ns_of
 from siamla_ros.ros.parameter_server import declare_once
 from siamla_ros.ros.robot_messages import (
-    STATE_NAMES,
     diagnostic_message,
     pose_messages,
 )
 from siamla_ros.ros.running import run
 from siamla_ros.ros.transforms import FrameTransformer, TransformError
+from siamla_ros.supervision.supervisor import State
 
 PARAMETERS = (
     *rows_of(RangeConfig),
@@ -103,7 +103,7 @@ class TargetPoseNode(Node):
             if self._selection.forget(status.id):
                 self._problem = 'no target: publish a box on "init"'
         elif self._selection.accepts(status.id, tracking) and not tracking:
-            state = STATE_NAMES.get(status.state, status.state)
+            state = State(status.state).name if status.state in set(State) else status.state
             self._refuse(f'target {status.id!r} is not confirmed: {state}')
 
     def _on_info(self, info: CameraInfo) -> None:
