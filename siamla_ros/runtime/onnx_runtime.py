@@ -20,6 +20,9 @@ from siamla_ros.model.checkpoint import (
 )
 from siamla_ros.runtime.base import Maps
 
+IN_CACHE = 4
+"""Crops of one pass: the maps of more leave the cache, and each crop then takes longer."""
+
 
 class OnnxRuntime:
     """Implements `Runtime` on the graphs that `siamla export`
@@ -76,7 +79,12 @@ class OnnxRuntime:
         self, crops: NDArray[np.uint8], templates: Sequence[NDArray[np.float32]]
     ) -> NDArray[np.float32]:
         """Maps (B, 6, H, W) of crops (B, S, S, 3)."""
-        return self._search.run(None, {'crops': crops, 'template': np.stack(list(templates))})[0]
+        parts = []
+        for first in range(0, len(crops), IN_CACHE):
+            some = slice(first, first + IN_CACHE)
+            feed = {'crops': crops[some], 'template': np.stack(list(templates[some]))}
+            parts.append(self._search.run(None, feed)[0])
+        return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
     def similarity(self, first: NDArray[np.float32], second: NDArray[np.float32]) -> float:
         """See `Runtime`."""

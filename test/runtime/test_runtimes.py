@@ -69,7 +69,7 @@ def test_both_runtimes_give_the_same_maps(exported, tmp_path, name):
     eager, reason = build_runtime(checkpoint, 'cpu', 'torch', 1, half=False)
     graph, graph_reason = build_runtime(checkpoint, 'cpu', 'auto', 1, half=False)
     assert (eager.name, graph.name) == ('torch', 'onnxruntime')
-    assert graph_reason.endswith('ONNX Runtime on the exported graphs')
+    assert 'ONNX Runtime on the exported graphs, in float: ' in graph_reason
     templates, expected = maps_of(eager)
     graph_templates, found = maps_of(graph)
     assert np.ptp(expected.classification) > 0.01  # maps that say something
@@ -125,6 +125,24 @@ def test_one_flipped_bit_in_any_file_that_ships_is_refused(runtime, tmp_path):
         with pytest.raises(WeightsError, match=f'{path.name}: sha256 is .*the file is damaged'):
             build_runtime(read_checkpoint(weights), 'cpu', runtime, 1, half=False)
         path.write_bytes(whole)
+
+
+@pytest.mark.parametrize('runtime', ['onnxruntime', 'onnxruntime-int8'])
+def test_many_windows_are_answered_as_each_alone(runtime):
+    """They go through the network in parts, to the bit."""
+    pytest.importorskip('onnxruntime')
+    from siamla_ros.runtime.onnx_runtime import IN_CACHE
+
+    many, _ = build_runtime(read_checkpoint('default'), 'cpu', runtime, 1, half=False)
+    count = 2 * IN_CACHE + 1
+    places = [(20.0 + 9 * i, 70.0 - 5 * i, 20.0 + 4 * i, 60.0 - 4 * i) for i in range(count)]
+    templates, found = maps_of(many, places)
+    assert found.ltrb.shape == (count, 4, 12, 12)
+    for i, box in enumerate(places):
+        window = context_window(box, many.config.search_context)
+        alone = many.respond(IMAGE, [window], [BORDER], [templates[i]])
+        for whole, one in zip(found, alone, strict=True):
+            np.testing.assert_array_equal(whole[i], one[0])
 
 
 def test_without_graphs_torch_runs_and_says_why(tmp_path):
