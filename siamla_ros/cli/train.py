@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # torch is imported when a run begins, not when the command line is read
     from siamla_ros.datasets.scenes import Scene
+    from siamla_ros.datasets.training_tracks import DatasetSpec, FrameTrack
     from siamla_ros.model import SiamLA
     from siamla_ros.training.config import TrainConfig
     from siamla_ros.training.loop import Trainer
@@ -20,8 +22,15 @@ INPUTS = 'inputs.json'  # in the folder of a run: what it began with
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of the subcommand."""
+    parser.add_argument('--data', type=Path, help='folder with index.csv (see docs/training.md)')
     parser.add_argument(
-        '--data', type=Path, required=True, help='folder with index.csv (see docs/training.md)'
+        '--dataset',
+        action='append',
+        default=[],
+        type=dataset,
+        metavar='NAME=DIR[:LAYOUT]',
+        help='a benchmark to train on, such as got10k=/data/GOT-10k/train or coco=/data/coco; '
+        'repeat it; data.sampling of the configuration weighs it by NAME',
     )
     parser.add_argument(
         '--video', type=Path, help='folder with one folder a scene of annotated video'
@@ -54,6 +63,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def dataset(text: str) -> DatasetSpec:
+    """NAME=DIR or NAME=DIR:LAYOUT; ArgumentTypeError for another text."""
+    from siamla_ros.datasets.training_tracks import LAYOUTS, DatasetSpec
+
+    name, sign, place = text.partition('=')
+    folder, _, layout = place.rpartition(':')
+    if layout not in LAYOUTS:
+        folder, layout = place, 'auto'
+    if not sign or not name or not folder:
+        raise argparse.ArgumentTypeError(f'{text!r}: must be NAME=DIR or NAME=DIR:LAYOUT')
+    return DatasetSpec(name, Path(folder), layout)
+
+
 def run(args: argparse.Namespace) -> int:
     """Train, or go on training; when the schedule is complete, validate and write the
     checkpoint.
@@ -65,6 +87,8 @@ def run(args: argparse.Namespace) -> int:
 
     if args.threads:
         torch.set_num_threads(args.threads)
+    if args.data is None and not args.dataset:
+        raise ValueError('nothing to train on: name --data or --dataset')
     config = load_config(args.config) if args.config else TrainConfig()
     inputs = checked_inputs(args)
     device = choose_device(args.device)
@@ -91,6 +115,7 @@ def checked_inputs(args: argparse.Namespace) -> dict[str, str | None]:
 
     given = {'--data': args.data, '--init': args.init}
     given |= {'--video': args.video, '--video-split': args.video_split}
+    given |= {f'--dataset {spec.name}': spec.folder for spec in args.dataset}
     present = {name: _place(value) for name, value in given.items()}
     noted = args.output / INPUTS
     saved = json.loads(noted.read_text(encoding='utf-8')) if noted.is_file() else present
@@ -117,8 +142,9 @@ def _trainer(args: argparse.Namespace, config: TrainConfig, device: str) -> Trai
     from siamla_ros.training.validate import validation_tracks
 
     initial = build_initial(config, args.init)
-    source = _source(args, config, initial)
-    tracks, pairs = validation_tracks(args.data), config.schedule.cached_pairs
+    others = _benchmark_tracks(args)
+    source = _source(args, config, initial, others)
+    tracks, pairs = validation_tracks(args.data, others), config.schedule.cached_pairs
     if not pairs:
         return Trainer(config, initial, source, args.output, device, tracks=tracks)
     folder, init = args.output / 'features', Path(args.init).name
@@ -128,10 +154,27 @@ def _trainer(args: argparse.Namespace, config: TrainConfig, device: str) -> Trai
     return HeadTrainer(config, initial, source, args.output, features, device, tracks=tracks)
 
 
-def _source(args: argparse.Namespace, config: TrainConfig, initial: SiamLA) -> PairSource:
+def _benchmark_tracks(args: argparse.Namespace) -> list[FrameTrack]:
+    from siamla_ros.datasets.training_tracks import load_tracks
+
+    damaged: list[str] = []
+    tracks = []
+    for spec in args.dataset:
+        found = load_tracks(spec, damaged)
+        print(f'{spec.name}: {len(found)} objects, {sum(map(len, found))} boxes')
+        tracks += found
+    for reason in damaged:
+        print(f'left out: {reason}', file=sys.stderr)
+    return tracks
+
+
+def _source(
+    args: argparse.Namespace, config: TrainConfig, initial: SiamLA, others: list[FrameTrack]
+) -> PairSource:
     """What draws the pairs: the pack alone, or the pack and scenes of video."""
     from siamla_ros.datasets.scenes import load_scenes, read_split
     from siamla_ros.datasets.training_pack import load_pack, without_tracks
+    from siamla_ros.datasets.training_tracks import with_tracks
     from siamla_ros.training.pairs import PairSource
     from siamla_ros.training.similar_objects import table
     from siamla_ros.training.video_pairs import VideoPairs
@@ -141,7 +184,9 @@ def _source(args: argparse.Namespace, config: TrainConfig, initial: SiamLA) -> P
             f'data.video = {config.data.video:g}: must be above 0 with --video, and 0 without'
         )
     held_out = read_split(args.video_split) if args.video_split else ()
-    pack = without_tracks(load_pack(args.data, 'train', config.data.sampling), held_out)
+    sampling = config.data.sampling
+    own = without_tracks(load_pack(args.data, 'train', sampling), held_out) if args.data else None
+    pack = own if own and not others else with_tracks(own, others, sampling)
     similar = None
     if config.data.similar > 0:
         similar = table(initial, pack, args.output / 'similar_objects.json')

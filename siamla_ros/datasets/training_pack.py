@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -44,12 +44,12 @@ class Pack:
         weights: Probability of each track; sums to 1.
     """
 
-    tracks: list[list[Record]]
+    tracks: list[Sequence[Record]]
     photos: list[Path]
     weights: np.ndarray
     cutouts: list[Record] = field(default_factory=list)
 
-    def choose(self, rng: np.random.Generator) -> list[Record]:
+    def choose(self, rng: np.random.Generator) -> Sequence[Record]:
         """A track, drawn by weight."""
         return self.tracks[int(np.searchsorted(self._cumulative, rng.random()))]
 
@@ -130,7 +130,7 @@ def load_pack(
     groups: dict[tuple[str, str], list[Record]] = {}
     for record in read_index(folder):
         groups.setdefault((record.dataset, record.track), []).append(record)
-    kept = []
+    kept: list[Sequence[Record]] = []
     for track in groups.values():
         held_out = in_validation(track[0], val_fraction, val_track_fraction, len(track) > 8)
         if held_out == (split == 'val'):
@@ -139,10 +139,11 @@ def load_pack(
         raise ValueError(f'{folder}: no objects in split {split!r}')
     photos = sorted((folder / 'photos').glob('*.jpg'))
     cutouts = [r for track in kept for r in track if r.mask_path is not None]
-    return Pack(kept, photos, _weights(kept, sampling), cutouts)
+    return Pack(kept, photos, weights_of(kept, sampling), cutouts)
 
 
-def _weights(tracks: list[list[Record]], sampling: dict[str, float]) -> np.ndarray:
+def weights_of(tracks: Sequence[Sequence[Record]], sampling: dict[str, float]) -> np.ndarray:
+    """Probability of each track, see `load_pack`."""
     group_of = {name: key for key in sampling for name in key.split('+')}
     keys = [group_of.get(track[0].dataset, '*') for track in tracks]
     counts = {key: keys.count(key) for key in set(keys)}

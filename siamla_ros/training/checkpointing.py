@@ -5,6 +5,7 @@ held-out objects.
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -81,7 +82,7 @@ def decode_for(config: TrainConfig) -> DecodeConfig:
 
 
 def validation_report(
-    model: SiamLA, config: TrainConfig, tracks: list[list[Record]], probes: int = 1
+    model: SiamLA, config: TrainConfig, tracks: Sequence[Sequence[Record]], probes: int = 1
 ) -> Report:
     """Held-out objects, one tracking step at a time, with these weights."""
     model = copy.deepcopy(model).eval()

@@ -30,6 +30,7 @@ class DataConfig:
 
     Attributes:
         sampling: Weight of each group of datasets of the pack.
+        max_gap: Frames between the two pictures of a pair at most; 0: any two of a track.
         other: The search region shows another object (negative).
         erased: The target is covered in its own scene (negative).
         similar: Share of the other objects, and of those beside a cut-out, that are drawn among the
@@ -55,6 +56,7 @@ class DataConfig:
     """
 
     sampling: dict[str, float] = field(default_factory=lambda: dict(SAMPLING))
+    max_gap: int = 0
     other: float = 0.12
     erased: float = 0.13
     similar: float = 0.0

@@ -6,7 +6,7 @@ import copy
 import json
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -61,7 +61,7 @@ class Trainer:
         source: PairSource,
         folder: Path,
         device: str,
-        tracks: list[list[Record]] | None = None,
+        tracks: Sequence[Sequence[Record]] | None = None,
     ) -> None:
         self.config, self.folder, self.device = config, folder, torch.device(device)
         self.tracks = tracks or []

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -11,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from siamla_ros.datasets.training_pack import Pack, Record, read_image
+from siamla_ros.datasets.training_tracks import FrameTrack
 from siamla_ros.geometry import boxes
 from siamla_ros.geometry.crops import Window, border_color, context_window, crop
 from siamla_ros.model import ModelConfig
@@ -78,7 +80,15 @@ class PairSource:
 
     def fingerprint(self) -> list[str]:
         """What the pairs depend on besides configuration and seed."""
-        return [repr((r.path.name, r.box_xywh)) for track in self.pack.tracks for r in track]
+        return [
+            text
+            for track in self.pack.tracks
+            for text in (
+                [track.fingerprint()]
+                if isinstance(track, FrameTrack)
+                else [repr((r.path.name, r.box_xywh)) for r in track]
+            )
+        ]
 
     def pair(self, index: int) -> Pair:
         """The pair of this index, always the same for the same seed."""
@@ -125,7 +135,7 @@ class PairSource:
         second = (
             self._another(first, rng)
             if kind is Kind.OTHER
-            else track[int(rng.integers(len(track)))]
+            else track[within_gap(track, first.frame, self.data.max_gap, rng)]
         )
         image = read_image(first.path)
         drawn = self._jitter(jitter.apply_xywh(first.box_xywh), rng, 0.01, 0.015, 0.01)
@@ -243,6 +253,15 @@ class PairSource:
             int(rng.integers(0, source.shape[0] - h + 1)),
         )
         paste(search, source[py : py + h, px : px + w], soft_shape(w, h, rng), int(left), int(top))
+
+
+def within_gap(track: Sequence[Record], frame: int, max_gap: int, rng: np.random.Generator) -> int:
+    """Index of a record of a track that is at most `max_gap` frames away, 0 for any."""
+    if max_gap <= 0:
+        return int(rng.integers(len(track)))
+    numbers = track.frames if isinstance(track, FrameTrack) else np.array([r.frame for r in track])
+    first, stop = np.searchsorted(numbers, (frame - max_gap, frame + max_gap + 1))
+    return int(rng.integers(first, stop))
 
 
 def to_rgb(image_bgr: Image) -> NDArray[np.uint8]:

@@ -9,7 +9,7 @@ parameters are tuned and checkpoints selected by.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from siamla_ros.datasets.training_pack import Record, load_pack, read_image
+from siamla_ros.datasets.training_tracks import FrameTrack, validation_part
 from siamla_ros.evaluation.cells import spearman
 from siamla_ros.evaluation.confidence import auroc
 from siamla_ros.geometry import boxes
@@ -25,6 +26,7 @@ from siamla_ros.tracker.tracker import Tracker
 from siamla_ros.training.augment import Image, cover
 
 MIN_TRACK = 9
+MOST_TRACKS, TRACK_FRAMES = 50, 20  # of benchmarks: enough for a log line, not for a table
 SHIFT, SCALE, ASPECT = 0.30, 0.15, 0.08
 
 
@@ -64,13 +66,22 @@ class Report:
         }
 
 
-def validation_tracks(folder: Path) -> list[list[Record]]:
-    """Held-out objects that were seen in many frames of real video."""
-    return [t for t in load_pack(folder, 'val', {}).tracks if len(t) >= MIN_TRACK]
+def validation_tracks(
+    folder: Path | None, others: Sequence[FrameTrack] = ()
+) -> list[Sequence[Record]]:
+    """Held-out objects that were seen in many frames of real video.
+
+    Args:
+        folder: Of a training pack; None for none.
+        others: Tracks of benchmarks, of which some are held out.
+    """
+    own = load_pack(folder, 'val', {}).tracks if folder else []
+    kept: list[Sequence[Record]] = [t for t in own if len(t) >= MIN_TRACK]
+    return [*kept, *validation_part(others, MOST_TRACKS, TRACK_FRAMES)]
 
 
 def validate(
-    tracker: Tracker, tracks: list[list[Record]], probes: int = 3, seed: int = 0
+    tracker: Tracker, tracks: Sequence[Sequence[Record]], probes: int = 3, seed: int = 0
 ) -> Report:
     """Probe every frame of every track ``probes`` times, and as often with the target erased."""
     ious: list[float] = []

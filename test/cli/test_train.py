@@ -117,3 +117,25 @@ def test_a_run_does_not_go_on_from_other_weights_or_data(data, start, tmp_path, 
     assert f'(--video: None, now {str(tmp_path)!r})' in capsys.readouterr().err
     assert main(asked) == 0, 'with its own inputs it goes on'
     assert 'resumed at step 1 of 4' in capsys.readouterr().out
+
+
+def test_benchmarks_alone_or_beside_a_pack(data, start, tmp_path, write_images, capsys):
+    for number in range(3):
+        folder = tmp_path / 'got10k' / f'GOT_{number}'
+        write_images(folder, 4)
+        (folder / 'groundtruth.txt').write_text('4,5,20,16\n' * 4)
+    own = command(data, start, tmp_path)
+    alone = [*own[:1], *own[3:], '--dataset', f'got10k={tmp_path / "got10k"}:got10k']
+    assert main([*own[:1], *own[3:]]) == 1
+    assert 'name --data or --dataset' in capsys.readouterr().err
+    recipe = yaml.safe_load((tmp_path / 'recipe.yaml').read_text())
+    recipe['data'] |= {'similar': 0.0, 'max_gap': 2}
+    (tmp_path / 'recipe.yaml').write_text(yaml.safe_dump(recipe))
+    assert main(alone) == 0
+    assert 'got10k: 3 objects, 12 boxes' in capsys.readouterr().out
+    both = [*own, *alone[-2:]]
+    assert main(both) == 1
+    assert f'--data: None, now {str(data)!r}' in capsys.readouterr().err
+    both[both.index('--output') + 1] = str(tmp_path / 'both')
+    assert main(both) == 0
+    assert moved_between(start, tmp_path / 'both/model.safetensors')

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,9 +14,10 @@ from support.networks import tiny_config
 from support.packs import write_pack
 
 from siamla_ros.datasets.training_pack import load_pack
+from siamla_ros.datasets.training_tracks import FrameTrack
 from siamla_ros.geometry.crops import Window
 from siamla_ros.training.config import DataConfig
-from siamla_ros.training.pairs import Kind, PairSource, to_crop
+from siamla_ros.training.pairs import Kind, PairSource, to_crop, within_gap
 
 CLEAN = DataConfig(
     other=0,
@@ -157,3 +159,14 @@ def test_boxes_in_crop_pixels():
     window = Window(cx=50.0, cy=40.0, width=40.0, height=20.0)
     assert to_crop((30.0, 30.0, 40.0, 20.0), window, 80) == (0.0, 0.0, 80.0, 80.0)
     assert to_crop((50.0, 40.0, 10.0, 5.0), window, 80) == (40.0, 40.0, 60.0, 60.0)
+
+
+def test_both_pictures_of_a_pair_lie_within_the_gap():
+    frames = np.array([0, 1, 2, 50, 51, 90], np.int32)
+    boxes = np.ones((6, 4), np.float32) * 20
+    track = FrameTrack('d', 't', tuple(Path(str(f)) for f in frames), frames, boxes)
+    rng = np.random.default_rng(0)
+    found = {frames[within_gap(track, 50, 10, rng)] for _ in range(50)}
+    assert found == {50, 51}
+    assert {frames[within_gap(list(track), 2, 2, rng)] for _ in range(50)} == {0, 1, 2}
+    assert {frames[within_gap(track, 90, 0, rng)] for _ in range(200)} == set(frames)
