@@ -100,11 +100,15 @@ def load_ablation(path: Path) -> AblationConfig:
     """Read a YAML file; keys that it lacks keep their defaults.
 
     Raises:
-        ValueError: Unknown key, wrong type, or no cached pairs.
+        ValueError: Unknown key, wrong type, no cached pairs, or a backbone that trains.
     """
     config = from_dict(AblationConfig, yaml.safe_load(path.read_text()) or {})
     if not config.train.schedule.cached_pairs:
         raise ValueError('train.schedule.cached_pairs: must be above 0, the variants share them')
+    if (rate := config.train.schedule.lr_backbone) > 0:
+        raise ValueError(
+            f'train.schedule.lr_backbone = {rate:g}: must be 0, the variants share their features'
+        )
     return config
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import copy
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from siamla_ros.model import SiamLA
 from siamla_ros.model.grid import CellGrid
@@ -24,22 +24,24 @@ TRUSTED_FROM, TRUSTED_FULLY = 0.7, 0.85
 
 
 class BoxTeacher:
-    """The regression branch of a network as it is now.
+    """A network as it is now, for its boxes.
 
     Args:
         model: The weights at the start; copied.
+
+    Attributes:
+        model: The copy: where features train, the teacher's own come from it.
     """
 
     def __init__(self, model: SiamLA) -> None:
-        self._cells = model.config.correlated_cells
-        self._branch: nn.Module = copy.deepcopy(model.reg_branch).eval().requires_grad_(False)
-        self._head: nn.Module = copy.deepcopy(model.reg_head).eval().requires_grad_(False)
+        self.model: SiamLA = copy.deepcopy(model).eval().requires_grad_(False)
 
     @torch.no_grad()
     def ltrb(self, search: Tensor, template: Tensor) -> Tensor:
         """Distances (B, 4, H, W), search pixels, from the features of both crops."""
-        tower = self._branch(search, template[..., self._cells, self._cells])
-        return torch.exp(self._head(tower).float().clamp(max=7.0))
+        middle = self.model.config.correlated_cells
+        tower = self.model.reg_branch(search, template[..., middle, middle])
+        return torch.exp(self.model.reg_head(tower).float().clamp(max=7.0))
 
 
 def keeping_loss(ltrb: Tensor, taught: Tensor, box_xyxy: Tensor, grid: CellGrid) -> Tensor:

@@ -118,14 +118,14 @@ class ScheduleConfig:
         batch: Pairs in a step.
         lr_heads: Learning rate of layers that start from random weights.
         lr_init: Learning rate of heads that start from published weights.
-        lr_backbone: Learning rate of the last ``backbone_blocks`` blocks and the neck; 0 freezes
-            the backbone.
+        lr_backbone: Learning rate of the neck and of the last ``backbone_blocks`` blocks (not of
+            their depth-wise filters); 0 freezes the backbone.
         l2_sp: Share of the way back to the initial weights after every step at the peak rate, for
             layers that started from them (L2-SP, Li et al., ICML 2018): little data must not undo
             what the published tracker learnt from much.
         wise_ft_alpha: Share of the way from the initial to the trained weights that is kept at the
             end (WiSE-FT, Wortsman et al., CVPR 2022).
-        cached_pairs: Different pairs, of which backbone and neck see each once and the heads as
+        cached_pairs: Different pairs, of which the frozen part sees each once and what trains as
             often as ``pairs`` asks (:mod:`siamla_ros.training.feature_cache`); 0: every pair is
             new.
         template_swap: With cached pairs, share of a batch whose template is exchanged for that of
@@ -159,10 +159,9 @@ class ScheduleConfig:
                 f'schedule.cached_pairs = {self.cached_pairs}: must be 0, or at least a batch of '
                 f'{self.batch}'
             )
-        if self.cached_pairs and self.lr_backbone > 0:
+        if not 1 <= self.backbone_blocks <= 16:
             raise ValueError(
-                f'schedule.lr_backbone = {self.lr_backbone:g}: must be 0 with cached_pairs, the '
-                'features are computed once'
+                f'schedule.backbone_blocks = {self.backbone_blocks}: must lie in [1, 16]'
             )
         if self.template_swap > 0 and not self.cached_pairs:
             raise ValueError(
@@ -182,6 +181,12 @@ class TrainConfig:
     seed: int = 0
 
     def __post_init__(self) -> None:
+        schedule = self.schedule
+        if schedule.cached_pairs and schedule.lr_backbone > 0 and self.model.backbone != 'fbnet':
+            raise ValueError(
+                f'schedule.lr_backbone = {schedule.lr_backbone:g}: must be 0 with cached_pairs; '
+                f'only fbnet can be cut, not {self.model.backbone!r}'
+            )
         if self.loss.keep_boxes > 0 and self.init != 'tracker':
             raise ValueError(
                 f'loss.keep_boxes = {self.loss.keep_boxes:g}: needs init: tracker, '

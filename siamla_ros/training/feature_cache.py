@@ -1,7 +1,7 @@
 """Pairs as features of the frozen part of a network, computed once and trained on many times.
 
-With backbone and neck frozen the features of a pair never change; runs that differ only in the
-heads can share them. A folder of shards holds them in float16, so that an interrupted build goes
+What lies before the layers that train (:mod:`siamla_ros.training.cut`) gives a pair always the
+same features; runs that differ only behind it can share them. A folder of shards holds them in float16, so that an interrupted build goes
 on; every run reads the same pairs, in the same order.
 """
 
@@ -22,6 +22,7 @@ from tqdm import tqdm
 
 from siamla_ros.model import SiamLA
 from siamla_ros.training.config import DataConfig, TrainConfig, from_dict
+from siamla_ros.training.cut import before, behind, blocks_behind, weights_before
 from siamla_ros.training.loop import Batch, PairDataset, Trainer, in_batches
 from siamla_ros.training.pairs import PairSource
 from siamla_ros.training.template_swap import swap_templates
@@ -57,7 +58,7 @@ def cached_features(
 
     Args:
         source: Draws the pairs.
-        init: What backbone and neck of ``model`` come from.
+        init: What the frozen part of ``model`` comes from.
 
     Raises:
         ValueError: The folder holds pairs of another configuration.
@@ -69,7 +70,7 @@ def cached_features(
         path = folder / f'{first:07d}_{min(SHARD, pairs - first)}.safetensors'
         if not path.is_file():
             dataset = PairDataset(source, first, min(first + SHARD, pairs))
-            shard = _compute(model, dataset, config.schedule.bf16, workers)
+            shard = _compute(model, dataset, config, workers)
             save_file(shard._asdict(), str(path.with_suffix('.tmp')))
             path.with_suffix('.tmp').replace(path)
         shard = Features(**load_file(str(path)))
@@ -89,10 +90,12 @@ def _claim(folder: Path, model: SiamLA, source: PairSource, config: TrainConfig,
     shape = config.model
     crops = [shape.backbone, shape.template_size_px, shape.template_context]
     crops += [shape.search_size_px, shape.search_context, shape.isotropic]
+    blocks = blocks_behind(config)
     others = {
         "seed": config.seed, "crops": crops, "init": init, "bf16": config.schedule.bf16,
-        "weights": _digest(t.numpy().tobytes() for t in _feature_weights(model)),
+        "weights": _digest(t.cpu().numpy().tobytes() for t in weights_before(model, blocks)),
         "objects": _digest(text.encode() for text in source.fingerprint()),
+        **({"backbone_blocks": blocks} if blocks else {}),
     }  # fmt: skip
     path = folder / 'pairs.json'
     if not path.is_file():
@@ -103,11 +106,6 @@ def _claim(folder: Path, model: SiamLA, source: PairSource, config: TrainConfig,
         raise ValueError(f'{folder}: holds pairs of another configuration; delete it first')
 
 
-def _feature_weights(model: SiamLA) -> list[Tensor]:
-    parts = [*model.backbone.state_dict().values(), *model.neck.state_dict().values()]
-    return [value.detach().cpu() for value in parts]
-
-
 def _digest(parts: Iterable[bytes]) -> str:
     total = hashlib.sha256()
     for part in parts:
@@ -116,13 +114,13 @@ def _digest(parts: Iterable[bytes]) -> str:
 
 
 @torch.no_grad()  # not inference_mode: the converted weights are trained afterwards
-def _compute(model: SiamLA, dataset: PairDataset, bf16: bool, workers: int) -> Features:
-    device = next(model.parameters()).device
+def _compute(model: SiamLA, dataset: PairDataset, config: TrainConfig, workers: int) -> Features:
+    device, blocks = next(model.parameters()).device, blocks_behind(config)
     model = model.eval().to(memory_format=torch.channels_last)
     parts: list[tuple[Tensor, Tensor, Tensor]] = []
     for template, search, box in in_batches(dataset, BATCH, workers, drop_last=False):
-        with torch.autocast(device.type, torch.bfloat16, enabled=bf16):
-            z, x = (model.features(_pixels(t, device)) for t in (template, search))
+        with torch.autocast(device.type, torch.bfloat16, enabled=config.schedule.bf16):
+            z, x = (before(model, _pixels(t, device), blocks) for t in (template, search))
         parts.append((z.half().cpu().contiguous(), x.half().cpu().contiguous(), box))
     features = Features(*(torch.cat(column) for column in zip(*parts)))
     if not all(torch.isfinite(t).all() for t in (features.template, features.search)):
@@ -153,10 +151,11 @@ class HeadTrainer(Trainer):
         **others: Any,
     ) -> None:
         super().__init__(config, model, source, folder, device, **others)
-        if self.learns_features:
+        self.blocks = blocks_behind(config)
+        if self.learns_features and not self.blocks:
             raise ValueError(
-                'cached features need a backbone and a neck that stay as they are: lr_backbone 0, '
-                'and an init that has the neck'
+                'cached features need a backbone and a neck that stay as they are, and an init '
+                'that has the neck; or lr_backbone above 0'
             )
         self.features = features
 
@@ -171,8 +170,8 @@ class HeadTrainer(Trainer):
                 template, box = swap_templates(template, box, schedule.template_swap, rng)
             yield template, search, box
 
-    def _features(self, template: Tensor, search: Tensor) -> tuple[Tensor, Tensor]:
-        return template, search
+    def _features(self, model: SiamLA, crop: Tensor) -> Tensor:
+        return behind(model, crop, self.blocks)
 
 
 def pairs_of_step(step: int, batch: int, count: int, seed: int) -> Tensor:

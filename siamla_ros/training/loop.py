@@ -164,14 +164,20 @@ class Trainer:
 
     def _respond(self, template: Tensor, search: Tensor) -> tuple[Response, Tensor | None]:
         """Maps of a batch, and the teacher's boxes if there is one."""
-        z, x = self._features(template, search)
-        taught = self.teacher.ltrb(x.detach(), z.detach()) if self.teacher else None
+        with torch.set_grad_enabled(self.learns_features):
+            z, x = (self._features(self.model, crop) for crop in (template, search))
+        taught = None
+        if self.teacher:
+            own = z.detach(), x.detach()
+            if self.learns_features:  # they leave those on which the teacher's boxes were learnt
+                with torch.no_grad():
+                    own = tuple(self._features(self.teacher.model, t) for t in (template, search))
+            taught = self.teacher.ltrb(own[1], own[0])
         return self.model.respond(x, z), taught
 
-    def _features(self, template: Tensor, search: Tensor) -> tuple[Tensor, Tensor]:
-        """Features of both crops from what the batches hold: here their pixels."""
-        with torch.set_grad_enabled(self.learns_features):
-            return self.model.features(template), self.model.features(search)
+    def _features(self, model: SiamLA, crop: Tensor) -> Tensor:
+        """Features of crops from what the batches hold: here their pixels."""
+        return model.features(crop)
 
     def _report(self, report: list[losses.Losses], bar: tqdm) -> None:
         means = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
@@ -31,7 +32,7 @@ def parameter_groups(model: SiamLA, config: TrainConfig) -> list[Group]:
     deep: list[nn.Parameter] = []
     if schedule.lr_backbone > 0:
         blocks = list(model.backbone.blocks)[-schedule.backbone_blocks :]
-        deep = [*(p for m in blocks for p in m.parameters()), *neck]
+        deep = [*(p for m in blocks for p in _without_depthwise(m)), *neck]
         deep = [p for p in deep if all(p is not other for other in fresh)]
     boxes = () if schedule.freeze_boxes else (model.reg_branch, model.reg_head)
     modules = (model.cls_branch, model.cls_head, *boxes)
@@ -49,6 +50,15 @@ def parameter_groups(model: SiamLA, config: TrainConfig) -> list[Group]:
         for parameter in group.parameters:
             parameter.requires_grad_(True)
     return groups
+
+
+def _without_depthwise(block: nn.Module) -> Iterator[nn.Parameter]:
+    """Depth-wise filters stay: they hold a tenth of the weights of the last blocks, and their
+    gradients cost more than all others together.
+    """
+    for layer in block.modules():
+        if not (isinstance(layer, nn.Conv2d) and layer.groups > 1):
+            yield from layer.parameters(recurse=False)
 
 
 def _without_published_weights(model: SiamLA, config: TrainConfig) -> list[nn.Parameter]:

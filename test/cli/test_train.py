@@ -12,11 +12,13 @@ import pytest
 torch = pytest.importorskip('torch')
 yaml = pytest.importorskip('yaml')
 
+from safetensors.torch import load_file  # noqa: E402
 from support.networks import tiny_checkpoint, tiny_config  # noqa: E402
 from support.packs import write_pack  # noqa: E402
 from support.videos import write_scene  # noqa: E402
 
 from siamla_ros.cli.main import main  # noqa: E402
+from siamla_ros.model import ModelConfig  # noqa: E402
 from siamla_ros.model.checkpoint import load_model, read_checkpoint  # noqa: E402
 from siamla_ros.training.config import ScheduleConfig, TrainConfig  # noqa: E402
 
@@ -71,10 +73,26 @@ def test_fresh_pairs_train_the_boxes_too(data, start, tmp_path):
     assert not (tmp_path / 'run/features').exists()
 
 
-def test_cached_pairs_need_a_frozen_backbone(data, start, tmp_path, capsys):
-    asked = command(data, start, tmp_path, cached_pairs=4, lr_backbone=1e-4)
-    assert main(asked) == 1
-    assert 'schedule.lr_backbone = 0.0001: must be 0 with cached_pairs' in capsys.readouterr().err
+def test_the_last_blocks_train_on_pairs_that_were_cached_before_them(data, start, tmp_path, capsys):
+    asked = command(data, start, tmp_path, cached_pairs=4, lr_backbone=1e-3, backbone_blocks=2)
+    assert main([*asked, '--minutes', '0']) == 0
+    assert main(asked) == 0
+    assert 'resumed at step 1 of 4' in capsys.readouterr().out
+    moved = moved_between(start, tmp_path / 'run/model.safetensors')
+    deep = {f'backbone.blocks.{n}.{part}' for n in (14, 15) for part in ('expand', 'project')}
+    assert {n.rpartition('.')[0] for n in moved if n.startswith('backbone')} == deep
+    assert {'neck.weight', 'cls_head.pointwise.weight', 'reg_head.pointwise.weight'} <= moved
+    shard = load_file(str(next((tmp_path / 'run/features').glob('*.safetensors'))))
+    assert shard['search'].shape == (4, 112, 6, 6)  # what block 14 takes
+
+
+def test_only_a_backbone_that_can_be_cut_trains_on_cached_pairs():
+    schedule = ScheduleConfig(cached_pairs=64, lr_backbone=1e-4)
+    assert TrainConfig(schedule=schedule).schedule is schedule
+    with pytest.raises(ValueError, match=r'lr_backbone = 0\.0001: must be 0 .* only fbnet can be cut'):
+        TrainConfig(model=ModelConfig(backbone='efficientnet_lite0'), schedule=schedule)
+    with pytest.raises(ValueError, match=r'backbone_blocks = 0: must lie in \[1, 16\]'):
+        ScheduleConfig(backbone_blocks=0)
 
 
 def test_what_makes_no_sense_together_is_refused_at_once(data, start, tmp_path, capsys):

@@ -97,3 +97,12 @@ class FBNetBackbone(nn.Module):
     def after_stem(self, x: Tensor) -> Tensor:
         """The rest of the network, from the stem's convolution on."""
         return self.blocks(torch.relu(x))
+
+    def shallow(self, pixels: Tensor, deep: int) -> Tensor:
+        """What the last `deep` blocks take."""
+        x = torch.relu(self.stem((pixels - self.mean) * self.scale))
+        return self.blocks[: len(self.blocks) - deep](x)
+
+    def deep(self, x: Tensor, deep: int) -> Tensor:
+        """The last `deep` blocks, after `shallow`."""
+        return self.blocks[len(self.blocks) - deep :](x)
