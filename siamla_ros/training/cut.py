@@ -16,7 +16,7 @@ def blocks_behind(config: TrainConfig) -> int:
 
 
 def before(model: SiamLA, pixels: Tensor, blocks: int) -> Tensor:
-    """From crops (B, 3, H, W) to what the last ``blocks`` blocks take; 0: to what the heads take."""
+    """From crops (B, 3, H, W) to what the last ``blocks`` blocks take; 0: what the heads take."""
     return model.backbone.shallow(pixels, blocks) if blocks else model.features(pixels)
 
 

@@ -1,8 +1,8 @@
 """Pairs as features of the frozen part of a network, computed once and trained on many times.
 
-What lies before the layers that train (:mod:`siamla_ros.training.cut`) gives a pair always the
-same features; runs that differ only behind it can share them. A folder of shards holds them in float16, so that an interrupted build goes
-on; every run reads the same pairs, in the same order.
+What lies before the layers that train (:mod:`siamla_ros.training.cut`) gives a pair always the same
+features; runs that differ only behind it can share them. A folder of shards holds them in float16,
+so that an interrupted build goes on; every run reads the same pairs, in the same order.
 """
 
 from __future__ import annotations
