@@ -76,7 +76,12 @@ def careless(sequence: Sequence) -> Sequence:
     cx, cy = boxes.center((x + dx * w, y + dy * h, w, h))
     drawn = boxes.as_box(boxes.from_center(cx, cy, w * factor_w, h * factor_h))
     return CarelessSequence(
-        f'{sequence.name}@careless', sequence.source, sequence.boxes_xywh, sequence.absent, drawn
+        f'{sequence.name}@careless',
+        sequence.source,
+        sequence.boxes_xywh,
+        sequence.absent,
+        sequence.origin_px,
+        drawn,
     )
 
 
@@ -92,4 +97,5 @@ def from_middle(sequence: Sequence) -> Sequence | None:
         LaterFrames(sequence.source, start),
         sequence.boxes_xywh[start:],
         sequence.absent[start:],
+        sequence.origin_px,
     )
