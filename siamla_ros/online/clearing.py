@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 
-from siamla_ros.online.box_order import BoxOrder
 from siamla_ros.online.engine import Engine
+from siamla_ros.online.waiting_boxes import BoxOrder
 from siamla_ros.online.worker import Worker
 
 CLEAR_WAIT_S = 5.0

@@ -175,8 +175,8 @@ class Target:
         return TargetOutput(
             id=self.id,
             label=self.label,
-            state=decision.state,
-            reason=decision.reason,
+            state=memory.state,
+            reason=memory.reason,
             confirmed=decision.confirmed,
             result=self.result,
             last_box_xywh=self.state.box_xywh,

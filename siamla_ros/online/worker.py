@@ -14,7 +14,6 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from siamla_ros.online.box_order import BoxOrder
 from siamla_ros.online.engine import Engine
 from siamla_ros.online.frame import Frame
 from siamla_ros.online.frame_buffer import FrameBuffer, LatestSlot
@@ -23,7 +22,7 @@ from siamla_ros.online.init_requests import InitCode, InitRequest
 from siamla_ros.online.parameters import Settings
 from siamla_ros.online.stats import Stats
 from siamla_ros.online.targets import TargetOutput
-from siamla_ros.online.waiting_boxes import WaitingBoxes, refuse_init
+from siamla_ros.online.waiting_boxes import BoxOrder, WaitingBoxes, refuse_init
 
 logger = logging.getLogger(__name__)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from builtin_interfaces.msg import Time
@@ -75,7 +76,7 @@ def diagnostic_array(stamp: Time, health: Health) -> DiagnosticArray:
 def _source(health: Health) -> DiagnosticStatus:
     level, text = _source_verdict(health)
     counts = health.snapshot.counts
-    return _status(
+    return diagnostic_status(
         f'{health.name}: image source',
         health.name,
         level,
@@ -156,7 +157,7 @@ def _tracker(health: Health) -> DiagnosticStatus:
         **_latency('latency from arrival', snapshot.arrival),
         **{f'targets {name}': number for name, number in health.targets.items()},
     }
-    return _status(f'{health.name}: tracker', health.name, level, text, values)
+    return diagnostic_status(f'{health.name}: tracker', health.name, level, text, values)
 
 
 def _tracker_verdict(health: Health) -> tuple[bytes, str]:
@@ -194,9 +195,10 @@ def _latency(name: str, latency: Latency) -> dict[str, str]:
     }
 
 
-def _status(
-    name: str, hardware_id: str, level: bytes, text: str, values: dict[str, object]
+def diagnostic_status(
+    name: str, hardware_id: str, level: bytes, text: str, values: Mapping[str, object]
 ) -> DiagnosticStatus:
+    """One status; values become text."""
     pairs = [KeyValue(key=key, value=str(value)) for key, value in values.items()]
     return DiagnosticStatus(
         name=name, hardware_id=hardware_id, level=level, message=text, values=pairs

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from diagnostic_msgs.msg import DiagnosticArray
@@ -11,10 +12,8 @@ from rclpy.node import Node
 from rclpy.utilities import get_rmw_implementation_identifier
 
 from siamla_ros.online.engine import Engine
-from siamla_ros.online.frame import Frame
 from siamla_ros.online.settings import NodeSettings
 from siamla_ros.online.stats import Snapshot, Stats
-from siamla_ros.online.targets import TargetOutput
 from siamla_ros.online.worker import Worker
 from siamla_ros.ros import qos, shared_memory
 from siamla_ros.ros.diagnostics import Health, diagnostic_array
@@ -52,7 +51,6 @@ class HealthMonitor:
         # after the event does.
         self._qos_problems: dict[QosProblem, float] = {}
         self._source_problems: dict[QosProblem, float] = {}
-        self._targets: dict[str, int] = {}
         self._before = (time.monotonic(), Snapshot(), 0)
         self._missed_before = 0
 
@@ -75,19 +73,6 @@ class HealthMonitor:
             if now_s >= ask_from_s and not problem.persists(self._node):
                 problems.pop(problem, None)
                 self._node.get_logger().info(f'no longer: {problem}')
-
-    def note(self, frame: Frame, outputs: Sequence[TargetOutput], stamp_latency_s: float) -> None:
-        """One processed image."""
-        now_s = time.monotonic()
-        self._stats.processed(stamp_latency_s, now_s - frame.received_s)
-        self.note_targets(outputs)
-
-    def note_targets(self, outputs: Sequence[TargetOutput]) -> None:
-        """The targets as they are now."""
-        counts: dict[str, int] = {}
-        for output in outputs:
-            counts[output.state.name] = counts.get(output.state.name, 0) + 1
-        self._targets = counts
 
     def publish(self) -> None:
         """Send one message."""
@@ -122,7 +107,7 @@ class HealthMonitor:
             lifecycle=parts.lifecycle,
             failure=parts.failure,
             snapshot=snapshot,
-            targets=self._targets if engine else {},
+            targets=dict(_states(engine)) if engine else {},
             device=str(engine.tracker.device) if engine else '',
             device_reason=engine.tracker.device_reason if engine else '',
             last_error=engine.last_error if engine else '',
@@ -150,3 +135,8 @@ class HealthMonitor:
             profile_set=shared_memory.profile_is_set(),
             buffer=f'{len(worker.buffer)} ({worker.buffer.nbytes / 1e6:.0f} MB)' if worker else '0',
         )
+
+
+def _states(engine: Engine) -> Counter[str]:
+    """How many targets are in which state; the worker goes on meanwhile."""
+    return Counter(target.memory.state.name for target in list(engine.targets.values()))

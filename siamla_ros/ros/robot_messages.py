@@ -6,13 +6,14 @@ import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
+from diagnostic_msgs.msg import DiagnosticArray
 from geometry_msgs.msg import PoseStamped, PoseWithCovarianceStamped
 from rclpy.node import Node
 from std_msgs.msg import Header
 
 from siamla_ros.navigation.frames import yaw_quaternion
 from siamla_ros.navigation.projection import TargetPosition
+from siamla_ros.ros.diagnostics import diagnostic_status
 
 if TYPE_CHECKING:
     from siamla_ros.ros.transforms import FrameTransformer
@@ -62,10 +63,7 @@ def diagnostic_message(
 ) -> DiagnosticArray:
     """One status of a node, stamped now."""
     name = node.get_fully_qualified_name().lstrip('/')
-    pairs = [KeyValue(key=key, value=str(value)) for key, value in values.items()]
-    status = DiagnosticStatus(
-        name=f'{name}: {what}', hardware_id=name, level=level, message=text, values=pairs
-    )
+    status = diagnostic_status(f'{name}: {what}', name, level, text, values)
     array = DiagnosticArray(status=[status])
     array.header.stamp = node.get_clock().now().to_msg()
     return array

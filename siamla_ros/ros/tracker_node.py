@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 import sys
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,7 +17,6 @@ from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 from rclpy.clock import Clock, ClockType
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 
-from siamla_ros.online.box_order import BoxOrder
 from siamla_ros.online.clearing import clear_targets
 from siamla_ros.online.engine import Engine
 from siamla_ros.online.frame import Frame
@@ -25,6 +25,7 @@ from siamla_ros.online.parameters import Settings
 from siamla_ros.online.stats import Stats
 from siamla_ros.online.targets import TargetOutput
 from siamla_ros.online.tracker_like import TrackerFactory, close_tracker, default_factory
+from siamla_ros.online.waiting_boxes import BoxOrder
 from siamla_ros.online.worker import Worker
 from siamla_ros.ros import log_bridge
 from siamla_ros.ros.commands import MAX_WAITING_CALLERS, Commands
@@ -228,12 +229,12 @@ class TrackerNode(LifecycleNode):
     def _publish(self, frame: Frame, outputs: Sequence[TargetOutput]) -> None:
         """On the worker's thread."""
         if self.context.ok():
-            self.health.note(frame, outputs, self.outputs.publish(frame, outputs))
+            latency_s = self.outputs.publish(frame, outputs)
+            self.stats.processed(latency_s, time.monotonic() - frame.received_s)
 
     def _starved(self, frame: Frame, outputs: Sequence[TargetOutput]) -> None:
         """On the worker's thread: images stay away."""
         if self.context.ok():
-            self.health.note_targets(outputs)
             self.outputs.publish_starved(frame, outputs)
 
     def _idle(self) -> None:

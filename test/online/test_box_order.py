@@ -2,8 +2,8 @@
 
 import pytest
 
-from siamla_ros.online.box_order import MAX_IDS, BoxOrder
 from siamla_ros.online.init_requests import InitCode, InitError, InitRequest
+from siamla_ros.online.waiting_boxes import MAX_IDS, BoxOrder
 
 SECOND = 1_000_000_000
 NOW = 1_700_000_000 * SECOND
