@@ -18,7 +18,7 @@ import time
 from pathlib import Path
 
 import rclpy
-from graph import NAMESPACE, ROOT, DemoError, node, raise_on_failure
+from graph import NAMESPACE, ROOT, DemoError, node, raise_on_failure, raise_on_refusal
 from outputs import keep_earlier
 from processes import Processes
 
@@ -82,6 +82,12 @@ def start(options: argparse.Namespace, processes: Processes) -> None:
         processes.start(name.removesuffix('_node'), node(name, use_sim_time=True, **values) + CLOCK)
 
 
+def check(processes: Processes) -> None:
+    """DemoError if a node has ended or refuses to work."""
+    raise_on_failure(processes)
+    raise_on_refusal(processes)
+
+
 def play(options: argparse.Namespace, counterpart: Counterpart, sink: FrameSink) -> Outcome:
     """The whole episode; every moment becomes a frame of the video."""
     counterpart.wait_for_nodes()
@@ -111,7 +117,7 @@ def perform(options: argparse.Namespace) -> tuple[Outcome, str]:
     try:
         with Processes(options.output / 'log') as processes:
             start(options, processes)
-            counterpart = Counterpart(NAMESPACE, lambda: raise_on_failure(processes))
+            counterpart = Counterpart(NAMESPACE, lambda: check(processes))
             try:
                 with FrameSink(options.output / 'follow.mp4', RATE_HZ) as sink:
                     return play(options, counterpart, sink), sink.describe()

@@ -39,6 +39,12 @@ def raise_on_failure(processes: Processes) -> None:
         raise DemoError(f'the {name} failed:\n{processes.log(name)}')
 
 
+def raise_on_refusal(processes: Processes) -> None:
+    """DemoError with the reason, if the tracker cannot be configured: its process lives on."""
+    if reason := re.search(r'cannot be configured: .*', processes.log('tracker')):
+        raise DemoError(f'the tracker {reason.group()}')
+
+
 def wait_for_graph(
     processes: Processes, executor: SingleThreadedExecutor, complete: Callable[[], bool]
 ) -> None:
@@ -51,8 +57,7 @@ def wait_for_graph(
     while not complete():
         executor.spin_once(timeout_sec=0.1)
         raise_on_failure(processes)
-        if reason := re.search(r'cannot be configured: .*', processes.log('tracker')):
-            raise DemoError(f'the tracker {reason.group()}')
+        raise_on_refusal(processes)
         if time.monotonic() > limit_s:
             raise DemoError(
                 f'the nodes did not come up within {START_LIMIT_S:.0f} s:\n'

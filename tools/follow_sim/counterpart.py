@@ -26,6 +26,7 @@ from follow_sim.scene import FOCAL, HEIGHT, WIDTH, View
 from siamla_ros.geometry.boxes import Box
 from siamla_ros.msg import TrackStatus
 from siamla_ros.ros import qos
+from siamla_ros.ros.camera_node import camera_info
 from siamla_ros.ros.messages import box_of, detection_message, stamp_ns_of, time_message
 from siamla_ros.ros.outputs import image_message
 from siamla_ros.srv import InitTarget
@@ -242,14 +243,7 @@ def _header(stamp_s: float, frame_id: str) -> Header:
 
 
 def _camera_info(header: Header) -> CameraInfo:
-    cx, cy = (WIDTH - 1) / 2, (HEIGHT - 1) / 2
-    return CameraInfo(
-        header=header,
-        width=WIDTH,
-        height=HEIGHT,
-        distortion_model='plumb_bob',
-        d=[0.0] * 5,
-        k=[FOCAL, 0.0, cx, 0.0, FOCAL, cy, 0.0, 0.0, 1.0],
-        r=[1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0],
-        p=[FOCAL, 0.0, cx, 0.0, 0.0, FOCAL, cy, 0.0, 0.0, 0.0, 1.0, 0.0],
-    )
+    info, cx, cy = camera_info(header, WIDTH, HEIGHT), (WIDTH - 1) / 2, (HEIGHT - 1) / 2
+    info.k = [FOCAL, 0.0, cx, 0.0, FOCAL, cy, 0.0, 0.0, 1.0]
+    info.p = [FOCAL, 0.0, cx, 0.0, 0.0, FOCAL, cy, 0.0, 0.0, 0.0, 1.0, 0.0]
+    return info
