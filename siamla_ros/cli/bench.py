@@ -10,19 +10,26 @@ from __future__ import annotations
 
 import argparse
 import os
+import subprocess
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 
+from siamla_ros.cli import bench_update
 from siamla_ros.datasets.discovery import load_dataset
 from siamla_ros.evaluation import report
 from siamla_ros.evaluation.peers.arguments import add_tracker_arguments, named_trackers
 from siamla_ros.evaluation.peers.base import EvalTracker
+from siamla_ros.evaluation.peers.ort import THREADS
+from siamla_ros.evaluation.peers.siamla import SiamlaTracker
 from siamla_ros.evaluation.suites import progress
 from siamla_ros.geometry.boxes import Box
 
@@ -55,6 +62,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--frames', type=int, default=60, metavar='N', help='of a round')
     parser.add_argument('--rounds', type=int, default=7, metavar='N')
     parser.add_argument('--clock', choices=list(CLOCKS), default='wall', help='which time counts')
+    parser.add_argument(
+        '--threads', type=int, default=THREADS, metavar='N', help='of every network and of OpenCV'
+    )
+    parser.add_argument(
+        '--beside', type=int, default=0, metavar='N', help='busy processes that run meanwhile'
+    )
+    parser.add_argument(
+        '--targets', type=int, nargs='+', metavar='N', help='instead: so many targets of siamla'
+    )
+    parser.add_argument(
+        '--stages', action='store_true', help='instead: crops, network and boxes of siamla'
+    )
     parser.add_argument('--output', type=Path, metavar='FILE', help='the figures as JSON')
     parser.add_argument('--quiet', action='store_true', help='no progress bar')
 
@@ -74,30 +93,84 @@ def run(args: argparse.Namespace) -> int:
 
         args.device = 'cuda' if args.device == 'auto' else args.device
         return gpu_check.run(args)
-    if args.frames < 1 or args.rounds < 1:
-        raise ValueError(f'--frames {args.frames} and --rounds {args.rounds} must be at least 1')
-    trackers = named_trackers(args)
+    _check(args)
+    cv2.setNumThreads(args.threads)
+    # Unlike `siamla eval`, what a node would take.
+    args.option = [('runtime', 'auto'), *args.option]
+    trackers = named_trackers(args, args.threads)
     clip = _clip(args)
     load = os.getloadavg()[0]
-    times_ms = measure(trackers, clip, args.rounds, args.quiet, CLOCKS[args.clock])
-    print(table(times_ms))
+    with busy_processes(args.beside):
+        text, times_ms = _measured(args, trackers, clip)
+    print(text)
     height, width = clip.images[0].shape[:2]
     print(
         f'\n{len(clip.images)} frames of {width}x{height} ({clip.name}), {args.rounds} rounds, '
-        f'{args.clock} time, '
-        f'{os.cpu_count()} cores, load of the machine before {load:.1f}'
+        f'{args.clock} time, {args.threads} threads, {os.cpu_count()} cores, load of the machine '
+        f'before {load:.1f}, {args.beside} busy processes beside'
     )
     if args.output:
         content = {
-            'milliseconds': {name: rounds.tolist() for name, rounds in times_ms.items()},
+            'milliseconds': times_ms,
             'trackers': {tracker.name: tracker.describe() for tracker in trackers},
             'versions': report.versions(),
             'clock': args.clock,
+            'threads': args.threads,
+            'beside': args.beside,
             'load_before': load,
         }
         args.output.parent.mkdir(parents=True, exist_ok=True)
         report.write_json(args.output, content)
     return 0
+
+
+def _check(args: argparse.Namespace) -> None:
+    for name, value, least in (
+        ('frames', args.frames, 1),
+        ('rounds', args.rounds, 1),
+        ('threads', args.threads, 1),
+        ('beside', args.beside, 0),
+        ('targets', min(args.targets or [1]), 1),
+    ):
+        if value < least:
+            raise ValueError(f'--{name} {value}: must be at least {least}')
+
+
+def _measured(
+    args: argparse.Namespace, trackers: list[EvalTracker], clip: Clip
+) -> tuple[str, dict[str, Any]]:
+    """The tables, and the milliseconds behind them."""
+    clock = CLOCKS[args.clock]
+    if not (args.targets or args.stages):
+        times_ms = measure(trackers, clip, args.rounds, args.quiet, clock)
+        return table(times_ms), {name: rounds.tolist() for name, rounds in times_ms.items()}
+    texts, found = [], {}
+    for tracker in trackers:
+        if not isinstance(tracker, SiamlaTracker):
+            raise ValueError(f'{tracker.name}: --targets and --stages look into siamla only')
+        own, rest = tracker.tracker, (clip.images, clip.box_xywh)
+        if args.targets:
+            by = bench_update.targets_ms(own, *rest, args.targets, args.rounds, clock)
+            shown = bench_update.targets_table(by)
+        else:
+            by = bench_update.stages_ms(own, *rest, args.rounds, clock)
+            shown = bench_update.stages_table(by)
+        texts.append(f'{tracker.name}: {own.device_reason}\n\n{shown}')
+        found[tracker.name] = {str(key): values.tolist() for key, values in by.items()}
+    return '\n\n'.join(texts), found
+
+
+@contextmanager
+def busy_processes(count: int) -> Iterator[None]:
+    """So many processes that compute without a pause, until the end of the block."""
+    command = [sys.executable, '-c', 'while True: pass']
+    running = [subprocess.Popen(command) for _ in range(count)]
+    try:
+        yield
+    finally:
+        for process in running:
+            process.kill()
+            process.wait()
 
 
 def measure(

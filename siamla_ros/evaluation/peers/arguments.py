@@ -34,6 +34,8 @@ def option(text: str) -> tuple[str, Any]:
         return key, value
 
 
-def named_trackers(args: argparse.Namespace) -> list[EvalTracker]:
-    """The trackers that these options name; ValueError where one cannot be made."""
-    return make_trackers(args.trackers, args.device, dict(args.option))
+def named_trackers(args: argparse.Namespace, threads: int = THREADS) -> list[EvalTracker]:
+    """The trackers that these options name, each network on so many threads; ValueError where one
+    cannot be made.
+    """
+    return make_trackers(args.trackers, args.device, dict(args.option), threads)

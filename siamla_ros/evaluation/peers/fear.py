@@ -15,7 +15,7 @@ from scipy.special import expit
 
 from siamla_ros.evaluation.cells import Cells
 from siamla_ros.evaluation.peers.base import Estimate
-from siamla_ros.evaluation.peers.ort import describe_files, open_session
+from siamla_ros.evaluation.peers.ort import THREADS, describe_files, open_session
 from siamla_ros.evaluation.peers.sampling import sample, to_input
 from siamla_ros.geometry.boxes import Box
 
@@ -47,12 +47,13 @@ class FearTracker:
         track_model: str | Path,
         whole_pixels: bool = False,
         name: str = 'fear',
+        threads: int = THREADS,
     ) -> None:
         self.name = name
-        self.whole_pixels = whole_pixels
+        self.whole_pixels, self._threads = whole_pixels, threads
         self._files = {'init': init_model, 'track': track_model}
-        self._init_session = open_session(init_model)
-        self._track_session = open_session(track_model)
+        self._init_session = open_session(init_model, threads)
+        self._track_session = open_session(track_model, threads)
         axis = (np.arange(SCORE_SIZE) - SCORE_SIZE // 2) * STRIDE + SEARCH_SIZE / 2
         self._cells_xy = np.stack(np.meshgrid(axis, axis), -1).reshape(-1, 2)
         self._last: tuple[np.ndarray, np.ndarray, np.ndarray] | None = None
@@ -108,5 +109,5 @@ class FearTracker:
         return {
             'name': self.name,
             'whole_pixels': self.whole_pixels,
-            **describe_files(**self._files),
+            **describe_files(self._threads, **self._files),
         }

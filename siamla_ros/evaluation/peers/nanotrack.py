@@ -15,7 +15,7 @@ import numpy as np
 from scipy.special import expit
 
 from siamla_ros.evaluation.peers.base import Estimate, TrackerUnavailable, read_model
-from siamla_ros.evaluation.peers.ort import describe_files, open_session
+from siamla_ros.evaluation.peers.ort import THREADS, describe_files, open_session
 from siamla_ros.evaluation.peers.sampling import sample, to_input
 from siamla_ros.geometry.boxes import Box
 
@@ -76,6 +76,7 @@ class NanoTracker:
         head: str | Path,
         whole_pixels: bool = False,
         name: str | None = None,
+        threads: int = THREADS,
     ) -> None:
         if version not in SETTINGS:
             raise TrackerUnavailable(
@@ -83,11 +84,11 @@ class NanoTracker:
             )
         self.name = name or f'nanotrack-{version}'
         self.settings = SETTINGS[version]
-        self.whole_pixels = whole_pixels
+        self.whole_pixels, self._threads = whole_pixels, threads
         self._files = {'backbone': backbone, 'head': head}
-        self._search_session = open_session(backbone)
-        self._template_session = open_session(template_backbone(backbone))
-        self._head_session = open_session(head)
+        self._search_session = open_session(backbone, threads)
+        self._template_session = open_session(template_backbone(backbone), threads)
+        self._head_session = open_session(head, threads)
         self._head_inputs = [item.name for item in self._head_session.get_inputs()]
         self._set_grid(self._head_session.get_outputs()[0].shape[-1])
 
@@ -156,4 +157,8 @@ class NanoTracker:
     def describe(self) -> dict[str, Any]:
         """Name, settings, runtime and model files."""
         settings = {**asdict(self.settings), 'whole_pixels': self.whole_pixels}
-        return {'name': self.name, 'settings': settings, **describe_files(**self._files)}
+        return {
+            'name': self.name,
+            'settings': settings,
+            **describe_files(self._threads, **self._files),
+        }

@@ -34,13 +34,13 @@ def open_session(model: str | Path | bytes, threads: int = THREADS) -> Any:
         raise TrackerUnavailable(f'{name}: ONNX Runtime refuses it: {error}') from error
 
 
-def describe_files(**files: str | Path) -> dict[str, Any]:
-    """Runtime version and the sha256 of each model file."""
+def describe_files(threads: int, **files: str | Path) -> dict[str, Any]:
+    """Runtime version, threads and the sha256 of each model file."""
     import onnxruntime
 
     return {
         'runtime': f'onnxruntime {onnxruntime.__version__}',
-        'threads': THREADS,
+        'threads': threads,
         'models': {
             role: {'file': Path(p).name, 'sha256': sha256_of(p)} for role, p in files.items()
         },

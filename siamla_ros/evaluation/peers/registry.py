@@ -9,10 +9,12 @@ from siamla_ros.evaluation.peers import opencv
 from siamla_ros.evaluation.peers.base import EvalTracker, IdentityTracker, TrackerUnavailable
 from siamla_ros.evaluation.peers.fear import FearTracker
 from siamla_ros.evaluation.peers.nanotrack import NanoTracker
+from siamla_ros.evaluation.peers.ort import THREADS
 from siamla_ros.evaluation.peers.siamla import SiamlaTracker
+from siamla_ros.runtime.factory import RUNTIMES
 
 HELP = """trackers:
-  siamla[:CHECKPOINT]                    this package; without a file the default weights
+  siamla[:CHECKPOINT][@RUNTIME]          this package; without a file the default weights
   identity                               the first box for ever
   csrt, kcf                              OpenCV contrib (opencv-contrib-python-headless)
   mil                                    OpenCV
@@ -24,26 +26,28 @@ LABEL=TRACKER gives it another name in the tables."""
 
 
 def _fear(rounded: bool) -> Callable[..., EvalTracker]:
-    def make(rest: str, label: str, **_: Any) -> EvalTracker:
+    def make(rest: str, label: str, threads: int = THREADS, **_: Any) -> EvalTracker:
         init_model, track_model = _files(rest, 'INIT.onnx,TRACK.onnx', 2)
-        return FearTracker(init_model, track_model, rounded, label)
+        return FearTracker(init_model, track_model, rounded, label, threads)
 
     return make
 
 
 def _nanotrack(rounded: bool) -> Callable[..., EvalTracker]:
-    def make(rest: str, label: str, **_: Any) -> EvalTracker:
+    def make(rest: str, label: str, threads: int = THREADS, **_: Any) -> EvalTracker:
         version, _, files = rest.partition(':')
         backbone, head = _files(files, 'v2|v3:BACKBONE.onnx,HEAD.onnx', 2)
         if label in ('nanotrack', 'nanotrack-rounded'):
             label = f'{label}-{version}'
-        return NanoTracker(version, backbone, head, rounded, label)
+        return NanoTracker(version, backbone, head, rounded, label, threads)
 
     return make
 
 
-def _siamla(rest: str, label: str, device: str, options: dict[str, Any]) -> EvalTracker:
-    return SiamlaTracker(rest or 'default', device, label, **options)
+def _siamla(
+    rest: str, label: str, device: str, options: dict[str, Any], threads: int = THREADS
+) -> EvalTracker:
+    return SiamlaTracker(rest or 'default', device, label, **{'threads': threads, **options})
 
 
 def _plain(make: Callable[[], EvalTracker]) -> Callable[..., EvalTracker]:
@@ -74,27 +78,38 @@ MAKERS: dict[str, Callable[..., EvalTracker]] = {
 
 
 def make_tracker(
-    spec: str, device: str = 'auto', options: dict[str, Any] | None = None
+    spec: str,
+    device: str = 'auto',
+    options: dict[str, Any] | None = None,
+    threads: int = THREADS,
 ) -> EvalTracker:
     """The tracker of `[label=]name[:files]`.
 
-    device, options: for siamla. Raises TrackerUnavailable when the name is unknown, a file is
-    missing, or this installation lacks what the tracker needs.
+    device, options: for siamla, a runtime behind `@` goes before that of the options. threads: of
+    every network. Raises TrackerUnavailable when the name is unknown, a file is missing, or this
+    installation lacks what the tracker needs.
     """
     label, given, rest = spec.partition('=')
     if not given or ':' in label:
         label, rest = '', spec
+    place, _, runtime = rest.rpartition('@')
+    if runtime in RUNTIMES and place.partition(':')[0] == 'siamla':
+        rest, options = place, {**(options or {}), 'runtime': runtime}
+        label = label or f'siamla@{runtime}'
     name, _, files = rest.partition(':')
     if name not in MAKERS:
         raise TrackerUnavailable(f'tracker {name!r}: must be one of {", ".join(MAKERS)}')
-    return MAKERS[name](files, label or name, device=device, options=options or {})
+    return MAKERS[name](files, label or name, device=device, options=options or {}, threads=threads)
 
 
 def make_trackers(
-    specs: list[str], device: str = 'auto', options: dict[str, Any] | None = None
+    specs: list[str],
+    device: str = 'auto',
+    options: dict[str, Any] | None = None,
+    threads: int = THREADS,
 ) -> list[EvalTracker]:
     """All of them; ValueError when two would have the same name."""
-    trackers = [make_tracker(spec, device, options) for spec in specs]
+    trackers = [make_tracker(spec, device, options, threads) for spec in specs]
     names = [tracker.name for tracker in trackers]
     for name in names:
         if names.count(name) > 1:
