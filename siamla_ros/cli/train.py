@@ -13,6 +13,7 @@ if TYPE_CHECKING:  # torch is imported when a run begins, not when the command l
     from siamla_ros.datasets.training_tracks import DatasetSpec, FrameTrack
     from siamla_ros.model import SiamLA
     from siamla_ros.training.config import TrainConfig
+    from siamla_ros.training.distributed import Processes
     from siamla_ros.training.loop import Trainer
     from siamla_ros.training.pairs import PairSource
     from siamla_ros.training.tracked_windows import TrackedWindows
@@ -50,7 +51,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help='what the weights start from: a shipped model, a checkpoint (.safetensors), a '
         'published FEAR-XS network (fear_xs_track.onnx), or a backbone (imagenet, or a .pth file)',
     )
-    parser.add_argument('--device', default='auto', help='auto, cpu, cuda or cuda:N')
+    parser.add_argument(
+        '--device',
+        default='auto',
+        help='auto, cpu, cuda or cuda:N; below torchrun each process takes a GPU of its own',
+    )
     parser.add_argument('--workers', type=int, default=1, help='processes that make pairs')
     parser.add_argument(
         '--threads', type=int, default=0, help="CPU threads of the network; 0: the library's choice"
@@ -84,6 +89,7 @@ def run(args: argparse.Namespace) -> int:
 
     from siamla_ros.runtime.device import choose_device
     from siamla_ros.training.config import TrainConfig, load_config
+    from siamla_ros.training.distributed import join, leave
 
     if args.threads:
         torch.set_num_threads(args.threads)
@@ -92,15 +98,38 @@ def run(args: argparse.Namespace) -> int:
     config = load_config(args.config) if args.config else TrainConfig()
     inputs = checked_inputs(args)
     device = choose_device(args.device)
-    print(f'device {device.device} ({device.reason})')
-    trainer = _trainer(args, config, device.device)
-    (args.output / INPUTS).write_text(json.dumps(inputs, indent=1) + '\n', encoding='utf-8')
-    if trainer.resume():
+    processes, place = join(device.device)
+    try:
+        if processes.first:
+            print(f'device {place} ({device.reason}), processes {processes.count}')
+        return _train(args, config, inputs, processes, place)
+    finally:
+        leave()
+
+
+def _train(
+    args: argparse.Namespace,
+    config: TrainConfig,
+    inputs: dict[str, str | None],
+    processes: Processes,
+    device: str,
+) -> int:
+    from siamla_ros.training.distributed import wait
+
+    if not processes.first:
+        wait()  # for the features of cached pairs, the frames of video and the rest of the folder
+    trainer = _trainer(args, config, device, processes)
+    if processes.first:
+        (args.output / INPUTS).write_text(json.dumps(inputs, indent=1) + '\n', encoding='utf-8')
+        wait()
+    if trainer.resume() and processes.first:
         print(f'resumed at step {trainer.step} of {trainer.steps}')
     if not trainer.run(args.workers, args.minutes):
-        print(f'stopped at step {trainer.step} of {trainer.steps}; the same command resumes')
+        if processes.first:
+            print(f'stopped at step {trainer.step} of {trainer.steps}; the same command resumes')
         return 0
-    _finish(args, config, trainer)
+    if processes.first:
+        _finish(args, config, trainer)
     return 0
 
 
@@ -134,7 +163,9 @@ def _place(value: str | Path | None) -> str | None:
     return str(Path(value).resolve())
 
 
-def _trainer(args: argparse.Namespace, config: TrainConfig, device: str) -> Trainer:
+def _trainer(
+    args: argparse.Namespace, config: TrainConfig, device: str, processes: Processes
+) -> Trainer:
     """The run with its weights at the start, its pairs and its held-out tracks."""
     from siamla_ros.training.feature_cache import HeadTrainer, cached_features
     from siamla_ros.training.initialize import build_initial
@@ -142,16 +173,17 @@ def _trainer(args: argparse.Namespace, config: TrainConfig, device: str) -> Trai
     from siamla_ros.training.validate import validation_tracks
 
     initial = build_initial(config, args.init)
-    others = _benchmark_tracks(args)
-    source = _source(args, config, initial, others)
-    tracks, pairs = validation_tracks(args.data, others), config.schedule.cached_pairs
+    benchmarks = _benchmark_tracks(args)
+    source = _source(args, config, initial, benchmarks)
+    tracks, pairs = validation_tracks(args.data, benchmarks), config.schedule.cached_pairs
     if not pairs:
-        return Trainer(config, initial, source, args.output, device, tracks=tracks)
+        return Trainer(config, initial, source, args.output, device, tracks, processes)
     folder, init = args.output / 'features', Path(args.init).name
     features = cached_features(
         folder, initial.to(device), source, config, pairs, init, args.workers
     )
-    return HeadTrainer(config, initial, source, args.output, features, device, tracks=tracks)
+    others = {'tracks': tracks, 'processes': processes}
+    return HeadTrainer(config, initial, source, args.output, features, device, **others)
 
 
 def _benchmark_tracks(args: argparse.Namespace) -> list[FrameTrack]:

@@ -168,7 +168,7 @@ class HeadTrainer(Trainer):
             if schedule.template_swap > 0:
                 rng = np.random.default_rng((seed, step, 2))
                 template, box = swap_templates(template, box, schedule.template_swap, rng)
-            yield template, search, box
+            yield template[self.part], search[self.part], box[self.part]
 
     def _features(self, model: SiamLA, crop: Tensor) -> Tensor:
         return behind(model, crop, self.blocks)

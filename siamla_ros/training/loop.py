@@ -10,7 +10,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
@@ -23,6 +22,7 @@ from siamla_ros.training import losses
 from siamla_ros.training.box_teacher import BoxTeacher, keeping_loss
 from siamla_ros.training.checkpointing import validation_report
 from siamla_ros.training.config import TrainConfig, differences
+from siamla_ros.training.distributed import ALONE, Processes, mean_over_processes
 from siamla_ros.training.optimize import Optimizer
 from siamla_ros.training.pairs import PairSource
 
@@ -31,16 +31,20 @@ Batch = tuple[Tensor, Tensor, Tensor]
 
 
 class PairDataset(Dataset):
-    """Pairs ``first`` .. ``last`` of a source, as tensors."""
+    """Pairs ``first`` .. ``last`` of a source, as tensors; of each ``batch`` the ``part`` alone."""
 
-    def __init__(self, source: PairSource, first: int, last: int) -> None:
+    def __init__(
+        self, source: PairSource, first: int, last: int, batch: int = 1, part: slice = slice(0, 1)
+    ) -> None:
         self.source, self.first, self.last = source, first, last
+        self.batch, self.part = batch, part
 
     def __len__(self) -> int:
-        return max(self.last - self.first, 0)
+        return max(self.last - self.first, 0) // self.batch * (self.part.stop - self.part.start)
 
     def __getitem__(self, index: int) -> Batch:
-        pair = self.source.pair(self.first + index)
+        step, place = divmod(index, self.part.stop - self.part.start)
+        pair = self.source.pair(self.first + step * self.batch + self.part.start + place)
         return tuple(torch.from_numpy(a) for a in (pair.template, pair.search, pair.box_xyxy))
 
 
@@ -52,6 +56,7 @@ class Trainer:
         model: Starts the run; moved to ``device``.
         source: Draws the pairs.
         tracks: Held-out objects, validated every ``schedule.validate_every`` steps.
+        processes: Share every batch; the first one validates and writes.
     """
 
     def __init__(
@@ -62,7 +67,9 @@ class Trainer:
         folder: Path,
         device: str,
         tracks: Sequence[Sequence[Record]] | None = None,
+        processes: Processes = ALONE,
     ) -> None:
+        self.processes, self.part = processes, processes.part(config.schedule.batch)
         self.config, self.folder, self.device = config, folder, torch.device(device)
         self.tracks = tracks or []
         self.model = model.to(self.device, memory_format=torch.channels_last).train()
@@ -96,7 +103,9 @@ class Trainer:
         return True
 
     def save(self) -> None:
-        """Write the checkpoint, whole or not at all."""
+        """Write the checkpoint, whole or not at all; the first process alone does."""
+        if not self.processes.first:
+            return
         path = self.folder / 'checkpoint.pt'
         state = {
             'model': self.model.state_dict(),
@@ -114,10 +123,14 @@ class Trainer:
         Returns:
             True when the schedule is complete.
         """
-        (self.folder / 'config.json').write_text(json.dumps(self.config.to_dict(), indent=1))
+        first = self.processes.first
+        if first:
+            (self.folder / 'config.json').write_text(json.dumps(self.config.to_dict(), indent=1))
+        self._reported = time.monotonic()
         deadline, schedule = time.monotonic() + 60 * max_minutes, self.config.schedule
         report: list[losses.Losses] = []
-        bar = tqdm(total=self.steps, initial=self.step, unit='step', dynamic_ncols=True)
+        words = {'unit': 'step', 'dynamic_ncols': True, 'disable': not first}
+        bar = tqdm(total=self.steps, initial=self.step, **words)
         for batch in self._batches(workers):
             report.append(self._train_step(batch))
             self.step += 1
@@ -125,9 +138,9 @@ class Trainer:
             if self.step % REPORT_EVERY == 0:
                 self._report(report, bar)
                 report = []
-            if self.tracks and self.step % schedule.validate_every == 0:
+            if first and self.tracks and self.step % schedule.validate_every == 0:
                 self._log(validation_report(self.ema, self.config, self.tracks).summary())
-            late = time.monotonic() > deadline
+            late = self._any(time.monotonic() > deadline)
             if self.step % schedule.checkpoint_every == 0 or self.step == self.steps or late:
                 self.save()
             if late:
@@ -137,8 +150,16 @@ class Trainer:
 
     def _batches(self, workers: int) -> Iterator[Batch]:
         batch = self.config.schedule.batch
-        dataset = PairDataset(self.source, self.step * batch, self.steps * batch)
-        yield from in_batches(dataset, batch, workers, pinned=self.device.type == 'cuda')
+        first, last = self.step * batch, self.steps * batch
+        dataset = PairDataset(self.source, first, last, batch, self.part)
+        own = self.part.stop - self.part.start
+        yield from in_batches(dataset, own, workers, pinned=self.device.type == 'cuda')
+
+    def _any(self, value: bool) -> bool:
+        """Whether it holds in any process."""
+        if self.processes.count == 1:
+            return value
+        return mean_over_processes(torch.tensor(float(value), device=self.device)).item() > 0
 
     def _train_step(self, batch: Batch) -> losses.Losses:
         config, progress = self.config, self.step / max(self.steps, 1)
@@ -180,14 +201,18 @@ class Trainer:
         return model.features(crop)
 
     def _report(self, report: list[losses.Losses], bar: tqdm) -> None:
-        means = {
-            name: round(float(np.mean([float(getattr(r, name)) for r in report])), 4)
-            for name in losses.Losses._fields
-        }
-        bar.set_postfix(means)
-        self._log(means)
+        table = torch.tensor([[float(value) for value in row] for row in report])
+        means = mean_over_processes(table.mean(0).to(self.device)).tolist()
+        values = {n: round(v, 4) for n, v in zip(losses.Losses._fields, means)}
+        bar.set_postfix(values)
+        seconds, self._reported = time.monotonic() - self._reported, time.monotonic()
+        pairs = len(report) * self.config.schedule.batch
+        rates = [group['lr'] for group in self.optimizer.adamw.param_groups]
+        self._log({**values, 'lr': max(rates), 'pairs_per_s': round(pairs / seconds, 1)})
 
     def _log(self, values: dict[str, float]) -> None:
+        if not self.processes.first:
+            return
         with (self.folder / 'log.jsonl').open('a') as log:
             log.write(json.dumps({'step': self.step, **values}) + '\n')
 

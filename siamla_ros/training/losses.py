@@ -10,11 +10,12 @@ from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, distributed
 
 from siamla_ros.model.grid import CellGrid
 from siamla_ros.model.siamla import Response
 from siamla_ros.training.config import LossConfig
+from siamla_ros.training.distributed import active, mean_over_processes
 from siamla_ros.training.labels import Assignment, assign, cell_centers, classification_target
 
 EPS = 1e-6
@@ -72,7 +73,13 @@ def modulate(p: Tensor, y: Tensor, positive: Tensor, kind: str) -> Tensor:
 def masked_mean(values: Tensor, mask: Tensor) -> Tensor:
     """Mean over the cells of ``mask``; 0 where there are none."""
     weight = mask.to(values.dtype)
-    return (values * weight).sum() / weight.sum().clamp(min=1.0)
+    return (values * weight).sum() / _count(weight, 1.0)
+
+
+def _count(weight: Tensor, least: float) -> Tensor:
+    """What a sum is divided by: the sum of weights, of the whole batch where processes share it."""
+    processes = distributed.get_world_size() if active() else 1
+    return mean_over_processes(weight.sum()).clamp(min=least / processes)
 
 
 def classification_loss(
@@ -89,7 +96,7 @@ def classification_loss(
 def regression_loss(giou: Tensor, y: Tensor, positive: Tensor, weighted: bool) -> Tensor:
     """``sum w (1 - GIoU) / sum w`` over positives; w is the label (no gradient) or 1."""
     weight = positive.to(giou.dtype) * (y.detach() if weighted else 1.0)
-    return (weight * (1.0 - giou)).sum() / weight.sum().clamp(min=EPS)
+    return (weight * (1.0 - giou)).sum() / _count(weight, EPS)
 
 
 def quality_loss(

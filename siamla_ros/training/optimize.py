@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from siamla_ros.model import SiamLA
 from siamla_ros.training.config import ScheduleConfig, TrainConfig
+from siamla_ros.training.distributed import average_gradients
 
 
 @dataclass(frozen=True)
@@ -109,6 +110,7 @@ class Optimizer:
             options['lr'] = group.peak * share
         self.adamw.zero_grad(set_to_none=True)
         loss.backward()
+        average_gradients(self.parameters)
         nn.utils.clip_grad_norm_(self.parameters, self.schedule.clip_norm)
         self.adamw.step()
         with torch.no_grad():
