@@ -11,7 +11,7 @@ import numpy as np
 from siamla_ros.calibration.acceptance_fit import AcceptanceFit, fit_acceptance
 from siamla_ros.calibration.evidence_fit import EvidenceFit, fit_evidence
 from siamla_ros.calibration.frame_samples import FrameSamples, record, record_episodes
-from siamla_ros.calibration.search_looks import SearchLooks, record_searches
+from siamla_ros.calibration.search_samples import SearchSamples, record_searches
 from siamla_ros.datasets.sequence import Sequence as TargetSequence
 from siamla_ros.evaluation.confidence import reliability
 from siamla_ros.evaluation.platt import fit_platt
@@ -46,8 +46,8 @@ class Calibration:
                 f'LOST within 10 frames {fit.lost_in_time:.1%}, '
                 f'falsely on {fit.lost_falsely:.1%} of the targets',
                 *(f'  {name}: {value:g}' for name, value in asdict(fit.model).items()),
-                f'acceptance: AUROC {found.auroc:.3f} over {found.right} looks at targets and '
-                f'{found.wrong} at something else',
+                f'acceptance: AUROC {found.auroc:.3f} over {found.right} samples of targets and '
+                f'{found.wrong} of others',
                 *(f'  {name}: {value:g}' for name, value in asdict(found.model).items()),
             ]
         )
@@ -58,7 +58,7 @@ def record_all(
     sequences: Sequence[TargetSequence],
     seed: int,
     on_sequence: Callable[[str], None] = lambda name: None,
-) -> tuple[list[FrameSamples], list[SearchLooks]]:
+) -> tuple[list[FrameSamples], list[SearchSamples]]:
     """Samples of the sequences, then of episodes made of at most `MOST_SCENES` of them; and what
     searches see in both.
     """
@@ -71,18 +71,18 @@ def record_all(
     for item in record_episodes(tracker, scenes, scenes, seed):
         on_sequence(item.name)
         samples.append(item)
-    looks = []
+    searches = []
     for found in record_searches(tracker, sequences, scenes, seed):
         on_sequence(f'{found.name}, search')
-        looks.append(found)
-    return samples, looks
+        searches.append(found)
+    return samples, searches
 
 
 def fit_all(
-    samples: Sequence[FrameSamples], decode: DecodeConfig, looks: Sequence[SearchLooks] = ()
+    samples: Sequence[FrameSamples], decode: DecodeConfig, searches: Sequence[SearchSamples] = ()
 ) -> Calibration:
     """Platt scaling on the recorded sequences, the evidence model on everything, and what a search
-    accepts on the looks; without looks that stays as built in.
+    accepts on the searches; without searches that stays as built in.
 
     Raises:
         ValueError: The samples hold no right boxes, or no wrong ones.
@@ -100,7 +100,7 @@ def fit_all(
         scaled,
         fit_evidence(again, EvidenceModel()),
         fit_acceptance(
-            [replace(item, values=_rescaled(item.values, scale, bias)) for item in looks]
+            [replace(item, values=_rescaled(item.values, scale, bias)) for item in searches]
         ),
         reliability(confidence, right).ece,
         reliability(platt(confidence, scale, bias), right).ece,

@@ -38,8 +38,8 @@ def run(args: argparse.Namespace) -> int:
         if not args.quiet:
             print(name, file=sys.stderr)
 
-    samples, looks = workflow.record_all(tracker, sequences, args.seed, show)
-    fitted = workflow.fit_all(samples, checkpoint.decode, looks)
+    samples, searches = workflow.record_all(tracker, sequences, args.seed, show)
+    fitted = workflow.fit_all(samples, checkpoint.decode, searches)
     saved = workflow.write(checkpoint, fitted, args.output)
     print(fitted.report())
     print(f'{saved.path}  sha256 {saved.sha256}; for ONNX Runtime: siamla export {saved.path}')

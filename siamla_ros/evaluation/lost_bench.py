@@ -16,7 +16,7 @@ from siamla_ros.evaluation.lost_metrics import (
     EpisodeTally,
     Figures,
     figures,
-    judge,
+    tally,
     tuning_objective,
 )
 from siamla_ros.evaluation.peers.base import EvalTracker
@@ -110,7 +110,7 @@ def play(
         bar.set_description(episode.sequence.name)
         light = _without_frames(episode)
         for name, follow in own.items():
-            results[name].append(EpisodeResult(light, judge(episode, follow(episode.sequence))))
+            results[name].append(EpisodeResult(light, tally(episode, follow(episode.sequence))))
         for peer in peers:
             recorded[peer.name].append((light, run_sequence(peer, episode.sequence)))
     return results, recorded
@@ -129,7 +129,7 @@ def _tuned(name: str, runs: list[tuple[Episode, Run]]) -> tuple[str, list[Episod
     for threshold in np.unique(np.quantile(scores, np.linspace(0.01, 0.9, THRESHOLDS))):
         for patience in PATIENCE:
             rows = [
-                EpisodeResult(episode, judge(episode, by_threshold(run, threshold, patience)))
+                EpisodeResult(episode, tally(episode, by_threshold(run, threshold, patience)))
                 for episode, run in runs
             ]
             value = tuning_objective(_figures(rows))

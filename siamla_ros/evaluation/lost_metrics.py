@@ -43,7 +43,7 @@ class EpisodeTally:
     switched: bool
 
 
-def judge(episode: Episode, trace: Trace) -> EpisodeTally:
+def tally(episode: Episode, trace: Trace) -> EpisodeTally:
     """Compare a trace with the ground truth of its episode."""
     truth, absent = episode.sequence.boxes_xywh, episode.sequence.absent
     seen = np.isfinite(truth).all(1)

@@ -61,7 +61,7 @@ class TargetMotion:
         self._last = None
         self.ahead = self.pan = self.tilt = 0.0
 
-    def see(self, sighting: Sighting, own: OwnMotion) -> None:
+    def update(self, sighting: Sighting, own: OwnMotion) -> None:
         """One more sighting; a gap in time begins anew."""
         last, self._last = self._last, sighting
         interval_s = sighting.stamp_s - last.stamp_s if last is not None else math.inf

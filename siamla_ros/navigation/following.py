@@ -1,6 +1,6 @@
 """Follows a target: from sightings and reports to velocities under limits. ROS-free.
 
-The robot moves only while it is enabled and `safety.judge` lets it. Everything that moves goes
+The robot moves only while it is enabled and `safety.evaluate` lets it. Everything that moves goes
 through an axis, so that limits hold whatever the inputs are.
 """
 
@@ -20,7 +20,7 @@ from siamla_ros.navigation.safety import (
     Report,
     Sighting,
     Verdict,
-    judge,
+    evaluate,
 )
 
 MAX_CATCH_UP = 4
@@ -44,7 +44,7 @@ class Velocity:
 
 
 class FollowController:
-    """Call `see` and `hear` as messages come, and `step` once a period."""
+    """Call `update_pose`, `update_status`, `update_scan` as messages come, `step` once a period."""
 
     def __init__(self, config: FollowConfig) -> None:
         self.config = config
@@ -62,7 +62,7 @@ class FollowController:
         self.enabled = enabled
         self._search_from_s = None
 
-    def see(self, sighting: Sighting, steady_s: float) -> None:
+    def update_pose(self, sighting: Sighting, steady_s: float) -> None:
         """A pose of the target; one that is not newer than the last is not looked at.
 
         Args:
@@ -76,10 +76,10 @@ class FollowController:
         last = self._received.sighting
         if last is not None and sighting.stamp_s <= last.stamp_s and not self._jumped(last.stamp_s):
             return
-        self._target.see(sighting, self._own)
+        self._target.update(sighting, self._own)
         self._received = replace(self._received, sighting=sighting, sighting_at_s=steady_s)
 
-    def hear(self, report: Report, steady_s: float) -> None:
+    def update_status(self, report: Report, steady_s: float) -> None:
         """A status of the target; one that is older than the last is not looked at.
 
         Raises:
@@ -98,7 +98,7 @@ class FollowController:
             self._received, report=report, report_at_s=steady_s, unconfirmed_s=unconfirmed_s
         )
 
-    def scan(self, clearance: Clearance, steady_s: float) -> None:
+    def update_scan(self, clearance: Clearance, steady_s: float) -> None:
         """The free way ahead; one that is older than the last is not looked at.
 
         Raises:
@@ -135,7 +135,7 @@ class FollowController:
         """What the inputs allow."""
         if not self.enabled:
             return DISABLED
-        return judge(self._received, now_s, steady_s, self.config)
+        return evaluate(self._received, now_s, steady_s, self.config)
 
     def _jumped(self, stamp_s: float) -> bool:
         """Whether the clock ran back behind that stamp: a simulation or bag began again."""

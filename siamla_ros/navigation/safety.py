@@ -108,7 +108,7 @@ class Received:
     clearance_at_s: float = -math.inf
 
 
-def judge(received: Received, now_s: float, steady_s: float, config: FollowConfig) -> Verdict:
+def evaluate(received: Received, now_s: float, steady_s: float, config: FollowConfig) -> Verdict:
     """The verdict at a moment, for a robot that is enabled.
 
     Args:

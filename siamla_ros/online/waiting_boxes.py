@@ -45,7 +45,7 @@ class BoxOrder:
         self._newest_ns, self._newest_s = 0, 0.0
         self._limits: dict[str, tuple[int, InitCode]] = {}
 
-    def see(self, stamp_ns: int, now_s: float) -> None:
+    def note_image(self, stamp_ns: int, now_s: float) -> None:
         """An image arrived; now_s: a steady time. All limits are void where stamps fall back, as in
         a bag that loops.
         """

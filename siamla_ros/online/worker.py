@@ -120,7 +120,7 @@ class Worker:
             logger.warning(
                 'image stamps went back to %.3f s: recent images are forgotten', frame.stamp_s
             )
-        self.order.see(frame.stamp_ns, time.monotonic())
+        self.order.note_image(frame.stamp_ns, time.monotonic())
         before = self._slot.dropped
         self._slot.put(frame)
         self.stats.count('dropped', self._slot.dropped - before)

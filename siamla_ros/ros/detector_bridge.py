@@ -55,11 +55,11 @@ SCORE_WAIT_S = 5.0  # after which an answer of the tracker is not waited for any
 
 @dataclass
 class _Open:
-    """One open request; `asked_s`: since when the tracker scores it, 0 if it does not."""
+    """One open request; `requested_s`: since when the tracker scores it, 0 if it does not."""
 
     request: ReinitRequest
     answered: bool = False
-    asked_s: float = 0.0
+    requested_s: float = 0.0
     matches: ConsecutiveMatches = field(default_factory=ConsecutiveMatches)
 
 
@@ -135,11 +135,11 @@ class DetectorBridge(Node):
         for entry in self._open.values():
             lost_ns = stamp_ns_of(entry.request.header.stamp)
             before_loss = lost_ns - LOOP_NS < stamp_ns <= lost_ns
-            if not (entry.answered or before_loss or self._is_asking(entry)):
+            if not (entry.answered or before_loss or self._is_scoring(entry)):
                 self._consider(entry, array)
 
-    def _is_asking(self, entry: _Open) -> bool:
-        return bool(entry.asked_s) and time.monotonic() - entry.asked_s < SCORE_WAIT_S
+    def _is_scoring(self, entry: _Open) -> bool:
+        return bool(entry.requested_s) and time.monotonic() - entry.requested_s < SCORE_WAIT_S
 
     def _consider(self, entry: _Open, array: Detection2DArray) -> None:
         """Choose among the boxes of one array, at once or when the tracker has scored them."""
@@ -154,12 +154,12 @@ class DetectorBridge(Node):
             why = f'none of {len(candidates)} boxes fits by class, score, place and size'
             self._decide(entry, array, candidates, Match(None, why))
         elif self._rules.min_probability > 0.0:
-            self._ask(entry, array, candidates, fits)
+            self._request_scores(entry, array, candidates, fits)
         else:
             match = match_by_distance(target, candidates, fits, self._rules)
             self._decide(entry, array, candidates, match)
 
-    def _ask(
+    def _request_scores(
         self, entry: _Open, array: Detection2DArray, candidates: list[Candidate], fits: list[int]
     ) -> None:
         """Request the probabilities of the fitting boxes; the answer comes later."""
@@ -171,13 +171,13 @@ class DetectorBridge(Node):
             id=entry.request.id,
             boxes=[box_message(candidates[index].box_xywh) for index in fits],
         )
-        entry.asked_s = asked_s = time.monotonic()
+        entry.requested_s = requested_s = time.monotonic()
 
         def take(future: Future) -> None:
             response = future.result()
-            if entry.asked_s != asked_s or self._open.get(entry.request.id) is not entry:
+            if entry.requested_s != requested_s or self._open.get(entry.request.id) is not entry:
                 return  # too late, or the request was closed in the meantime
-            entry.asked_s = 0.0
+            entry.requested_s = 0.0
             if response.code != ScoreBoxes.Response.OK or len(response.probabilities) != len(fits):
                 self._warn('score', f'boxes cannot be compared: {response.message}')
                 return

@@ -97,7 +97,7 @@ class FollowTargetNode(Node):
             math.atan2(up, range_m),
             range_m,
         )
-        self._take(lambda: self._controller.see(sighting, time.monotonic()))
+        self._take(lambda: self._controller.update_pose(sighting, time.monotonic()))
 
     def _on_status(self, status: TrackStatus) -> None:
         if status.state == TrackStatus.IDLE:
@@ -107,7 +107,7 @@ class FollowTargetNode(Node):
             report = Report(
                 stamp_ns_of(status.header.stamp) / 1e9, status.state, float(status.confidence)
             )
-            self._take(lambda: self._controller.hear(report, time.monotonic()))
+            self._take(lambda: self._controller.update_status(report, time.monotonic()))
 
     def _on_scan(self, scan: LaserScan) -> None:
         geometry = ScanGeometry(
@@ -117,7 +117,9 @@ class FollowTargetNode(Node):
             scan.range_max,
             self._values['scan_yaw_rad'],
         )
-        self._take(lambda: self._controller.scan(self._clearance(scan, geometry), time.monotonic()))
+        self._take(
+            lambda: self._controller.update_scan(self._clearance(scan, geometry), time.monotonic())
+        )
 
     def _clearance(self, scan: LaserScan, geometry: ScanGeometry) -> Clearance:
         half_m = self._controller.config.obstacle_half_width_m

@@ -78,7 +78,7 @@ class InitBox(Node):
 
     def __init__(self, **options: object) -> None:
         super().__init__('init_box', **options)
-        self._told: list[TrackStatus] = []
+        self._statuses: list[TrackStatus] = []
         self._known: dict[str, TrackStatus] = {}  # by id, from before a stamp was taken
         self._status_topic = ''
 
@@ -108,7 +108,7 @@ class InitBox(Node):
 
     def _on_status(self, status: TrackStatus) -> None:
         if stamp_ns_of(status.header.stamp):  # else it speaks of no image
-            self._told.append(status)
+            self._statuses.append(status)
 
     def next_stamp(self, timeout_s: float) -> Time:
         """The stamp of the next image that the tracker speaks of.
@@ -117,10 +117,10 @@ class InitBox(Node):
             TimeoutError: It did not, for that long.
         """
         print(f'waiting for the next image that {self._status_topic} speaks of', flush=True)
-        self._known.update((status.id, status) for status in self._told)
-        self._told.clear()
-        self.wait_for(f'{self._status_topic} spoke of no image', lambda: self._told, timeout_s)
-        return self._told[0].header.stamp
+        self._known.update((status.id, status) for status in self._statuses)
+        self._statuses.clear()
+        self.wait_for(f'{self._status_topic} spoke of no image', lambda: self._statuses, timeout_s)
+        return self._statuses[0].header.stamp
 
     def publish(self, detection: Detection2D, stamp: Stamp, timeout_s: float) -> None:
         """Once on `init`, when it has a subscriber."""
@@ -145,8 +145,8 @@ class InitBox(Node):
 
         def begun() -> bool:
             nonlocal before
-            while self._told:
-                status = self._told.pop(0)
+            while self._statuses:
+                status = self._statuses.pop(0)
                 if status.id != target_id or status.state == TrackStatus.IDLE:
                     continue
                 if stamp_ns_of(status.header.stamp) > sent_ns and has_begun(before, status):
@@ -169,13 +169,15 @@ class InitBox(Node):
         self.wait_for(f'no service {name}', client.service_is_ready, timeout_s)
         end_s = time.monotonic() + timeout_s
         while True:
-            answer = self._ask(client, detection, stamp)
+            answer = self._call_once(client, detection, stamp)
             if answer.code not in AGAIN or time.monotonic() > end_s:
                 return answer
             print(f'asking again: {InitCode(answer.code).name}: {answer.message}', flush=True)
             self._spin(SETTLE_S)
 
-    def _ask(self, client: Client, detection: Detection2D, stamp: Stamp) -> InitTarget.Response:
+    def _call_once(
+        self, client: Client, detection: Detection2D, stamp: Stamp
+    ) -> InitTarget.Response:
         detection.header.stamp = stamp()
         future = client.call_async(InitTarget.Request(detection=detection))
         self.wait_for(f'no answer from {client.srv_name}', future.done, SERVICE_WAIT_S)

@@ -1,4 +1,4 @@
-"""What a search accepts: the looks that are recorded, and the model that is fitted to them."""
+"""What a search accepts: the samples that are recorded, and the model that is fitted to them."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import pytest
 from support.evaluation_doubles import ColorTracker, square_scene
 
 from siamla_ros.calibration.acceptance_fit import fit_acceptance, log_odds
-from siamla_ros.calibration.search_looks import SearchLooks, record_search
+from siamla_ros.calibration.search_samples import SearchSamples, record_search
 from siamla_ros.evaluation.scenarios import episodes
 from siamla_ros.supervision.acceptance import AcceptanceModel
 
 
-def search(seed: int, places: int, right: bool) -> SearchLooks:
+def search(seed: int, places: int, right: bool) -> SearchSamples:
     """Thirty images with so many places; the first is the target's, if any is."""
     random = np.random.default_rng(seed)
     frame = np.repeat(np.arange(30), places)
@@ -23,10 +23,10 @@ def search(seed: int, places: int, right: bool) -> SearchLooks:
     color = np.where(hit, 0.9, 0.8) + random.normal(0, 0.05, len(frame))
     confidence = np.clip(np.where(hit, 0.9, 0.8) + random.normal(0, 0.05, len(frame)), 0, 1)
     values = np.column_stack([confidence, 0.02 * confidence, similarity, color])
-    return SearchLooks(f's{seed}', frame, np.clip(values, 0, 1), hit, ~hit)
+    return SearchSamples(f's{seed}', frame, np.clip(values, 0, 1), hit, ~hit)
 
 
-def searches() -> list[SearchLooks]:
+def searches() -> list[SearchSamples]:
     """Targets come back where nothing else looks like them; elsewhere there are many alike."""
     lone = [search(seed, 1, True) for seed in range(12)]
     return lone + [search(50 + seed, 3, False) for seed in range(12)]
@@ -59,7 +59,7 @@ def test_places_of_one_image_speak_against_each_other_and_those_of_others_do_not
     assert log_odds(model, one) == pytest.approx(log_odds(AcceptanceModel(other_weight=0.0), one))
 
 
-def test_unknown_looks_are_left_out():
+def test_samples_without_appearance_are_left_out():
     item = search(3, 2, True)
     item.values[:10, 2] = np.nan
     found = fit_acceptance([item])

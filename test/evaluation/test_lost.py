@@ -8,7 +8,7 @@ from support.evaluation_doubles import ColorTracker, square_scene
 
 from siamla_ros.datasets.sequence import Sequence
 from siamla_ros.evaluation.followers import Trace, by_threshold, supervised
-from siamla_ros.evaluation.lost_metrics import figures, judge, tuning_objective
+from siamla_ros.evaluation.lost_metrics import figures, tally, tuning_objective
 from siamla_ros.evaluation.runner import Run
 from siamla_ros.evaluation.scenarios import Episode, episodes
 from siamla_ros.evaluation.splice import FrameList
@@ -35,52 +35,52 @@ def make_trace(lost=(), unconfirmed=(), off=()):
 
 
 def test_a_good_follower():
-    story = judge(make_episode(), make_trace(lost=[(13, 54)], unconfirmed=[(10, 54)]))
-    assert story.lost_after == 4  # frames 10, 11, 12 and, on 13, LOST
-    assert story.found_after == 5  # frame 54 is the fifth after the return
-    assert (story.false_lost, story.found, story.found_wrong) == (0, 1, 0)
-    assert story.visible == 10 + (TOTAL - 55)
-    assert (story.away, story.confirmed_away) == (30, 0)
+    found = tally(make_episode(), make_trace(lost=[(13, 54)], unconfirmed=[(10, 54)]))
+    assert found.lost_after == 4  # frames 10, 11, 12 and, on 13, LOST
+    assert found.found_after == 5  # frame 54 is the fifth after the return
+    assert (found.false_lost, found.found, found.found_wrong) == (0, 1, 0)
+    assert found.visible == 10 + (TOTAL - 55)
+    assert (found.away, found.confirmed_away) == (30, 0)
 
 
 def test_a_follower_that_notices_nothing():
-    story = judge(make_episode(), make_trace())
-    assert story.lost_after == math.inf
-    assert story.found_after == 1
-    assert (story.away, story.confirmed_away) == (30, 30)
+    found = tally(make_episode(), make_trace())
+    assert found.lost_after == math.inf
+    assert found.found_after == 1
+    assert (found.away, found.confirmed_away) == (30, 30)
 
 
 def test_false_alarms_and_wrong_finds():
     # LOST in sight; LOST ends while it is away; and again after the return, but elsewhere
     spans = [(5, 7), (12, 30), (33, 52)]
-    story = judge(make_episode(), make_trace(lost=spans, off=[(52, 60)]))
-    assert story.false_lost == 1
-    assert (story.found, story.found_wrong) == (3, 2)
-    assert story.found_after == 11
-    assert story.lost_after == 3
+    found = tally(make_episode(), make_trace(lost=spans, off=[(52, 60)]))
+    assert found.false_lost == 1
+    assert (found.found, found.found_wrong) == (3, 2)
+    assert found.found_after == 11
+    assert found.lost_after == 3
 
 
 def test_lost_before_it_went_says_nothing_of_the_delay():
-    assert math.isnan(judge(make_episode(), make_trace(lost=[(8, 60)])).lost_after)
+    assert math.isnan(tally(make_episode(), make_trace(lost=[(8, 60)])).lost_after)
 
 
 def test_a_short_absence_need_not_be_noticed():
-    story = judge(make_episode(back=25), make_trace())
-    assert math.isnan(story.lost_after)
-    assert story.away == 0
+    found = tally(make_episode(back=25), make_trace())
+    assert math.isnan(found.lost_after)
+    assert found.away == 0
 
 
 def test_a_likeness_that_takes_over():
     episode = make_episode(TOTAL, TOTAL)
     rival = np.tile(OFF, (TOTAL, 1)).astype(float)
     crossing = Episode('crossing', episode.sequence, TOTAL, TOTAL, rival)
-    assert judge(crossing, make_trace(off=[(40, TOTAL)])).switched
-    assert not judge(crossing, make_trace(off=[(40, 50)])).switched
+    assert tally(crossing, make_trace(off=[(40, TOTAL)])).switched
+    assert not tally(crossing, make_trace(off=[(40, 50)])).switched
 
 
 def test_figures_over_episodes():
-    good = judge(make_episode(), make_trace(lost=[(13, 54)]))
-    blind = judge(make_episode(), make_trace())
+    good = tally(make_episode(), make_trace(lost=[(13, 54)]))
+    blind = tally(make_episode(), make_trace())
     result = figures([good, good, good, blind], crossings=0)
     assert result.lost_median == 4
     assert result.lost_worst == math.inf
@@ -119,9 +119,9 @@ def test_supervised_follower_on_a_tracker_that_sees_color(scenario, mode, found)
         image[:] = image // 3
     episode = next(episodes(scene, donor, 0, (scenario,)))
     trace = supervised(ColorTracker(), mode).follow(episode.sequence)
-    story = judge(episode, trace)
-    assert story.false_lost == 0
-    assert story.found_wrong == 0
-    assert math.isfinite(story.found_after) == found
+    counts = tally(episode, trace)
+    assert counts.false_lost == 0
+    assert counts.found_wrong == 0
+    assert math.isfinite(counts.found_after) == found
     if scenario != 'occlusion_5':
-        assert story.lost_after <= 15
+        assert counts.lost_after <= 15

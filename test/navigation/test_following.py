@@ -60,7 +60,7 @@ def test_a_pan_tilt_head_turns_towards_the_target_and_never_drives():
     drive = Drive(mode='pan_tilt')
     drive.controller.enable(True)
     drive.status()
-    drive.controller.see(Sighting(drive.now, 0.3, -0.2, 5.0), drive.steady)
+    drive.controller.update_pose(Sighting(drive.now, 0.3, -0.2, 5.0), drive.steady)
     velocity = drive.step(3)
     assert velocity.ahead == 0.0 and velocity.pan > 0.0 and velocity.tilt < 0.0
 
@@ -89,12 +89,12 @@ def test_late_images_are_brought_to_now_by_the_own_motion():
 )
 def test_bad_poses_name_the_field(sighting, message):
     with pytest.raises(InputError, match=message):
-        FollowController(FollowConfig()).see(sighting, 0.0)
+        FollowController(FollowConfig()).update_pose(sighting, 0.0)
 
 
 def test_a_bad_status_names_the_field():
     with pytest.raises(InputError, match='confidence is nan'):
-        FollowController(FollowConfig()).hear(Report(1.0, TRACKING, math.nan), 0.0)
+        FollowController(FollowConfig()).update_status(Report(1.0, TRACKING, math.nan), 0.0)
 
 
 def test_limits_of_the_configuration():

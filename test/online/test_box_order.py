@@ -23,7 +23,7 @@ def refused(order, stamp_ns, target_id='red', patient=True):
 def order():
     """An order that has seen images up to now."""
     made = BoxOrder()
-    made.see(NOW, 50.0)
+    made.note_image(NOW, 50.0)
     return made
 
 
@@ -68,9 +68,9 @@ def test_a_target_started_anew_after_a_clear_is_not_taken_over_by_what_was_on_it
 
 def test_a_bag_that_loops_voids_all_limits(order):
     order.note_cleared(['red'], 50.0)
-    order.see(NOW - SECOND // 4, 51.0)  # a late packet is no loop
+    order.note_image(NOW - SECOND // 4, 51.0)  # a late packet is no loop
     assert refused(order, NOW) is InitCode.CLEARED
-    order.see(NOW - 60 * SECOND, 52.0)
+    order.note_image(NOW - 60 * SECOND, 52.0)
     assert refused(order, NOW - 59 * SECOND) is None
 
 

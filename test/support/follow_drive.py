@@ -62,13 +62,13 @@ class Drive:
         return velocity
 
     def status(self, state=TRACKING, confidence=0.95, age=0.0):
-        self.controller.hear(Report(self.now - age, state, confidence), self.steady)
+        self.controller.update_status(Report(self.now - age, state, confidence), self.steady)
 
     def pose(self, range_m=4.0, bearing=0.0, age=0.0):
-        self.controller.see(Sighting(self.now - age, bearing, 0.0, range_m), self.steady)
+        self.controller.update_pose(Sighting(self.now - age, bearing, 0.0, range_m), self.steady)
 
     def scan(self, free_m=math.inf, age=0.0):
-        self.controller.scan(Clearance(self.now - age, free_m), self.steady)
+        self.controller.update_scan(Clearance(self.now - age, free_m), self.steady)
 
     def follow(self, periods, **pose):
         for _ in range(periods):

@@ -59,7 +59,7 @@ def records(film, verdict, **changes):
         'answers': [(5, 5, 'target', film.truth_xywh[5]), (back + 2, back + 3, 'target', box)],
         'offered': [(left + 8, [(0.0, 0.0, 5.0, 5.0)]), (back + 2, [box])],
     }
-    return verdict.judge(film, verdict.Record(**{**values, **changes}), 'target')
+    return verdict.verdict_of(film, verdict.Record(**{**values, **changes}), 'target')
 
 
 def test_all_went_well(scene):

@@ -22,7 +22,7 @@ from graph import NAMESPACE, ROOT, SETTLE_S, node, parameters, spin, wait_for_gr
 from outputs import keep_earlier
 from processes import Processes
 from rclpy.executors import SingleThreadedExecutor
-from verdict import Verdict, judge
+from verdict import Verdict, verdict_of
 
 ENOUGH = 0.8  # share of images to be processed for the figures to mean something
 DRAIN_S = 2.0  # after the last image, for what is under way
@@ -134,7 +134,7 @@ def perform(options: argparse.Namespace) -> Verdict:
         executor.shutdown()
         director.destroy_node()
         rclpy.shutdown()
-    return judge(film, director.record, TARGET_ID)
+    return verdict_of(film, director.record, TARGET_ID)
 
 
 def main(args: list[str]) -> int:

@@ -85,7 +85,7 @@ class Verdict:
         return [words for failed, words in checks if failed]
 
 
-def judge(film: Film, record: Record, target_id: str) -> Verdict:
+def verdict_of(film: Film, record: Record, target_id: str) -> Verdict:
     """Sums the record up."""
     left, back = film.left_index, film.back_index
     lost = next(

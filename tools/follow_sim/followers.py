@@ -67,21 +67,21 @@ class SiamlaFollower:
     def take(self, answer: Answer, stamp_s: float, now_s: float) -> None:
         """The answer arrives at the controller, late."""
         state, confidence = self._reports.pop(stamp_s)
-        self._controller.hear(Report(stamp_s, int(state), confidence), now_s)
+        self._controller.update_status(Report(stamp_s, int(state), confidence), now_s)
         if answer.box_xywh is None:
             return
         try:
             position = locate(self._camera, answer.box_xywh, confidence, RANGE)
         except RangeError:
             return
-        self._controller.see(
+        self._controller.update_pose(
             Sighting(stamp_s, position.bearing_rad, position.elevation_rad, position.range_m), now_s
         )
 
     def feel(self, ranges_m: np.ndarray, stamp_s: float, now_s: float) -> None:
         """A laser scan arrives."""
         free_m = free_way(ranges_m, SCANNER, self._controller.config.obstacle_half_width_m)
-        self._controller.scan(Clearance(stamp_s, free_m), now_s)
+        self._controller.update_scan(Clearance(stamp_s, free_m), now_s)
 
     def drive(self, now_s: float) -> tuple[float, float]:
         """The velocity from now on."""

@@ -1,4 +1,4 @@
-"""What searches see that accept nothing: each place they look at, with the truth."""
+"""Samples of searches that accept nothing: each place with the truth."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ KEPT = 0.2, 0.5  # probabilities reported to the search: no place is dropped, no
 FRAME_S = 1.0 / 30.0
 
 
-class Look(NamedTuple):
+class SearchSample(NamedTuple):
     """One place on one image: confidence, second peak, similarity, color (NaN: unknown)."""
 
     frame: int
@@ -37,13 +37,13 @@ class Look(NamedTuple):
 
 
 @dataclass(frozen=True)
-class SearchLooks:
-    """N looks of one search.
+class SearchSamples:
+    """N samples of one search.
 
     Attributes:
         name: Of the sequence.
-        frame: (N,) number of the image; looks of one image are different places of it.
-        values: (N, 4) as in :class:`Look`.
+        frame: (N,) number of the image; samples of one image are different places of it.
+        values: (N, 4) as in :class:`SearchSample`.
         right: (N,) whether the place is the target's.
         wrong: (N,) whether it is certainly not.
     """
@@ -55,10 +55,10 @@ class SearchLooks:
     wrong: NDArray[np.bool_]
 
 
-class LookRecorder(Verifier):
+class SampleRecorder(Verifier):
     """A verifier that writes down what it is asked in a search, and lets nothing be accepted."""
 
-    looks: list[Look]
+    samples: list[SearchSample]
     frame = 0
 
     def measure(
@@ -69,7 +69,7 @@ class LookRecorder(Verifier):
         if seen is not None:
             similarity, color = (math.nan if v is None else float(v) for v in seen[:2])
             values = (answer.confidence, answer.second_peak, similarity, color)
-            self.looks.append(Look(self.frame, values, tuple(answer.box_xywh)))
+            self.samples.append(SearchSample(self.frame, values, tuple(answer.box_xywh)))
         return seen
 
     def probabilities(self, *args: Any, **options: Any) -> list[float]:
@@ -78,12 +78,12 @@ class LookRecorder(Verifier):
         return [min(max(value, KEPT[0]), KEPT[1]) for value in found]
 
 
-def record_search(tracker: Tracker, sequence: TargetSequence) -> SearchLooks:
+def record_search(tracker: Tracker, sequence: TargetSequence) -> SearchSamples:
     """Follow one target as the node does until it is lost, and search it to the end."""
     session = TrackingSession(tracker, build({**defaults(), 'redetection.mode': 'local'}))
     engine = session.engine
-    recorder = LookRecorder(tracker, IdentityConfig(min_return_color=0.0))
-    recorder.looks = []
+    recorder = SampleRecorder(tracker, IdentityConfig(min_return_color=0.0))
+    recorder.samples = []
     engine.searcher.verifier = recorder
     for index, image in enumerate(sequence.frames()):
         recorder.frame = index
@@ -93,12 +93,12 @@ def record_search(tracker: Tracker, sequence: TargetSequence) -> SearchLooks:
             session.step(image, index * FRAME_S)
     if session.last_error:
         raise RuntimeError(f'{sequence.name}: {session.last_error}')
-    return _labeled(sequence, recorder.looks)
+    return _labeled(sequence, recorder.samples)
 
 
 def record_searches(
     tracker: Tracker, sequences: Iterable[TargetSequence], scenes: Sequence[Scene], seed: int
-) -> Iterator[SearchLooks]:
+) -> Iterator[SearchSamples]:
     """Searches on the sequences, then on episodes made of the scenes."""
     for sequence in sequences:
         yield record_search(tracker, sequence)
@@ -110,16 +110,16 @@ def record_searches(
                 yield record_search(tracker, episode.sequence)
 
 
-def _labeled(sequence: TargetSequence, looks: Sequence[Look]) -> SearchLooks:
-    frame = np.array([look.frame for look in looks], np.int64)
-    boxes = np.array([look.box_xywh for look in looks], np.float64).reshape(-1, 4)
+def _labeled(sequence: TargetSequence, samples: Sequence[SearchSample]) -> SearchSamples:
+    frame = np.array([sample.frame for sample in samples], np.int64)
+    boxes = np.array([sample.box_xywh for sample in samples], np.float64).reshape(-1, 4)
     truth, absent = sequence.boxes_xywh[frame], sequence.absent[frame]
     seen = np.isfinite(truth[:, 0])
     iou = np.where(seen, overlap(boxes, truth), 0.0)
-    return SearchLooks(
+    return SearchSamples(
         sequence.name,
         frame,
-        np.array([look.values for look in looks], np.float64).reshape(-1, 4),
+        np.array([sample.values for sample in samples], np.float64).reshape(-1, 4),
         seen & (iou > RIGHT_IOU),
         absent | (seen & (iou < WRONG_IOU)),
     )
