@@ -120,6 +120,7 @@ class ScheduleConfig:
         lr_init: Learning rate of heads that start from published weights.
         lr_backbone: Learning rate of the neck and of the last ``backbone_blocks`` blocks (not of
             their depth-wise filters); 0 freezes the backbone.
+        backbone_from: Share of the steps before which the backbone does not learn.
         l2_sp: Share of the way back to the initial weights after every step at the peak rate, for
             layers that started from them (L2-SP, Li et al., ICML 2018): little data must not undo
             what the published tracker learnt from much.
@@ -140,6 +141,7 @@ class ScheduleConfig:
     lr_init: float = 1e-4
     lr_backbone: float = 0.0
     backbone_blocks: int = 4
+    backbone_from: float = 0.0
     weight_decay: float = 1e-4
     warmup: float = 0.02
     ema: float = 0.998

@@ -23,6 +23,7 @@ class Group:
     parameters: list[nn.Parameter]
     peak: float
     started: bool
+    begins: float = 0.0  # share of the steps before which they stay
 
 
 def parameter_groups(model: SiamLA, config: TrainConfig) -> list[Group]:
@@ -41,7 +42,7 @@ def parameter_groups(model: SiamLA, config: TrainConfig) -> list[Group]:
     quality = list(model.quality.parameters()) if model.quality is not None else []
     started = config.init == 'tracker'
     groups = [
-        Group(deep, schedule.lr_backbone, config.init != 'none'),
+        Group(deep, schedule.lr_backbone, config.init != 'none', schedule.backbone_from),
         Group(heads, schedule.lr_init if started else schedule.lr_heads, started),
         Group(fresh + quality, schedule.lr_heads, False),
     ]
@@ -110,6 +111,10 @@ class Optimizer:
             options['lr'] = group.peak * share
         self.adamw.zero_grad(set_to_none=True)
         loss.backward()
+        for group in self.groups:
+            if step < group.begins * steps:
+                for parameter in group.parameters:
+                    parameter.grad = None  # AdamW leaves them and their averages as they are
         average_gradients(self.parameters)
         nn.utils.clip_grad_norm_(self.parameters, self.schedule.clip_norm)
         self.adamw.step()

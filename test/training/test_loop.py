@@ -124,7 +124,7 @@ def test_log_lines_hold_every_part_of_the_loss(pack, tmp_path, monkeypatch):
     trainer(pack, tmp_path, config()).run(workers=0)
     lines = [json.loads(line) for line in (tmp_path / 'log.jsonl').read_text().splitlines()]
     assert [line['step'] for line in lines] == [2, 4]
-    assert set(lines[0]) == {'step', *losses.Losses._fields}
+    assert set(lines[0]) == {'step', 'lr', 'pairs_per_s', *losses.Losses._fields}
 
 
 def test_a_loss_that_is_no_number_stops_the_run(pack, tmp_path):
