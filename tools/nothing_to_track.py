@@ -2,9 +2,11 @@
 
     tools/with_env python tools/nothing_to_track.py
     tools/with_env python tools/nothing_to_track.py --boxes ../shared/video --crops ../shared/train
+    tools/with_env python tools/nothing_to_track.py --continuity ../shared/video --every 4
 
 The first prints a table: kinds of images made anew for each frame, and boxes. The second counts
-annotated boxes that the check of an init box refuses.
+annotated boxes that the check of an init box refuses. The third counts those that seem to show
+something else on each image, of every fourth image as if the camera were as slow.
 """
 
 from __future__ import annotations
@@ -23,16 +25,19 @@ from siamla_ros import load_tracker
 from siamla_ros.datasets.video import FrameSource
 from siamla_ros.geometry.boxes import BoxError
 from siamla_ros.geometry.contrast import check_contrast
+from siamla_ros.online.continuity import Continuity
 from siamla_ros.online.init_requests import InitError
 from siamla_ros.online.session import TrackingSession
+from siamla_ros.supervision.evidence import MIN_CONTINUITY
 
-WIDTH, HEIGHT, FRAMES = 320, 240, 60
+WIDTH, HEIGHT, FRAMES, RATE_HZ = 320, 240, 60, 30.0
 BOXES = {
     'whole image': (0, 0, WIDTH, HEIGHT),
     '280x200': (20, 20, 280, 200),
     '160x120': (80, 60, 160, 120),
     '60x60': (130, 90, 60, 60),
     '24x24': (150, 100, 24, 24),
+    '160x120 in a corner': (2, 2, 160, 120),
 }
 Random = np.random.Generator
 
@@ -41,8 +46,9 @@ def _bytes(values: np.ndarray) -> np.ndarray:
     return np.clip(np.broadcast_to(values, (HEIGHT, WIDTH, 3)), 0, 255).astype(np.uint8)
 
 
-def _blurred(rng: Random, sigma: float) -> np.ndarray:
-    noise = cv2.GaussianBlur(rng.normal(0, 1, (HEIGHT, WIDTH, 3)), (0, 0), sigma)
+def _blurred(rng: Random, sigma: float, channels: int = 3) -> np.ndarray:
+    noise = cv2.GaussianBlur(rng.normal(0, 1, (HEIGHT, WIDTH, channels)), (0, 0), sigma)
+    noise = noise.reshape(HEIGHT, WIDTH, channels)
     return _bytes(120 + 40 * noise / noise.std())
 
 
@@ -60,6 +66,7 @@ KINDS: dict[str, Callable[[Random], np.ndarray]] = {
     'white noise': lambda rng: rng.integers(0, 256, (HEIGHT, WIDTH, 3), dtype=np.uint8),
     'noise, blurred by 8 px': lambda rng: _blurred(rng, 8.0),
     'noise, blurred by 25 px': lambda rng: _blurred(rng, 25.0),
+    'gray noise, blurred by 25 px': lambda rng: _blurred(rng, 25.0, 1),
     'blocks of 16 px': _blocks,
 }
 
@@ -80,40 +87,55 @@ def _confirmed(tracker: object, make: Callable[[Random], np.ndarray], box: tuple
         session.start('nothing', box, make(rng), 0.0)
     except InitError:
         return 'refused'
-    outputs = [session.step(make(rng), number / 30.0)[0] for number in range(1, FRAMES + 1)]
+    outputs = [session.step(make(rng), number / RATE_HZ)[0] for number in range(1, FRAMES + 1)]
     return f'{sum(output.confirmed for output in outputs)} of {FRAMES}'
 
 
-def annotated(folder: Path) -> Iterator[tuple[np.ndarray, tuple, str]]:
-    """Images and boxes of annotated scenes; boxes that are absent are left out."""
+def annotated(folder: Path, every: int = 1) -> Iterator[tuple[np.ndarray, tuple, str, int]]:
+    """Images, boxes, names of targets and numbers of images of annotated scenes; boxes that are
+    absent are left out.
+    """
     for scene in sorted(path.parent for path in folder.glob('*/video.mp4')):
         boxes: dict[int, list] = {}
         if (scene / 'targets.csv').exists():
             for row in csv.DictReader((scene / 'targets.csv').open()):
-                boxes.setdefault(int(row['frame']), []).append([float(row[k]) for k in 'xywh'])
+                target = f'{scene.name}/{row["target_id"]}', [float(row[k]) for k in 'xywh']
+                boxes.setdefault(int(row['frame']), []).append(target)
         else:
             lines = (scene / 'groundtruth_rect.txt').read_text().replace('\t', ',').splitlines()
             for number, line in enumerate(line for line in lines if line.strip()):
-                boxes[number] = [[float(value) for value in line.split(',')]]
+                boxes[number] = [(scene.name, [float(value) for value in line.split(',')])]
         for frame in FrameSource(scene / 'video.mp4').frames():
-            for box in boxes.get(frame.number, []):
+            for name, box in boxes.get(frame.number, []) if frame.number % every == 0 else []:
                 if np.isfinite(box).all() and min(box[2:]) > 0:
-                    yield frame.image, tuple(box), scene.name
+                    yield frame.image, tuple(box), name, frame.number
 
 
-def crops(folder: Path) -> Iterator[tuple[np.ndarray, tuple, str]]:
+def discontinued(folder: Path, every: int) -> None:
+    """Prints of how many boxes the content seems to be new in each image."""
+    targets: dict[str, Continuity] = {}
+    below: Counter[str] = Counter()
+    number = judged = 0
+    for image, box, name, index in annotated(folder, every):
+        value = targets.setdefault(name, Continuity()).see(image, box, index / RATE_HZ)
+        number, judged = number + 1, judged + (value is not None)
+        below[name] += value is not None and value < MIN_CONTINUITY
+    print(f'{number} boxes, {judged} judged, {sum(below.values())} of them bad: {dict(+below)}')
+
+
+def crops(folder: Path) -> Iterator[tuple[np.ndarray, tuple, str, int]]:
     """Context crops with one box each."""
     for row in csv.DictReader((folder / 'index.csv').open()):
         image = cv2.imread(str(folder / row['file']))
         if image is not None:
-            yield image, tuple(float(row[key]) for key in 'xywh'), row['file']
+            yield image, tuple(float(row[key]) for key in 'xywh'), row['file'], 0
 
 
-def count(items: Iterator[tuple[np.ndarray, tuple, str]], whole: bool) -> None:
+def count(items: Iterator[tuple[np.ndarray, tuple, str, int]], whole: bool) -> None:
     """Prints how many boxes are refused, and where; `whole`: the images are no crops."""
     refused: Counter[str] = Counter()
     number = 0
-    for image, box, name in items:
+    for image, box, name, _ in items:
         number += 1
         try:
             check_contrast(image, box)
@@ -130,12 +152,16 @@ def main() -> int:
     )
     parser.add_argument('--boxes', type=Path, help='folder of annotated scenes')
     parser.add_argument('--crops', type=Path, help='folder of training crops with index.csv')
+    parser.add_argument('--continuity', type=Path, help='folder of annotated scenes')
+    parser.add_argument('--every', type=int, default=1, help='image of --continuity')
     args = parser.parse_args()
     if args.boxes:
         count(annotated(args.boxes), whole=True)
     if args.crops:
         count(crops(args.crops), whole=False)
-    if not (args.boxes or args.crops):
+    if args.continuity:
+        discontinued(args.continuity, args.every)
+    if not (args.boxes or args.crops or args.continuity):
         tables()
     return 0
 

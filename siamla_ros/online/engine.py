@@ -188,7 +188,7 @@ class Engine:
             raise InitError(InitCode.INTERNAL, f'the tracker failed: {named(error)}') from error
         decision = self.supervisor.start(frame.stamp_s, box, size, again)
         seen = self.verifier.begin(image, state)
-        return Target.begin(target_id, label, box, size, frame, state, decision, seen)
+        return Target.begin(target_id, label, box, image, frame, state, decision, seen)
 
     def _advance(self, targets: Iterable[Target], image: np.ndarray, frame: Frame) -> None:
         """Update the followed targets in one batch; of the others only the time advances."""
@@ -222,6 +222,7 @@ class Engine:
             image_size=(image.shape[1], image.shape[0]),
             similarity=latest.similarity,
             color=latest.color,
+            continuity=target.continuity.see(image, result.box_xywh, frame.stamp_s),
         )
         decision = self.supervisor.step(target.memory, seen)
         target.identity = self.verifier.remember(

@@ -15,6 +15,7 @@ from siamla_ros.geometry.boxes import Box
 from siamla_ros.identity.verifier import Verifier
 from siamla_ros.online.targets import Target
 from siamla_ros.redetection.redetector import Redetector
+from siamla_ros.supervision.evidence import MIN_CONTINUITY
 from siamla_ros.tracker.results import TrackerLike, TrackResult
 
 
@@ -37,6 +38,7 @@ class Searcher:
                 memory.search_box_xywh, memory.trusted_stamp_s, target.motion.velocity_px_s
             )
         size = (image.shape[1], image.shape[0])
+        continuity = target.continuity.see(image, memory.search_box_xywh, stamp_s)
         plan = self.redetector.propose(
             target.search, size, stamp_s, self.ms_per_crop, self._color_proposals(target, image)
         )
@@ -55,6 +57,8 @@ class Searcher:
             ),
         )
         target.search = result.memory
+        if continuity is not None and continuity < MIN_CONTINUITY:
+            return None  # successive images have nothing in common: what looks alike is chance
         return None if result.index is None else found[result.index]
 
     def score_boxes(

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
+
+import numpy as np
 
 from siamla_ros.geometry.boxes import Box
 from siamla_ros.identity.model import IdentityState
+from siamla_ros.online.continuity import Continuity
 from siamla_ros.online.frame import Frame
 from siamla_ros.supervision.motion import BoxMotion
 from siamla_ros.supervision.supervisor import Decision, Memory, Reason, State
@@ -82,6 +85,7 @@ class Target:
     motion_s: float
     trusted_ns: int
     identity: IdentityState = IdentityState()
+    continuity: Continuity = field(default_factory=Continuity)
     result: TrackResult | None = None
     search: Any = None
     searched_xywh: tuple[Box, ...] = ()
@@ -93,7 +97,7 @@ class Target:
         target_id: str,
         label: str,
         box_xywh: Box,
-        image_size: tuple[int, int],
+        image_bgr: np.ndarray,
         frame: Frame,
         state: TargetState,
         decision: Decision,
@@ -105,7 +109,7 @@ class Target:
             label=label,
             state=state,
             memory=decision.memory,
-            image_size=image_size,
+            image_size=(image_bgr.shape[1], image_bgr.shape[0]),
             seq=frame.seq,
             stamp_ns=frame.stamp_ns,
             motion=BoxMotion.start(box_xywh),
@@ -113,6 +117,7 @@ class Target:
             trusted_ns=frame.stamp_ns,
             identity=identity,
         )
+        target.continuity.see(image_bgr, box_xywh, frame.stamp_s)
         given = TrackResult(state.box_xywh, 1.0, 1.0, 1.0, 0.0, 1.0, state)
         target.apply(decision, given, frame.stamp_ns)
         return target

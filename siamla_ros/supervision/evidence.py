@@ -5,7 +5,7 @@ Pure functions over plain numbers: no torch, no ROS.
 * GOOD: confidence at or above `high_threshold`, box plausible, no distractor.
 * FAIR: confidence between the thresholds, or high with a distractor nearly as strong elsewhere.
 * BAD: confidence below `low_threshold`, or a box that cannot be the target's: it jumped, changed
-  its size, left the image or covers it.
+  its size, left the image or covers it, or is large and shows something else on each image.
 
 A bad frame is neither confirmed nor followed. When a target is lost is decided by the evidence of
 many frames (`presence`).
@@ -22,6 +22,7 @@ from siamla_ros.configuration import Configuration, bounded, declared
 from siamla_ros.geometry.boxes import MAX_COVER, Box, box_size, cover, touches_border
 from siamla_ros.supervision.states import Memory, Observation, Reason
 
+MIN_CONTINUITY = 0.3  # of 13,958 annotated boxes 0.4 % lie below (tools/nothing_to_track.py)
 TINY_PX2 = 1e-6  # a box of less area is none
 DISTRACTOR_CAUTION = (
     0.5  # of the motion limits is left while a distractor is visible: a jump may be to it
@@ -103,6 +104,8 @@ def assess(config: SupervisorConfig, memory: Memory, seen: Observation) -> Evide
         return Evidence(Quality.BAD, Reason.LEFT_IMAGE if leaving else Reason.LOW_CONFIDENCE)
     if cover(seen.box_xywh, seen.image_size) >= MAX_COVER:
         return Evidence(Quality.BAD, Reason.IMPLAUSIBLE_SCALE)
+    if seen.continuity is not None and seen.continuity < MIN_CONTINUITY:
+        return Evidence(Quality.BAD, Reason.DISTRACTOR)
     distractor = (
         seen.second_peak > 0.0 and seen.second_peak >= config.distractor_ratio * seen.confidence
     )

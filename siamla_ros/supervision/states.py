@@ -47,7 +47,9 @@ class Observation:
     stamp_s: image stamp in seconds. confidence, second_peak: [0, 1]. box_xywh: half-open pixels; a
     size of zero means that nothing of the box lies within the image. image_size: (width, height) in
     pixels. similarity, color: of the box to the target so far (`identity`), [0, 1]; None where they
-    were never measured. Raises ValueError naming the field, its value and the limit.
+    were never measured. continuity: resemblance to what the box showed on recent images, [0, 1];
+    None where the box is small or they are not known. Raises ValueError naming the field, its value
+    and the limit.
     """
 
     stamp_s: float
@@ -57,12 +59,14 @@ class Observation:
     image_size: tuple[int, int]
     similarity: float | None = None
     color: float | None = None
+    continuity: float | None = None
 
     def __post_init__(self) -> None:
         check_stamp(self.stamp_s)
-        for name in ('confidence', 'second_peak', 'similarity', 'color'):
+        optional = ('similarity', 'color', 'continuity')
+        for name in ('confidence', 'second_peak', *optional):
             value = getattr(self, name)
-            if value is None and name in ('similarity', 'color'):
+            if value is None and name in optional:
                 continue
             if not 0.0 <= value <= 1.0:  # false for NaN, too
                 raise ValueError(f'{name} is {value!r}, must lie in [0, 1]')
