@@ -64,14 +64,26 @@ def _remove_if_dead(lock: Path, segment: Path) -> int:
 
 
 def own_segments() -> list[str]:
-    """Names of the segments of this process: those whose locks it holds open."""
-    names = set()
-    for entry in Path('/proc/self/fd').glob('*'):
+    """Names of the segments of this process: those whose locks it holds."""
+    return segments_of('self')
+
+
+def segments_of(pid: int | str) -> list[str]:
+    """Names of the segments whose locks a process holds; empty where there is no such process.
+
+    That it has a file open is not enough: a participant that starts opens the locks of all others
+    for a moment.
+    """
+    process, names = Path(f'/proc/{pid}'), set()
+    for entry in process.glob('fd/*'):
         try:
             name = Path(os.readlink(entry)).name
+            if not (name.endswith(LOCK_SUFFIX) and SEGMENT.fullmatch(name[: -len(LOCK_SUFFIX)])):
+                continue
+            held = 'FLOCK' in (process / 'fdinfo' / entry.name).read_text()
         except OSError:  # closed in the meantime
             continue
-        if name.endswith(LOCK_SUFFIX) and SEGMENT.fullmatch(name.removesuffix(LOCK_SUFFIX)):
+        if held:
             names.add(name.removesuffix(LOCK_SUFFIX))
     return sorted(names)
 

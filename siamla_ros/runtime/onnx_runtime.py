@@ -56,6 +56,12 @@ class OnnxRuntime:
             search, digests = int8_path(checkpoint.path), {'sha256': checkpoint.sha256}
         self._search = _session(search, digests, threads, self.providers)
 
+    def close(self) -> None:
+        """End the threads of the sessions and free their memory; the runtime cannot be used any
+        more. Whoever still holds it, a cycle that is not collected yet, holds no more than itself.
+        """
+        del self._template, self._search
+
     def template(
         self, image_bgr: ImageArray, window: Window, border_bgr: Sequence[float]
     ) -> NDArray[np.float32]:

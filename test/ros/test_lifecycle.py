@@ -13,6 +13,7 @@ pytest.importorskip('siamla_ros.msg', reason='needs the built messages: make set
 
 from lifecycle_msgs.msg import Transition
 from support.graph import wait_until
+from support.ros_doubles import ColorTracker
 from support.scenes import SIDE
 
 from siamla_ros.ros.messages import box_of
@@ -152,3 +153,42 @@ def test_a_node_whose_device_is_lost_for_good_says_so_and_is_unconfigured(graphs
         'not in diagnostics',
         5.0,
     )
+
+
+def test_a_calibration_that_cannot_be_fails_the_transition_with_the_reason(graphs):
+    class Miscalibrated(ColorTracker):
+        calibration = {'evidence': {'nonsense': 1.0}}
+
+    waiting = graphs('color', autostart=False)
+    factory, waiting.tracker._factory = waiting.tracker._factory, lambda node: Miscalibrated()
+    assert not waiting.transition(CONFIGURE)
+    assert waiting.tracker.state_label == 'unconfigured' and waiting.tracker.engine is None
+    assert 'calibration of the weights' in waiting.tracker.failure
+    assert 'nonsense' in waiting.tracker.failure
+    waiting.tracker._factory = factory
+    assert waiting.transition(CONFIGURE), 'it can be put right'
+
+
+def test_cycles_with_the_network_leave_no_thread_behind(graphs):
+    """Also while no garbage is collected: a lifecycle node is part of a cycle."""
+    real = graphs('real', device='cpu', redetection__mode='off', threads=2, autostart=False)
+
+    def threads():
+        """Those of libraries: a pool of Python's answers the calls and grows to its limit."""
+        return len(list(Path('/proc/self/task').iterdir())) - threading.active_count()
+
+    def cycle():
+        for number in (CONFIGURE, ACTIVATE, DEACTIVATE, CLEANUP):
+            assert real.transition(number)
+
+    for _ in range(3):
+        cycle()
+    gc.disable()
+    try:
+        before = threads()
+        for _ in range(4):
+            cycle()
+        after = threads()
+    finally:
+        gc.enable()
+    assert after == before, f'{before} threads, after four cycles {after}'

@@ -2,7 +2,6 @@
 
 import fcntl
 import os
-import re
 import shutil
 import signal
 import subprocess
@@ -23,6 +22,7 @@ from siamla_ros.ros.shared_memory import (
     own_segments,
     profile_is_set,
     remove_dead_segments,
+    segments_of,
     transport_in_use,
 )
 
@@ -32,23 +32,6 @@ PROFILE = ROOT / 'config/fastdds_profile.xml'
 LIMIT_S = 60.0
 WORKSPACE = '.ws' + (f'-{os.environ["SIAMLA_ROS"]}' if os.environ.get('SIAMLA_ROS') else '')
 PAGE_PORT = ['--ros-args', '-p', 'port:=0']
-
-
-def segments_of(pid, before=frozenset()):
-    """Names of the segments whose locks a process holds open.
-
-    Without those that lay there before its start: a participant that starts opens the locks of all
-    others for a moment, also of the one in the process of the tests.
-    """
-    names = set()
-    for entry in Path(f'/proc/{pid}/fd').glob('*'):
-        try:
-            name = Path(os.readlink(entry)).name
-        except OSError:
-            continue
-        if re.fullmatch(r'fast(dds|rtps)_[0-9a-f]{16}_el', name):
-            names.add(name.removesuffix('_el'))
-    return names - before
 
 
 @pytest.fixture
@@ -80,9 +63,8 @@ PAGE = (['-m', 'siamla_ros.ros.operator_page_node', *PAGE_PORT], 'open http://')
 @pytest.mark.parametrize('how', [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize('node', [TRACKER, PAGE], ids=['tracker', 'page'])
 def test_a_clean_exit_leaves_no_segment(start, node, how):
-    before = set(os.listdir('/dev/shm'))
     child = start(*node)
-    own = segments_of(child.pid, before)
+    own = set(segments_of(child.pid))
     assert own
     child.send_signal(how)
     assert child.wait(LIMIT_S) == 0
@@ -114,7 +96,6 @@ def test_a_signal_in_the_middle_of_the_start_leaves_no_segment_and_no_traceback(
         'operator_page': [*module, *PAGE_PORT],
         'camera': [*module, '--ros-args', '-p', f'source:={tmp_path}'],
     }
-    before = set(os.listdir('/dev/shm'))
     child = subprocess.Popen(
         [sys.executable, *arguments.get(node, module)],
         stdout=subprocess.PIPE,
@@ -123,7 +104,7 @@ def test_a_signal_in_the_middle_of_the_start_leaves_no_segment_and_no_traceback(
     )
     own, end_s = set(), time.monotonic() + LIMIT_S
     while not own and time.monotonic() < end_s:
-        own = segments_of(child.pid, before)
+        own = set(segments_of(child.pid))
     child.send_signal(how)
     said, _ = child.communicate(timeout=LIMIT_S)
     assert own and child.returncode == 0 and 'Traceback' not in said, said
@@ -143,11 +124,10 @@ def test_a_context_that_ends_before_the_node_is_spun_ends_it_quietly(tmp_path):
 
 
 def test_the_next_start_removes_what_a_killed_process_left(start):
-    before = set(os.listdir('/dev/shm'))
     dead = start(*TRACKER)
-    left = segments_of(dead.pid, before)
+    left = set(segments_of(dead.pid))
     alive = start(*TRACKER)
-    kept = segments_of(alive.pid, before | left)
+    kept = set(segments_of(alive.pid))
     dead.kill()
     dead.wait(LIMIT_S)
     assert left and left <= set(os.listdir('/dev/shm')), 'kill -9 leaves its segment'
@@ -156,6 +136,35 @@ def test_the_next_start_removes_what_a_killed_process_left(start):
     names = set(os.listdir('/dev/shm'))
     assert left & names == set() and {f'{name}_el' for name in left} & names == set()
     assert kept <= names, 'the segment of a living process is not touched'
+
+
+def test_a_lock_of_another_that_is_only_open_is_not_counted():
+    """A participant that starts opens the locks of all others, to see whether they live."""
+    name = Path(f'/dev/shm/fastdds_{os.getpid():016x}')
+    lock = name.with_name(f'{name.name}_el')
+    owner = (
+        'import fcntl, sys; f = open(sys.argv[1], "w"); fcntl.flock(f, fcntl.LOCK_EX);'
+        'print(flush=True); input()'
+    )
+    other = subprocess.Popen(
+        [sys.executable, '-c', owner, str(lock)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    try:
+        other.stdout.readline()
+        with lock.open() as file:
+            assert name.name in os.readlink(f'/proc/self/fd/{file.fileno()}')
+            assert name.name not in own_segments()
+            assert name.name in segments_of(other.pid)
+            other.communicate(b'\n', timeout=LIMIT_S)
+            assert segments_of(other.pid) == []
+            fcntl.flock(file, fcntl.LOCK_EX)
+            assert name.name in own_segments()
+        assert name.name not in own_segments()
+    finally:
+        other.kill()
+        lock.unlink()
 
 
 def test_only_segments_without_an_owner_are_removed(tmp_path):

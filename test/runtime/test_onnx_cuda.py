@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -42,3 +44,16 @@ def test_a_provider_that_is_not_there_is_no_silent_fallback(monkeypatch):
     monkeypatch.setattr(onnx_cuda, 'PROVIDER', 'AbsentExecutionProvider')
     with pytest.raises(ValueError, match='not on cuda:0; install onnxruntime-gpu'):
         build_runtime(checkpoint, 'auto', 'onnxruntime', 0, half=False)
+
+
+def test_a_runtime_that_is_closed_ends_its_threads_whoever_still_holds_it():
+    """A lifecycle node is part of a cycle: its sessions lived on until that was collected."""
+
+    def threads():
+        return len(list(Path('/proc/self/task').iterdir()))
+
+    checkpoint, before = read_checkpoint('default'), threads()
+    runtime = OnnxRuntime(checkpoint, 3)
+    assert threads() > before, 'the sessions have threads of their own'
+    runtime.close()
+    assert threads() == before

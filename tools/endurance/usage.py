@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import re
 import statistics
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-SEGMENT = re.compile(r'fastdds_[0-9a-f]{16}')
+from siamla_ros.ros.shared_memory import segments_of
+
 PAGE_BYTES = os.sysconf('SC_PAGE_SIZE')
 SHARED_MEMORY = Path('/dev/shm')
 
@@ -45,21 +45,11 @@ def usage(pid: int | None = None) -> Usage:
         memory_mb=pages * PAGE_BYTES / 1e6,
         handles=len(handles),
         threads=len(list((folder / 'task').iterdir())),
-        shared_mb=sum(map(_segment_mb, {_target(handle) for handle in handles})),
+        shared_mb=sum(map(_segment_mb, segments_of(pid or 'self'))),
     )
 
 
-def _target(handle: Path) -> str:
-    try:
-        return os.readlink(handle)
-    except OSError:  # closed since it was listed
-        return ''
-
-
-def _segment_mb(target: str) -> float:
-    name = Path(target).name.removesuffix('_el')
-    if not (target.endswith('_el') and SEGMENT.fullmatch(name)):
-        return 0.0
+def _segment_mb(name: str) -> float:
     try:
         return (SHARED_MEMORY / name).stat().st_size / 1e6
     except OSError:
