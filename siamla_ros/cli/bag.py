@@ -6,6 +6,8 @@ Needs no ROS: the rosbags library reads and writes sqlite3 and MCAP storage.
 from __future__ import annotations
 
 import argparse
+import sqlite3
+import struct
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -13,9 +15,9 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from rosbags.highlevel import AnyReader
+from rosbags.highlevel import AnyReader, AnyReaderError
 from rosbags.interfaces import Connection
-from rosbags.rosbag2 import StoragePlugin, Writer
+from rosbags.rosbag2 import ReaderError, StoragePlugin, Writer
 from tqdm import tqdm
 
 from siamla_ros.cli.bag_messages import DETECTIONS, IMAGES, STATUS, MessageMaker
@@ -29,6 +31,8 @@ from siamla_ros.online.image_formats import ImageError
 from siamla_ros.online.session import TrackingSession
 from siamla_ros.online.targets import TargetOutput
 
+# What the library raises on a damaged bag, at its start or on the way.
+UNREADABLE = (AnyReaderError, ReaderError, sqlite3.Error, struct.error)
 STORAGES = {'sqlite3': StoragePlugin.SQLITE3, 'mcap': StoragePlugin.MCAP}
 BAG_VERSION = 8  # metadata that Humble reads, too
 
@@ -61,6 +65,13 @@ def run(args: argparse.Namespace) -> int:
         raise ValueError(f'--output {args.output}: exists already, must be a new folder')
     if args.start < 0:
         raise ValueError(f'--start {args.start} must be >= 0')
+    try:
+        return _track(args)
+    except UNREADABLE as error:
+        raise ValueError(f'{args.bag}: damaged: {type(error).__name__}: {error}') from error
+
+
+def _track(args: argparse.Namespace) -> int:
     targets, store = named_targets(args.init), typestore()
     plot = RunPlot(args.plot) if args.plot else None
     with ExitStack() as stack:

@@ -189,9 +189,12 @@ def _once(source: FrameSource) -> Iterator[tuple[float, np.ndarray]]:
 
 
 def _endless(source: FrameSource) -> Iterator[tuple[float, np.ndarray]]:
-    """Over and over, with times that go on."""
+    """Over and over, with times that go on; until a pass holds no image."""
     base_s, last = 0.0, SourceFrame(0, 0.0, np.empty(0))
-    while True:
+    shown = True
+    while shown:
+        shown = False
         for last in source.frames():
+            shown = True
             yield base_s + last.stamp_s, last.image
         base_s += last.stamp_s + 1.0 / source.rate_hz

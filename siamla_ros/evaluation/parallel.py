@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 
 from siamla_ros.datasets.sequence import Sequence
 from siamla_ros.evaluation.peers.base import EvalTracker
@@ -28,6 +29,7 @@ def run_tasks(
         jobs: Number of processes.
 
     Raises:
+        ChildProcessError: A process was killed.
         Exception: What a run raised; tasks that have not begun are given up.
     """
     context = multiprocessing.get_context('spawn')  # threads of a network do not survive a fork
@@ -39,6 +41,11 @@ def run_tasks(
         try:
             for future in as_completed(pending):
                 yield pending[future], future.result()
+        except BrokenProcessPool as error:
+            raise ChildProcessError(
+                f'--jobs {jobs}: a process ended without an answer (killed, or out of memory); '
+                'finished runs are kept: --resume goes on, with fewer jobs perhaps'
+            ) from error
         finally:
             pool.shutdown(cancel_futures=True)
 

@@ -10,6 +10,8 @@ import hashlib
 import json
 import os
 import shutil
+import zipfile
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -41,11 +43,21 @@ class RunStore:
         """The finished run of this tracker on this sequence, None if there is none.
 
         Raises:
-            ValueError: It was made by something else.
+            ValueError: It was made by something else, or is damaged.
         """
         path = self._path(tracker.name, sequence.name)
         if not path.is_file():
             return None
+        try:
+            if not zipfile.is_zipfile(path):  # else NumPy speaks of pickles
+                raise EOFError('no archive of arrays')
+            return self._read(path, tracker, sequence)
+        except (OSError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as error:
+            raise ValueError(
+                f'{path}: damaged ({error}); remove it, or leave out --resume'
+            ) from error
+
+    def _read(self, path: Path, tracker: EvalTracker, sequence: Sequence) -> Run:
         with np.load(path) as stored:
             if str(stored['fingerprint']) != self._fingerprint(tracker, sequence):
                 raise ValueError(

@@ -99,13 +99,33 @@ def read_checkpoint(name: str | Path) -> Checkpoint:
     if header.get('format') != FORMAT:
         raise WeightsError(f'{path}: format is {header.get("format")!r}, expected {FORMAT!r}')
     try:
-        model = ModelConfig.from_dict(json.loads(header['model']))
-        decode = DecodeConfig.from_dict(json.loads(header['decode']))
-        provenance = json.loads(header['provenance'])
-        calibration = json.loads(header.get('calibration', '{}'))
-    except (KeyError, TypeError, ValueError) as error:
+        model = ModelConfig.from_dict(_mapping(header, 'model'))
+        decode = DecodeConfig.from_dict(_mapping(header, 'decode'))
+        provenance = _mapping(header, 'provenance')
+        calibration = _mapping(header, 'calibration') if 'calibration' in header else {}
+        for part, values in calibration.items():
+            if not isinstance(values, dict):
+                raise ValueError(f'calibration.{part} is {values!r:.60}, must be a mapping')
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
         raise WeightsError(f'{path}: header cannot be used: {error}') from error
     return Checkpoint(path, model, decode, digest, provenance, calibration)
+
+
+def _mapping(header: dict[str, str], name: str) -> dict[str, Any]:
+    """A part of the header.
+
+    Raises:
+        KeyError: It is missing.
+        ValueError: It is no mapping, or holds NaN or infinity.
+    """
+
+    def refuse(constant: str) -> None:
+        raise ValueError(f'{name} holds {constant}, must hold finite numbers')
+
+    found = json.loads(header[name], parse_constant=refuse)
+    if not isinstance(found, dict):
+        raise ValueError(f'{name} is {found!r:.60}, must be a mapping')
+    return found
 
 
 def load_model(checkpoint: Checkpoint) -> SiamLA:

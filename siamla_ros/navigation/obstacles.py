@@ -48,12 +48,17 @@ def free_way(ranges: Sequence[float], geometry: ScanGeometry, half_width_m: floa
         Distance in m; inf when the strip is free.
 
     Raises:
-        InputError: the angles are not finite, or no beam ahead has a valid answer.
+        InputError: the angles or limits cannot be, or no beam ahead has a valid answer.
     """
     if not (math.isfinite(geometry.angle_min) and math.isfinite(geometry.angle_increment)):
         raise InputError(
             f'scan angle_min is {geometry.angle_min!r} and angle_increment is '
             f'{geometry.angle_increment!r}, must be finite'
+        )
+    if not 0.0 <= geometry.range_min < geometry.range_max:  # false for NaN, too
+        raise InputError(
+            f'scan range_min is {geometry.range_min!r} and range_max is {geometry.range_max!r}, '
+            'must be 0 <= range_min < range_max'
         )
     values = np.asarray(ranges, dtype=np.float64)
     angles = (

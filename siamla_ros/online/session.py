@@ -9,8 +9,6 @@ for stamp_s, image_bgr in images:
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
 from siamla_ros.geometry.boxes import Box
@@ -19,6 +17,8 @@ from siamla_ros.online.frame import Frame
 from siamla_ros.online.parameters import Settings, build, defaults
 from siamla_ros.online.targets import TargetOutput
 from siamla_ros.online.tracker_like import TrackerLike
+
+LONGEST_S = 1e11  # of a stamp, from 1970: three thousand years
 
 
 class TrackingSession:
@@ -85,8 +85,8 @@ class TrackingSession:
         return self.engine.last_error
 
     def _frame(self, image_bgr: np.ndarray, stamp_s: float) -> Frame:
-        if not math.isfinite(stamp_s):
-            raise ValueError(f'stamp_s is {stamp_s!r}, must be finite')
+        if not abs(stamp_s) <= LONGEST_S:  # true for NaN, too
+            raise ValueError(f'stamp_s is {stamp_s!r}, must lie within +-{LONGEST_S:g} s')
         return frame_of(image_bgr, stamp_s, self._frames)
 
 
@@ -94,8 +94,10 @@ def frame_of(image_bgr: np.ndarray, stamp_s: float, number: int) -> Frame:
     """An image in memory as the node receives one.
 
     Raises:
-        ValueError: the array is not HxWx3 uint8.
+        ValueError: it is no HxWx3 uint8 array.
     """
+    if not isinstance(image_bgr, np.ndarray):  # None: what cv2.imread gives for a missing file
+        raise ValueError(f'image_bgr is {type(image_bgr).__name__}, must be an array')
     if image_bgr.dtype != np.uint8 or image_bgr.ndim != 3 or image_bgr.shape[2] != 3:
         raise ValueError(
             f'image_bgr is {image_bgr.dtype} of shape {image_bgr.shape}, must be HxWx3 uint8'

@@ -48,10 +48,13 @@ def fitted_models(tracker: object) -> tuple[EvidenceModel, AcceptanceModel]:
     Raises ValueError naming the value that cannot be.
     """
     fitted = getattr(tracker, 'calibration', {})
-    return (
-        EvidenceModel(**fitted.get('evidence', {})),
-        AcceptanceModel(**fitted.get('acceptance', {})),
-    )
+    try:
+        return (
+            EvidenceModel(**fitted.get('evidence', {})),
+            AcceptanceModel(**fitted.get('acceptance', {})),
+        )
+    except TypeError as error:  # a name that none of them has
+        raise ValueError(f'calibration of the weights: {error}') from error
 
 
 def named(error: Exception) -> str:

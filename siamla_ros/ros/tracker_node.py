@@ -112,12 +112,12 @@ class TrackerNode(LifecycleNode):
         node = self.settings.node
         try:
             tracker = self._factory(node)
+            self.engine = Engine(tracker, self.settings)
         except Exception as error:  # noqa: BLE001 - whatever is wrong with weights or device, the node must live
             self.failure = f'model {node.model!r} on device {node.device!r}: {error}'
             self.get_logger().error(f'cannot be configured: {self.failure}')
             return FAILURE
         self.failure = ''
-        self.engine = Engine(tracker, self.settings)
         self.outputs = Outputs(self, node, self.health.report_qos)
         self.get_logger().info(
             f'model {node.model!r} runs on {tracker.device}: {tracker.device_reason}'

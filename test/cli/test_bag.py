@@ -154,3 +154,38 @@ def test_an_existing_output_is_kept(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert len(read_bag(bag)['/camera/image']) == FRAMES
     assert main(['bag', 'none', '--init', BOX, '--output', str(tmp_path / 'o')]) == 1
     assert 'no such bag' in capsys.readouterr().err
+
+
+def damaged(path: Path, how: str) -> Path:
+    """A bag that cannot be read, or only to its middle."""
+    path.mkdir()
+    files = {'empty': b'', 'garbage': bytes(range(256)) * 9, 'half': b'\x89MCAP0\r\n' + b'x' * 900}
+    metadata = {'no yaml': 'rosbag2_bagfile_information: [', 'no bag': 'a: 1', 'no file': ''}
+    if how in files:
+        (path / 'a.mcap').write_bytes(files[how])
+        return path / 'a.mcap'
+    if how == 'sqlite3':
+        (path / 'a.db3').write_bytes(bytes(range(256)) * 9)
+        return path / 'a.db3'
+    (path / 'metadata.yaml').write_text(metadata[how])
+    return path
+
+
+@pytest.mark.parametrize(
+    'how', ['empty', 'garbage', 'half', 'sqlite3', 'no yaml', 'no bag', 'no file']
+)
+def test_a_damaged_bag_is_named_in_one_line(tmp_path, capsys, how):
+    bag = damaged(tmp_path / 'bag', how)
+    assert main(['bag', str(bag), '--init', BOX, '--output', str(tmp_path / 'out'), '--quiet']) == 1
+    assert f'siamla bag: {bag}: ' in capsys.readouterr().err
+    assert not (tmp_path / 'out').exists()
+
+
+@pytest.mark.parametrize('storage', ['sqlite3', 'mcap'])
+def test_a_bag_that_ends_in_its_middle_is_named(tmp_path, capsys, storage):
+    """As a recorder leaves it whose machine lost its power."""
+    bag = write_bag(tmp_path / 'bag', storage, IMAGE)
+    file = next(path for path in bag.iterdir() if path.suffix in ('.mcap', '.db3'))
+    file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
+    assert main(['bag', str(bag), '--init', BOX, '--output', str(tmp_path / 'out'), '--quiet']) == 1
+    assert f'siamla bag: {bag}: ' in capsys.readouterr().err

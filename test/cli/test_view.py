@@ -17,7 +17,7 @@ import siamla_ros
 from siamla_ros.cli import page_server, view
 from siamla_ros.cli.main import main
 from siamla_ros.cli.page_server import BoxOnImage, box_from_browser, serving
-from siamla_ros.datasets.video import FrameSource
+from siamla_ros.datasets.video import FrameSource, SourceFrame
 
 LIMIT_S = 20.0
 BOX = [100, 100, SIDE, SIDE]
@@ -153,3 +153,17 @@ def test_control_c_ends_the_wait(
     monkeypatch.setattr(page_server, 'BoxOnImage', Page)
     assert box_from_browser(picture(100)) is None
     assert 'Ctrl-C writes the first frame' in capsys.readouterr().err
+
+
+def test_a_source_that_loops_and_holds_no_image_any_more_ends():
+    """Its files were removed while it played: no end and no image before."""
+
+    class Fading:
+        count, rate_hz, left = 3, 30.0, [3, 2, 0]
+
+        def frames(self):
+            for number in range(self.left.pop(0)):
+                yield SourceFrame(number, number / 30.0, picture(100))
+
+    shown = [stamp_s for stamp_s, _ in view._endless(Fading())]
+    assert len(shown) == 5 and shown == sorted(set(shown))

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from contextlib import contextmanager
 
 import pytest
 
 torch = pytest.importorskip('torch')
 
+from safetensors import safe_open  # noqa: E402
 from safetensors.torch import load_file, save_file  # noqa: E402
 from support.networks import tiny_checkpoint, tiny_config, tiny_model  # noqa: E402
 
@@ -21,6 +23,15 @@ def rewrite(path, **header) -> None:
     tensors = load_file(str(path))
     path.with_suffix('.sha256').unlink(missing_ok=True)
     save_file(tensors, str(path), metadata=header)
+
+
+@contextmanager
+def weights_header(path):
+    """Its header, to be changed."""
+    with safe_open(str(path), framework='np') as file:
+        header = dict(file.metadata())
+    yield header
+    rewrite(path, **header)
 
 
 def test_round_trip(tmp_path):
@@ -147,3 +158,21 @@ def test_a_file_is_hashed_in_chunks(tmp_path, monkeypatch):
     monkeypatch.setattr(weights, 'HASH_CHUNK_BYTES', 1000)
     monkeypatch.setattr(type(path), 'read_bytes', lambda _: pytest.fail('read whole'))
     assert weights.file_digest(path) == hashlib.sha256(content).hexdigest()
+
+
+@pytest.mark.parametrize('part', ['model', 'decode', 'provenance', 'calibration'])
+@pytest.mark.parametrize('text', ['[]', 'null', '5', '"x"', '[' * 100_000, '{"a": NaN}', '{'])
+def test_a_part_of_the_header_that_is_no_mapping_of_numbers_is_refused(tmp_path, part, text):
+    path = tiny_checkpoint(tmp_path).path
+    with weights_header(path) as header:
+        header[part] = text
+    with pytest.raises(WeightsError, match='header cannot be used'):
+        read_checkpoint(path)
+
+
+def test_a_part_of_the_calibration_that_is_no_mapping_is_named(tmp_path):
+    path = tiny_checkpoint(tmp_path).path
+    with weights_header(path) as header:
+        header['calibration'] = '{"evidence": 5}'
+    with pytest.raises(WeightsError, match=r'calibration.evidence is 5, must be a mapping'):
+        read_checkpoint(path)

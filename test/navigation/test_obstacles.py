@@ -56,3 +56,14 @@ def test_bad_angles_and_distances_name_the_field():
         free_way([1.0], ScanGeometry(math.nan, 0.1, 0.1, 10.0), 0.5)
     with pytest.raises(InputError, match='scan free_m is -1.0'):
         Clearance(1.0, -1.0).check()
+
+
+@pytest.mark.parametrize(
+    ('nearest', 'farthest'),
+    [(0.1, math.nan), (math.nan, 10.0), (0.0, 0.0), (5.0, 1.0), (0.1, -math.inf), (-1.0, 10.0)],
+)
+def test_limits_that_cannot_be_are_no_free_way(nearest, farthest):
+    """They leave every answer out but those of beams that met nothing."""
+    geometry = ScanGeometry(GEOMETRY.angle_min, GEOMETRY.angle_increment, nearest, farthest)
+    with pytest.raises(InputError, match=r'range_min is .* range_max is .* must be 0 <= range_min'):
+        free_way(scan({0: 0.5}), geometry, 0.5)

@@ -64,3 +64,21 @@ def test_search_windows_are_those_of_the_network():
 
     assert TrackingSession(ColorTracker()).engine.searcher.redetector.window == 3.75
     assert TrackingSession(Wide()).engine.searcher.redetector.window == 5.5
+
+
+@pytest.mark.parametrize('image', [None, [[1, 2, 3]], 'a.png'])
+def test_what_is_no_array_is_named(image):
+    """cv2.imread gives None for a file that is not there."""
+    session = TrackingSession(ColorTracker())
+    with pytest.raises(ValueError, match=r'image_bgr is \w+, must be an array'):
+        session.start('red', BOX, image, 0.0)
+    session.start('red', BOX, picture(100), 0.0)
+    with pytest.raises(ValueError, match=r'image_bgr is \w+, must be an array'):
+        session.step(image, 0.1)
+    assert session.step(picture(100), 0.2)[0].state is State.TRACKING
+
+
+@pytest.mark.parametrize('stamp_s', [float('nan'), float('inf'), -1e300, 1e300])
+def test_stamps_without_sense_are_named(stamp_s):
+    with pytest.raises(ValueError, match=r'stamp_s is .*, must lie within \+-1e\+11 s'):
+        TrackingSession(ColorTracker()).start('red', BOX, picture(100), stamp_s)
