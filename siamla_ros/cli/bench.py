@@ -23,7 +23,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from siamla_ros.cli import bench_update
+from siamla_ros.cli import bench_ros, bench_update
 from siamla_ros.datasets.discovery import load_dataset
 from siamla_ros.evaluation import report
 from siamla_ros.evaluation.peers.arguments import add_tracker_arguments, named_trackers
@@ -74,6 +74,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--stages', action='store_true', help='instead: crops, network and boxes of siamla'
     )
+    parser.add_argument(
+        '--ros', action='store_true', help='instead: images through ROS at --rate, --size, --frames'
+    )
+    parser.add_argument('--rate', type=float, default=30.0, metavar='HZ', help='of --ros')
     parser.add_argument('--output', type=Path, metavar='FILE', help='the figures as JSON')
     parser.add_argument('--quiet', action='store_true', help='no progress bar')
 
@@ -94,6 +98,8 @@ def run(args: argparse.Namespace) -> int:
         args.device = 'cuda' if args.device == 'auto' else args.device
         return gpu_check.run(args)
     _check(args)
+    if args.ros:
+        return bench_ros.run(args)
     cv2.setNumThreads(args.threads)
     # Unlike `siamla eval`, what a node would take.
     args.option = [('runtime', 'auto'), *args.option]
