@@ -10,11 +10,8 @@ from __future__ import annotations
 
 import argparse
 import os
-import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -106,7 +103,7 @@ def run(args: argparse.Namespace) -> int:
     trackers = named_trackers(args, args.threads)
     clip = _clip(args)
     load = os.getloadavg()[0]
-    with busy_processes(args.beside):
+    with bench_update.busy_processes(args.beside):
         text, times_ms = _measured(args, trackers, clip)
     print(text)
     height, width = clip.images[0].shape[:2]
@@ -164,19 +161,6 @@ def _measured(
         texts.append(f'{tracker.name}: {own.device_reason}\n\n{shown}')
         found[tracker.name] = {str(key): values.tolist() for key, values in by.items()}
     return '\n\n'.join(texts), found
-
-
-@contextmanager
-def busy_processes(count: int) -> Iterator[None]:
-    """So many processes that compute without a pause, until the end of the block."""
-    command = [sys.executable, '-c', 'while True: pass']
-    running = [subprocess.Popen(command) for _ in range(count)]
-    try:
-        yield
-    finally:
-        for process in running:
-            process.kill()
-            process.wait()
 
 
 def measure(

@@ -53,8 +53,8 @@ def run(args: argparse.Namespace) -> int:
     if not args.rate > 0:
         raise ValueError(f'--rate {args.rate}: must be > 0')
     load = os.getloadavg()[0]
-    rows = _joined(_measure(args, ['tracker', 'listener']))
-    plain = _joined(_measure(args, ['plain']))
+    rows = _joined(_measure(args, ['camera', 'tracker', 'listener']))
+    plain = _joined(_measure(args, ['camera_alone', 'plain']))
     content = figures(rows, plain)
     print(tables(content))
     width, height = args.size
@@ -70,11 +70,11 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _measure(args: argparse.Namespace, roles: Sequence[str]) -> list[Rows]:
-    """Run a camera with these processes; what each has noted, the camera first."""
+    """Run these processes until the first of them, the camera, ends; what each has noted."""
     namespace = f'/siamla_bench_{os.getpid()}'
     given = [*(str(v) for v in args.size), str(args.rate), str(args.frames)]
     with tempfile.TemporaryDirectory() as folder:
-        paths = {role: Path(folder) / role for role in ('camera', *roles)}
+        paths = {role: Path(folder) / role for role in roles}
         running = {
             role: subprocess.Popen(
                 [sys.executable, '-m', MODULE, role, str(path), *given]
@@ -83,8 +83,8 @@ def _measure(args: argparse.Namespace, roles: Sequence[str]) -> list[Rows]:
             for role, path in paths.items()
         }
         try:
-            running['camera'].wait(START_S + 3 * args.frames / args.rate)
-            for role in roles:
+            running[roles[0]].wait(START_S + 3 * args.frames / args.rate)
+            for role in roles[1:]:
                 running[role].send_signal(signal.SIGINT)
             for role, process in running.items():
                 if process.wait(END_S):

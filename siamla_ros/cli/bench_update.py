@@ -1,9 +1,14 @@
-"""`siamla bench --targets` and `--stages`: one update of this package's tracker from inside."""
+"""`siamla bench --targets`, `--stages`, `--beside`: one update of this tracker from inside,
+and what disturbs it.
+"""
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from itertools import chain
 
 import numpy as np
@@ -19,6 +24,19 @@ from siamla_ros.tracker.tracker import Tracker
 WARM_UP_FRAMES = 5
 STAGES = ('crops', 'network', 'boxes', 'rest')
 Clock = Callable[[], float]
+
+
+@contextmanager
+def busy_processes(count: int) -> Iterator[None]:
+    """So many processes that compute without a pause, until the end of the block."""
+    command = [sys.executable, '-c', 'while True: pass']
+    running = [subprocess.Popen(command) for _ in range(count)]
+    try:
+        yield
+    finally:
+        for process in running:
+            process.kill()
+            process.wait()
 
 
 def targets_ms(

@@ -43,24 +43,32 @@ Rows = dict[int, dict[str, int]]
 class Camera(Node):
     """Publishes one picture again and again, stamped anew, serialized: no time goes into messages.
 
-    Half of the warm-up is over when it publishes the target's box on `init`.
+    Args:
+        follow: Give the target's box on `init` until detections show it; images count from then
+            on. Otherwise they count from the end of the warm-up on.
     """
 
-    def __init__(self, size_wh: tuple[int, int], rate_hz: float, frames: int, rows: Rows) -> None:
+    def __init__(
+        self, size_wh: tuple[int, int], rate_hz: float, frames: int, follow: bool, rows: Rows
+    ) -> None:
         super().__init__('bench_camera')
         self.rows, self.exit_code, self.finished = rows, 0, False
-        self._left, self._period_s = frames, 1.0 / rate_hz
-        self._sent, self._due_s = -WARM_UP_IMAGES, 0.0
+        self._frames, self._period_s, self._follow = frames, 1.0 / rate_hz, follow
+        self._warm_up, self._due_s = 0, 0.0
         self._images = self.create_publisher(Image, 'image', qos.image_out())
         self._boxes = self.create_publisher(Detection2D, 'init', qos.command())
+        self.create_subscription(Detection2DArray, 'detections', self._see, qos.result())
         picture, self._box = _picture(size_wh)
         message = image_message(Header(frame_id='camera'), picture)
         self._data = bytearray(serialize_message(message))
         self.create_timer(self._period_s / 10.0, self._step)
 
+    def _see(self, message: Detection2DArray) -> None:
+        self._follow = self._follow and not message.detections
+
     def _step(self) -> None:
         now_s = time.monotonic()
-        if self._sent >= self._left:
+        if len(self.rows) >= self._frames:
             self.finished = now_s > self._due_s + LINGER_S
         elif self._images.get_subscription_count() and now_s >= self._due_s:
             late = now_s - self._due_s > self._period_s
@@ -72,10 +80,11 @@ class Camera(Node):
         sec, nanosec = divmod(began, 10**9)
         struct.pack_into('<iI', self._data, STAMP_OFFSET, sec, nanosec)
         self._images.publish(bytes(self._data))
-        if self._sent >= 0:
+        if self._warm_up >= WARM_UP_IMAGES and not self._follow:
             self.rows[began] = {'sent': time.time_ns()}
-        self._sent += 1
-        if self._sent == -WARM_UP_IMAGES // 2:
+            return
+        self._warm_up += 1
+        if self._follow and self._warm_up % WARM_UP_IMAGES == WARM_UP_IMAGES // 2:
             header = Header(frame_id='camera')
             header.stamp.sec, header.stamp.nanosec = sec, nanosec
             self._boxes.publish(messages.detection_message(header, self._box, 1.0, 'target', ''))
@@ -180,8 +189,10 @@ def main(arguments: list[str] | None = None) -> int:
     role, path, *numbers = given[:6]
     width, height, rate, frames = (float(text) for text in numbers)
     rows: Rows = {}
+    size = int(width), int(height)
     makers: dict[str, tuple[Callable[[], Node], int]] = {
-        'camera': (lambda: Camera((int(width), int(height)), rate, int(frames), rows), 1),
+        'camera': (lambda: Camera(size, rate, int(frames), True, rows), 1),
+        'camera_alone': (lambda: Camera(size, rate, int(frames), False, rows), 1),
         'tracker': (lambda: WatchedTracker(rows), THREADS),
         'listener': (lambda: Listener(rows), 1),
         'plain': (lambda: PlainSubscriber(rows), 1),

@@ -79,7 +79,7 @@ def test_busy_processes_end_with_the_block(monkeypatch):
         return begun[-1]
 
     monkeypatch.setattr(subprocess, 'Popen', start)
-    with bench.busy_processes(2):
+    with bench_update.busy_processes(2):
         assert [process.poll() for process in begun] == [None, None]
     assert [process.poll() for process in begun] == [-9, -9]
 
