@@ -102,7 +102,7 @@ class Engine:
     def score_boxes(
         self, target_id: str, image_bgr: np.ndarray, boxes_xywh: Sequence[Box]
     ) -> list[float]:
-        """Probabilities in [0, 1] that boxes of an image show a target, by the evidence model.
+        """Probabilities in [0, 1] that boxes of an image show a target, by the acceptance model.
 
         Whatever the tracker raises is passed on.
 

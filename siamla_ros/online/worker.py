@@ -126,7 +126,7 @@ class Worker:
         self.stats.count('dropped', self._slot.dropped - before)
 
     def reject(self, reason: str) -> None:
-        """An image came that is none; it counts as received and bad."""
+        """A message came that is no readable image; it counts as received and bad."""
         self.stats.received()
         self.stats.bad_image(reason)
 
@@ -269,7 +269,7 @@ class Worker:
         return max(time.monotonic() - self._last_s, 0.0)
 
     def _watch_source(self) -> None:
-        """Confirm no target any longer once images stay away."""
+        """Stop confirming targets when images stop coming."""
         node = self.engine.settings.node
         pause_s = 2.0 / node.max_rate_hz if node.max_rate_hz else 0.0
         if self.starved or self._last is None or self._slot.full:

@@ -24,9 +24,8 @@ from siamla_ros.supervision.states import Memory, Observation, Reason
 
 MIN_CONTINUITY = 0.3  # of 13,958 annotated boxes 0.4 % lie below (tools/nothing_to_track.py)
 TINY_PX2 = 1e-6  # a box of less area is none
-DISTRACTOR_CAUTION = (
-    0.5  # of the motion limits is left while a distractor is visible: a jump may be to it
-)
+# Share of the motion limits while a distractor is visible: a jump may be to it.
+DISTRACTOR_CAUTION = 0.5
 
 
 @dataclass(frozen=True)

@@ -95,7 +95,7 @@ def _vote(cells: CellBoxes, confidence: NDArray, overlap: NDArray, vote_iou: flo
     confidence.
 
     Neighboring cells see the same target; with a score that follows localization their mean is
-    better than the box of any one of them (measured in docs/training.md).
+    better than the box of any one of them (measured in docs/research/training_log.md).
     """
     weight = np.where(overlap >= vote_iou, np.maximum(confidence, 1e-6) ** 2, 0.0)
     return (cells.xywh @ weight[..., None])[..., 0] / weight.sum(1, keepdims=True)
