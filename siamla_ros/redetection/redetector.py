@@ -1,6 +1,6 @@
 """Search for a lost target: bounded, and what it finds must be confirmed as the target.
 
-    memory = redetector.begin(search_box_xywh, trusted_stamp_s, velocity_px_s)  # first SEARCHING image
+    memory = redetector.begin(search_box_xywh, trusted_stamp_s, velocity)  # first SEARCHING image
     plan = redetector.propose(memory, image_size, stamp_s)    # on each image of SEARCHING
     found = tracker.probe(image, state, plan.boxes_xywh)     # one batched pass
     result = redetector.evaluate(plan.memory, found)             # accepted | hypothesis | nothing
