@@ -57,7 +57,7 @@ coverage: setup
 SEED ?= 1
 soak: setup
 	@tools/with_env python tools/soak.py --fuzz 1000000 --seed $(SEED) --updates 1000000 \
-	  --minutes 30 --overload 60 --cycles 100
+	  --minutes 30 --overload 60 --viewers 60 --cycles 100
 
 # Of the working tree alone, by any Python that has torch: a machine with a GPU is often a bare one.
 gpu-check:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import signal
 import sys
 import time
@@ -36,6 +37,7 @@ def parse_arguments(args: list[str] | None) -> argparse.Namespace:
     parser.add_argument('--minutes', type=float, default=0.0, help='of images through the graph')
     parser.add_argument('--rate', type=float, default=15.0, help='of these images, in Hz')
     parser.add_argument('--overload', type=float, default=0.0, metavar='S', help='1080p at 60 Hz')
+    parser.add_argument('--viewers', type=float, default=0.0, metavar='S', help='of the page')
     parser.add_argument('--cycles', type=int, default=0, metavar='N', help='of the lifecycle')
     parser.add_argument('--engine', default='network', choices=['network', 'double'])
     parser.add_argument(
@@ -74,6 +76,8 @@ def make_tracker(engine: str) -> updates.TrackerLike:
 
 def run_graph(options: argparse.Namespace, progress: Progress) -> bool:
     """The phases that need ROS; whether the node ended as it should."""
+    # Another run, or a robot in the same network, would send its images here too.
+    os.environ.setdefault('ROS_DOMAIN_ID', str(1 + os.getpid() % 100))
     from endurance import phases
     from endurance.graph import Graph, tracker_command
 
@@ -85,6 +89,9 @@ def run_graph(options: argparse.Namespace, progress: Progress) -> bool:
         if options.overload:
             print('overload', flush=True)
             phases.overload(graph, options.overload, progress)
+        if options.viewers:
+            print('viewers', flush=True)
+            phases.viewers(graph, options.viewers, progress)
         if options.cycles:
             print('cycles', flush=True)
             phases.cycles(graph, options.cycles, progress)
@@ -103,7 +110,7 @@ def main(args: list[str] | None = None) -> int:
     good = True
     try:
         good = run_in_process(options, progress)
-        if options.minutes or options.overload or options.cycles:
+        if options.minutes or options.overload or options.viewers or options.cycles:
             good &= run_graph(options, progress)
     except KeyboardInterrupt:
         print('interrupted: the same command goes on')

@@ -15,6 +15,8 @@ import cv2
 from support.processes import LIMIT_S, parameters
 from support.scenes import SIDE, picture
 
+from siamla_ros.online.dds_profile import profile_variables
+
 DOUBLES = str(Path(__file__).resolve().parents[1] / 'support/ros_doubles.py')
 
 
@@ -77,7 +79,8 @@ def test_large_images_arrive_with_the_shipped_profile(spawn, tmp_path):
     folder.mkdir()
     for index in range(5):
         cv2.imwrite(str(folder / f'{index}.png'), picture(width=1280, height=720))
-    assert Path(os.environ['FASTDDS_DEFAULT_PROFILES_FILE']).name == 'fastdds_profile.xml'
+    names = profile_variables(os.environ['ROS_DISTRO'])
+    assert {Path(os.environ[name]).name for name in names} == {'fastdds_profile.xml'}
     recorder = spawn(
         'recorder',
         'recorder_node',

@@ -9,6 +9,7 @@ and `follow` play other scenes, `detector` is a node that the first needs.
 import argparse
 import importlib
 import json
+import os
 import re
 import shutil
 import signal
@@ -224,6 +225,10 @@ def main() -> int:
     """Runs the demo; what a user can mend is one line."""
     for number in (signal.SIGINT, signal.SIGTERM):  # SIGINT: ignored in a script's background job
         signal.signal(number, signal.default_int_handler)
+    # Else images and init boxes would reach another demo, or a robot in the same network.
+    if 'ROS_DOMAIN_ID' not in os.environ:
+        os.environ['ROS_DOMAIN_ID'] = str(1 + os.getpid() % 100)
+        print(f'ROS_DOMAIN_ID={os.environ["ROS_DOMAIN_ID"]}: set it where you look on', flush=True)
     try:
         if sys.argv[1:2] and sys.argv[1] in OTHERS:
             return importlib.import_module(sys.argv[1]).main(sys.argv[2:])

@@ -113,7 +113,7 @@ class Director(Node):
 
     def _on_detections(self, array: Detection2DArray) -> None:
         image = self._image_of(array.header)
-        for detection in array.detections:
+        for detection in array.detections if image is not None else ():
             self.record.confirmed.append((image, detection.id, box_of(detection.bbox)))
 
     def _on_status(self, status: TrackStatus) -> None:
@@ -136,6 +136,8 @@ class Director(Node):
 
     def _on_init(self, detection: Detection2D) -> None:
         image, box = self._image_of(detection.header), box_of(detection.bbox)
+        if image is None:
+            return
         self.record.answers.append((image, self.shown, detection.id, box))
         text = ', '.join(f'{value:.0f}' for value in box)
         _say(self.shown, f'init box {text} of image {image} for {detection.id!r}')

@@ -13,9 +13,11 @@ from endurance.graph import NAMESPACE, Graph, paced
 from endurance.progress import Progress
 from endurance.updates import LAP, place
 from endurance.usage import Usage, growth
+from endurance.viewers import Page
 from siamla_ros.online.stats import percentiles
 
 SECTION_S = 5.0  # between two looks at what the node holds
+VIEWER_TURNS, CLIENTS = 6, 16
 GIVE_EVERY = 90  # images until the box is given again
 CYCLE = (
     Transition.TRANSITION_DEACTIVATE,
@@ -97,6 +99,38 @@ def overload(graph: Graph, seconds: float, progress: Progress) -> None:
         'most_memory_mb': round(max(moment.memory_mb for moment in moments), 1),
         'growth': growth(moments)._asdict(),
     }
+    figures['runs'] = [*figures.get('runs', []), run]
+    progress.save()
+
+
+def viewers(graph: Graph, seconds: float, progress: Progress) -> None:
+    """1080p at 10 Hz, in turns without and with sixteen viewers of the operator page."""
+    figures, image = progress.of('viewers'), picture(100, width=1920, height=1080)
+    graph.wait_ready(image)
+    page = Page(NAMESPACE)
+    latencies_s: dict[int, list[float]] = {0: [], CLIENTS: []}
+    pictures = 0
+    for turn in range(VIEWER_TURNS):
+        clients = CLIENTS * (turn % 2)
+        watching = page.viewers(clients, seconds / VIEWER_TURNS)
+        graph.latencies_s.clear()
+        end_s = time.monotonic() + seconds / VIEWER_TURNS
+        for number in paced(10.0, lambda end_s=end_s: time.monotonic() >= end_s):
+            if number % GIVE_EVERY == 0:
+                graph.give(100)
+            graph.show(image)
+        pictures += int(watching.communicate()[0])
+        latencies_s[clients] += graph.latencies_s
+    page.close()
+    figures['done'] += round(seconds, 1)
+    run = {'pictures': pictures}
+    for clients, values_s in latencies_s.items():
+        found = percentiles(values_s)
+        run[f'{clients} viewers'] = {
+            'images': len(values_s),
+            'p50_ms': round(found.p50_ms, 1),
+            'p95_ms': round(found.p95_ms, 1),
+        }
     figures['runs'] = [*figures.get('runs', []), run]
     progress.save()
 
