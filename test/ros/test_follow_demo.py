@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -41,7 +42,10 @@ def test_an_episode_without_a_return_fails_and_leaves_its_video(tmp_path):
         env={**os.environ, 'PYTHONPATH': path},
     )
     text = done.stdout + done.stderr
-    assert 'ONNX Runtime' in (tmp_path / 'log/tracker.log').read_text(), text
+    log = (tmp_path / 'log/tracker.log').read_text()
+    assert 'ONNX Runtime' in log, text
+    # A demo beside it sent images of its own clock to a tracker of the same name.
+    assert re.search(r'siamla_demo_\d+\.tracker', log), log
     assert done.returncode == 1 and 'Traceback' not in text, text
     failures = [line for line in text.splitlines() if line.startswith('failed: ')]
     assert 'failed: the target was not followed again after its return' in failures, text

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 import time
 from pathlib import Path
@@ -52,7 +53,9 @@ EVENTS = (
     Event(LEAVE_S, 'the target leaves'),
     Event(LEAVE_S + AWAY_S, 'it returns'),
 )
-CLOCK = ['-r', f'/clock:={NAMESPACE}/clock']  # other robots in this domain keep their clock
+# Its own: a second demo in this domain would answer images, and other robots keep their clock.
+OWN = f'{NAMESPACE}_{os.getpid()}'
+CLOCK = ['-r', f'/clock:={OWN}/clock']
 
 
 def parse_arguments(args: list[str]) -> argparse.Namespace:
@@ -79,7 +82,9 @@ def start(options: argparse.Namespace, processes: Processes) -> None:
         'follow_target': {**FOLLOW_TARGET, 'distance_m': DISTANCE_M},
     }
     for name, values in nodes.items():
-        processes.start(name.removesuffix('_node'), node(name, use_sim_time=True, **values) + CLOCK)
+        processes.start(
+            name.removesuffix('_node'), node(name, OWN, use_sim_time=True, **values) + CLOCK
+        )
 
 
 def check(processes: Processes) -> None:
@@ -117,7 +122,7 @@ def perform(options: argparse.Namespace) -> tuple[Outcome, str]:
     try:
         with Processes(options.output / 'log') as processes:
             start(options, processes)
-            counterpart = Counterpart(NAMESPACE, lambda: check(processes))
+            counterpart = Counterpart(OWN, lambda: check(processes))
             try:
                 with FrameSink(options.output / 'follow.mp4', RATE_HZ) as sink:
                     return play(options, counterpart, sink), sink.describe()

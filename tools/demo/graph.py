@@ -21,16 +21,16 @@ class DemoError(RuntimeError):
     """The demo cannot go on; the message says why."""
 
 
-def parameters(**values: object) -> list[str]:
+def parameters(namespace: str = NAMESPACE, /, **values: object) -> list[str]:
     """The arguments that set namespace and parameters of a node."""
     pairs = [('-p', f'{name}:={value}') for name, value in values.items()]
-    return ['--ros-args', '-r', f'__ns:={NAMESPACE}', *(part for pair in pairs for part in pair)]
+    return ['--ros-args', '-r', f'__ns:={namespace}', *(part for pair in pairs for part in pair)]
 
 
-def node(executable: str, **values: object) -> list[str]:
-    """The command that starts a node of the package in the demo's namespace."""
+def node(executable: str, namespace: str = NAMESPACE, /, **values: object) -> list[str]:
+    """The command that starts a node of the package in the demo's namespace, or in another."""
     path = Path(get_package_prefix('siamla_ros'), 'lib', 'siamla_ros', executable)
-    return [str(path), *parameters(**values)]
+    return [str(path), *parameters(namespace, **values)]
 
 
 def raise_on_failure(processes: Processes) -> None:
