@@ -13,6 +13,7 @@ from siamla_ros.evaluation.metrics import overlap
 from siamla_ros.evaluation.scenarios import SCENARIOS, Episode
 from siamla_ros.evaluation.splice import Scene, donor_of
 from siamla_ros.identity.verifier import Verifier
+from siamla_ros.supervision.evidence import LEAST_FOLLOWED
 from siamla_ros.supervision.supervisor import SupervisorConfig
 from siamla_ros.tracker.results import TrackResult
 from siamla_ros.tracker.tracker import Tracker
@@ -52,8 +53,8 @@ class FrameSamples:
 
 
 def record(tracker: Tracker, sequence: Sequence) -> FrameSamples:
-    """Follow one target as the node does, but never declare it lost: a box of low confidence is
-    not followed, and appearance is learned from good frames.
+    """Follow one target as the node does, but never declare it lost: a box of next to no
+    confidence is not followed, and appearance is learned from good frames.
     """
     verifier, limits = Verifier(tracker), SupervisorConfig()
     values = np.full((len(sequence), len(COLUMNS)), np.nan)
@@ -71,7 +72,7 @@ def record(tracker: Tracker, sequence: Sequence) -> FrameSamples:
             known = verifier.remember(known, sample, _good(result, limits))
         values[index, :2] = result.confidence, result.second_peak
         boxes[index] = result.box_xywh
-        if result.confidence >= limits.low_threshold:
+        if result.confidence >= LEAST_FOLLOWED:
             state = result.state
     truth = sequence.boxes_xywh
     iou = np.where(np.isfinite(truth[:, 0]), overlap(boxes, truth), np.nan)

@@ -11,6 +11,7 @@ _LIMITS = {
     'calibration_scale': (0.05, 20.0),
     'calibration_bias': (-20.0, 20.0),
     'agreement_exponent': (0.0, 8.0),
+    'wide_factor': (0.5, 4.0),
 }
 
 
@@ -45,6 +46,9 @@ class DecodeConfig:
         calibration_bias: The reported confidence is `sigmoid(scale * logit(c) + bias)`, fitted on
             validation data so that it is the probability of a box with IoU > 0.5; monotone, so that
             no ranking changes; 1 and 0 report c itself.
+        wide_below: Reported confidence below which `update` looks a second time, in a window that
+            is square in the image, and takes what it finds there with more confidence; 0: never.
+        wide_factor: Side of that window, in sides of the usual one (of a square box).
     """
 
     fusion_exponent: float = 0.5
@@ -56,6 +60,8 @@ class DecodeConfig:
     agreement_exponent: float = 0.0
     calibration_scale: float = 1.0
     calibration_bias: float = 0.0
+    wide_below: float = 0.45
+    wide_factor: float = 1.333
 
     def __post_init__(self) -> None:
         for f in fields(self):

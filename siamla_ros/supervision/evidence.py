@@ -7,8 +7,9 @@ Pure functions over plain numbers: no torch, no ROS.
 * BAD: confidence below `low_threshold`, or a box that cannot be the target's: it jumped, changed
   its size, left the image or covers it, or is large and shows something else on each image.
 
-A bad frame is neither confirmed nor followed. When a target is lost is decided by the evidence of
-many frames (`presence`).
+A bad frame is not confirmed, nor is its box followed, unless the confidence alone is low and at
+least `LEAST_FOLLOWED`. When a target is lost is decided by the evidence of many frames
+(`presence`).
 """
 
 from __future__ import annotations
@@ -26,6 +27,9 @@ MIN_CONTINUITY = 0.3  # of 13,958 annotated boxes 0.4 % lie below (tools/nothing
 TINY_PX2 = 1e-6  # a box of less area is none
 # Share of the motion limits while a distractor is visible: a jump may be to it.
 DISTRACTOR_CAUTION = 0.5
+# Confidence from which a box is followed, though not confirmed: one that blurs for a moment is
+# found again where it went on to, not where it was (docs/research/supervision.md).
+LEAST_FOLLOWED = 0.05
 
 
 @dataclass(frozen=True)
@@ -36,7 +40,7 @@ class SupervisorConfig(Configuration):
         0.93, 0.0, 1.0, 'confidence from which a frame is good: the appearance is learned from it'
     )
     low_threshold: float = bounded(
-        0.45, 0.0, 1.0, 'confidence below which a frame is neither confirmed nor followed'
+        0.45, 0.0, 1.0, 'confidence below which a frame is bad: it is not confirmed'
     )
     lost_s: float = bounded(0.15, 0.0, 60.0, 'shortest stay in UNCERTAIN before LOST')
     uncertain_timeout_s: float = bounded(
@@ -49,7 +53,7 @@ class SupervisorConfig(Configuration):
         False, 'publish detections in UNCERTAIN too, except on bad frames'
     )
     max_speed: float = bounded(
-        15.0, 0.0, 1000.0, 'fastest plausible motion, box sizes a second; 0: no check'
+        30.0, 0.0, 1000.0, 'fastest plausible motion, box sizes a second; 0: no check'
     )
     motion_slack: float = bounded(
         0.75, 0.0, 100.0, 'motion allowed at any frame rate, in box sizes'

@@ -68,6 +68,9 @@ class EvidenceModel(EvidenceWeights):
     confirmed_above: float = bounded(
         1.0, -MOST_LOG_ODDS, MOST_LOG_ODDS, 'log odds that turn UNCERTAIN into TRACKING'
     )
+    jump_weight: float = bounded(
+        3.0, 0.0, 20.0, 'log odds more for that, times ln(1 + sides from the last confirmed box)'
+    )
     uncertain_below: float = bounded(
         0.0, -MOST_LOG_ODDS, MOST_LOG_ODDS, 'log odds that turn TRACKING into UNCERTAIN'
     )

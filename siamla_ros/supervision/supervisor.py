@@ -10,8 +10,8 @@
     any state  --start--> TRACKING, --clear--> IDLE
 
 * TRACKING: the box is confirmed.
-* UNCERTAIN: the box is followed while frames are not bad, but it is not confirmed and the
-  appearance is not learned.
+* UNCERTAIN: the box is followed, unless it cannot be the target's or shows next to nothing, but it
+  is not confirmed and the appearance is not learned.
 * LOST: the last confirmed box is kept and help is requested. No search runs: it is off, has not
   begun or has timed out.
 * SEARCHING: lost just the same, help still requested, and re-detection is searching.
@@ -27,8 +27,14 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
-from siamla_ros.geometry.boxes import Box, box_size, check_box, touches_border
-from siamla_ros.supervision.evidence import Evidence, Quality, SupervisorConfig, assess
+from siamla_ros.geometry.boxes import Box, box_size, center, check_box, touches_border
+from siamla_ros.supervision.evidence import (
+    LEAST_FOLLOWED,
+    Evidence,
+    Quality,
+    SupervisorConfig,
+    assess,
+)
 from siamla_ros.supervision.presence import (
     MOST_FRAME_LOG_ODDS,
     EvidenceModel,
@@ -54,6 +60,11 @@ __all__ = [
     'Supervisor',
     'SupervisorConfig',
 ]
+
+NEAR_SIDES = 0.5  # a box within so many sides of the last confirmed one has not jumped
+# Log odds. Losses are expected at any time, so presence has an end: after a wide jump only a box
+# that shows the target clearly gets there, and the others are left to a search.
+MOST_FOR_JUMP = 3.5
 
 
 class Supervisor:
@@ -110,7 +121,7 @@ class Supervisor:
         frame = self._log_odds(evidence, seen)
         presence = update_presence(self.model, memory.presence, frame, interval_s)
         memory = replace(memory, presence=presence)
-        state, reason = self._judge(memory, evidence, broken)
+        state, reason = self._judge(memory, evidence, seen, broken)
         return _decide(_enter(memory, state, reason), evidence, seen, self.config)
 
     def tick(self, memory: Memory, stamp_s: float) -> Decision:
@@ -188,7 +199,9 @@ class Supervisor:
         low = evidence.reason is Reason.LOW_CONFIDENCE
         return min(odds, 0.0 if low else self.model.implausible)  # a bad frame never speaks for it
 
-    def _judge(self, memory: Memory, evidence: Evidence, broken: bool) -> tuple[State, Reason]:
+    def _judge(
+        self, memory: Memory, evidence: Evidence, seen: Observation, broken: bool
+    ) -> tuple[State, Reason]:
         """The next state of a target that is TRACKING or UNCERTAIN, and why."""
         bad = evidence.quality is Quality.BAD
         why = evidence.reason if bad else Reason.DISTRACTOR
@@ -197,7 +210,8 @@ class Supervisor:
                 return State.UNCERTAIN, Reason.STALE
             uncertain = bad or memory.presence < self.model.uncertain_below
             return (State.UNCERTAIN, why) if uncertain else (memory.state, memory.reason)
-        if not bad and not broken and memory.presence >= self.model.confirmed_above:
+        enough = memory.presence >= self._to_confirm(memory, seen)
+        if enough and not bad and not broken:
             return State.TRACKING, Reason.CONFIDENT
         patient = memory.seconds_in_state >= self.config.lost_s - 1e-9
         if patient and memory.presence < self.model.lost_below:
@@ -205,6 +219,18 @@ class Supervisor:
         if self._timed_out(memory):
             return State.LOST, Reason.TIMEOUT
         return memory.state, memory.reason
+
+    def _to_confirm(self, memory: Memory, seen: Observation) -> float:
+        """Presence that turns UNCERTAIN into TRACKING: the more, the further the box is from the
+        last one that was confirmed, for what hides a target may stand beside others like it. After
+        a break that box says nothing.
+        """
+        if memory.reason is Reason.STALE:
+            return self.model.confirmed_above
+        (x, y), (old_x, old_y) = center(seen.box_xywh), center(memory.trusted_box_xywh)
+        sides = math.hypot(x - old_x, y - old_y) / box_size(memory.trusted_box_xywh)
+        more = self.model.jump_weight * math.log1p(max(sides - NEAR_SIDES, 0.0))
+        return self.model.confirmed_above + min(more, MOST_FOR_JUMP)
 
 
 def _age(memory: Memory, stamp_s: float, interval_s: float, broken: bool) -> Memory:
@@ -240,18 +266,22 @@ def _decide(
 ) -> Decision:
     """Confirmation and acceptance that go with a state and the frame's own evidence."""
     usable = evidence.quality is not Quality.BAD and memory.state is not State.LOST
+    followed = usable or _faint(memory, evidence, seen)
     tracking = memory.state is State.TRACKING
+    if followed:
+        memory = replace(memory, box_xywh=seen.box_xywh, box_age_s=0.0)
     if usable:
         cut = touches_border(seen.box_xywh, seen.image_size)
         smaller = box_size(seen.box_xywh) < memory.full_size
-        memory = replace(
-            memory,
-            box_xywh=seen.box_xywh,
-            box_age_s=0.0,
-            full_wh=memory.full_wh if cut and smaller else seen.box_xywh[2:],
-        )
+        memory = replace(memory, full_wh=memory.full_wh if cut and smaller else seen.box_xywh[2:])
     if usable and tracking:
         memory = replace(memory, trusted_box_xywh=seen.box_xywh, trusted_stamp_s=seen.stamp_s)
     confirmed = usable and (tracking or config.publish_uncertain)
     learn = tracking and evidence.quality is Quality.GOOD
-    return Decision(memory, confirmed, usable, template_ok=learn)
+    return Decision(memory, confirmed, followed, template_ok=learn)
+
+
+def _faint(memory: Memory, evidence: Evidence, seen: Observation) -> bool:
+    """Whether a box that is not confirmed is followed all the same."""
+    low = evidence.reason is Reason.LOW_CONFIDENCE and evidence.quality is Quality.BAD
+    return low and seen.confidence >= LEAST_FOLLOWED and memory.state is not State.LOST

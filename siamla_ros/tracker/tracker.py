@@ -92,7 +92,8 @@ class Tracker:
             ValueError: Not an image.
         """
         check_image(image_bgr)
-        return self._search(image_bgr, states, [state.box_xywh for state in states])
+        results = self._search(image_bgr, states, [state.box_xywh for state in states])
+        return self._looked_again(image_bgr, states, results)
 
     def probe(
         self, image_bgr: ImageArray, state: TargetState, boxes_xywh: Sequence[Sequence[float]]
@@ -136,14 +137,41 @@ class Tracker:
         templates = [runtime.template(image, window, border) for window in windows]
         return [runtime.similarity(state.template, template) for template in templates]
 
+    def _looked_again(
+        self, image: ImageArray, states: Sequence[TargetState], results: list[TrackResult]
+    ) -> list[TrackResult]:
+        """The results; those of low confidence replaced where a wider look shows more.
+
+        A target may have moved beyond its window, which reaches least along its narrow side. Where
+        a wide window shows something, one of the usual size is laid on it: only what that finds
+        compares with the first answer.
+        """
+        low = [i for i, r in enumerate(results) if r.confidence < self.decode.wide_below]
+        last = [states[i].box_xywh for i in low]
+        wide = self._search(image, [states[i] for i in low], last, wide=True)
+        hints = {
+            i: boxes.from_center(*boxes.center(found.box_xywh), *box[2:])
+            for i, box, found in zip(low, last, wide, strict=True)
+            if found.confidence > results[i].confidence
+        }
+        near = self._search(image, [states[i] for i in hints], list(hints.values()))
+        better = {
+            i: r for i, r in zip(hints, near, strict=True) if r.confidence > results[i].confidence
+        }
+        return [better.get(i, result) for i, result in enumerate(results)]
+
     def _search(
-        self, image: ImageArray, states: Sequence[TargetState], places: Sequence[Box]
+        self,
+        image: ImageArray,
+        states: Sequence[TargetState],
+        places: Sequence[Box],
+        wide: bool = False,
     ) -> list[TrackResult]:
         if not states:
             return []
-        windows = [
-            context_window(box, self.model.search_context, self.model.isotropic) for box in places
-        ]
+        context = self.model.search_context * (self.decode.wide_factor if wide else 1.0)
+        isotropic = 1.0 if wide else self.model.isotropic
+        windows = [context_window(box, context, isotropic) for box in places]
         borders, templates = [s.border_bgr for s in states], [s.template for s in states]
         if self._finds_boxes is not None:
             rows = self._finds_boxes.boxes(image, windows, borders, templates, places, self.decode)

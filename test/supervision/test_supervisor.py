@@ -73,7 +73,8 @@ def test_values_are_those_of_the_message():
 
 def test_box_follows_in_uncertain_but_template_stays():
     decisions = play('gbbbbbfb')
-    assert [d.accept_state for d in decisions] == [True, *[False] * 5, True, False]
+    assert [d.accept_state for d in decisions] == [True] * 7 + [False], 'the last one is LOST'
+    assert [d.confirmed for d in decisions] == [True, *[False] * 7]
     assert [d.template_ok for d in decisions] == [True, *[False] * 7]
     assert decisions[-1].memory.trusted_stamp_s == pytest.approx(1 / 30), 'last confirmed image'
 
@@ -87,7 +88,8 @@ def test_lost_keeps_the_last_trusted_box():
         drift = (320.0, 200.0, 40.0, 40.0)
         decision = supervisor.step(memory, Observation(0.03 * frame, 0.1, 0.0, drift, IMAGE))
         memory = decision.memory
-        assert not decision.accept_state
+        assert decision.accept_state is (decision.state is State.UNCERTAIN)
+        assert not decision.confirmed
     assert decision.state is State.LOST
     assert memory.trusted_box_xywh == moved and memory.trusted_stamp_s == 0.03
 
