@@ -27,7 +27,15 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
-from siamla_ros.geometry.boxes import Box, box_size, center, check_box, touches_border
+from siamla_ros.geometry.boxes import (
+    MAX_COVER,
+    Box,
+    box_size,
+    center,
+    check_box,
+    cover,
+    touches_border,
+)
 from siamla_ros.supervision.evidence import (
     LEAST_FOLLOWED,
     Evidence,
@@ -284,4 +292,5 @@ def _decide(
 def _faint(memory: Memory, evidence: Evidence, seen: Observation) -> bool:
     """Whether a box that is not confirmed is followed all the same."""
     low = evidence.reason is Reason.LOW_CONFIDENCE and evidence.quality is Quality.BAD
-    return low and seen.confidence >= LEAST_FOLLOWED and memory.state is not State.LOST
+    small = cover(seen.box_xywh, seen.image_size) < MAX_COVER
+    return low and small and seen.confidence >= LEAST_FOLLOWED and memory.state is not State.LOST
