@@ -5,6 +5,7 @@ held-out objects.
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -95,5 +96,12 @@ def write_checkpoint(path: Path, model: SiamLA, config: TrainConfig, **facts: An
     """Save weights with their recipe: the whole training configuration and what the caller knows
     of the run.
     """
-    provenance = {'recipe': config.to_dict(), **facts}
+    provenance = {'recipe': config.to_dict(), **{k: _defined(v) for k, v in facts.items()}}
     return save_checkpoint(path, model, decode_for(config), provenance)
+
+
+def _defined(value: Any) -> Any:
+    """A fact with None for figures that are not defined: a header holds finite numbers."""
+    if isinstance(value, dict):
+        return {name: _defined(part) for name, part in value.items()}
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -119,7 +119,7 @@ class ScheduleConfig:
         lr_heads: Learning rate of layers that start from random weights.
         lr_init: Learning rate of heads that start from published weights.
         lr_backbone: Learning rate of the neck and of the last ``backbone_blocks`` blocks (not of
-            their depth-wise filters); 0 freezes the backbone.
+            their depth-wise filters with ``cached_pairs``); 0 freezes the backbone.
         backbone_from: Share of the steps before which the backbone does not learn.
         l2_sp: Share of the way back to the initial weights after every step at the peak rate, for
             layers that started from them (L2-SP, Li et al., ICML 2018): little data must not undo

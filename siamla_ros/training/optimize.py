@@ -34,7 +34,8 @@ def parameter_groups(model: SiamLA, config: TrainConfig) -> list[Group]:
     deep: list[nn.Parameter] = []
     if schedule.lr_backbone > 0:
         blocks = list(model.backbone.blocks)[-schedule.backbone_blocks :]
-        deep = [*(p for m in blocks for p in _without_depthwise(m)), *neck]
+        chosen = _without_depthwise if schedule.cached_pairs else nn.Module.parameters
+        deep = [*(p for m in blocks for p in chosen(m)), *neck]
         deep = [p for p in deep if all(p is not other for other in fresh)]
     boxes = () if schedule.freeze_boxes else (model.reg_branch, model.reg_head)
     modules = (model.cls_branch, model.cls_head, *boxes)
@@ -55,8 +56,8 @@ def parameter_groups(model: SiamLA, config: TrainConfig) -> list[Group]:
 
 
 def _without_depthwise(block: nn.Module) -> Iterator[nn.Parameter]:
-    """Depth-wise filters stay: they hold a tenth of the weights of the last blocks, and their
-    gradients cost more than all others together.
+    """Depth-wise filters stay where pairs are cached, as on a CPU: they hold a tenth of the weights
+    of the last blocks, and their gradients cost more there than all others together.
     """
     for layer in block.modules():
         if not (isinstance(layer, nn.Conv2d) and layer.groups > 1):

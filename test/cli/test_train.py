@@ -74,7 +74,7 @@ def test_fresh_pairs_train_the_boxes_too(data, start, tmp_path):
 
 
 def test_the_last_blocks_train_on_pairs_that_were_cached_before_them(data, start, tmp_path, capsys):
-    asked = command(data, start, tmp_path, cached_pairs=4, lr_backbone=1e-3, backbone_blocks=2)
+    asked = command(data, start, tmp_path, cached_pairs=4, lr_backbone=1e-4, backbone_blocks=2)
     assert main([*asked, '--minutes', '0']) == 0
     assert main(asked) == 0
     assert 'resumed at step 1 of 4' in capsys.readouterr().out

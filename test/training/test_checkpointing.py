@@ -6,9 +6,15 @@ import pytest
 
 torch = pytest.importorskip('torch')
 
-from support.networks import tiny_model  # noqa: E402
+from support.networks import tiny_config, tiny_model  # noqa: E402
 
-from siamla_ros.training.checkpointing import scale_boxes, wise_ft  # noqa: E402
+from siamla_ros.model.checkpoint import read_checkpoint  # noqa: E402
+from siamla_ros.training.checkpointing import (  # noqa: E402
+    scale_boxes,
+    wise_ft,
+    write_checkpoint,
+)
+from siamla_ros.training.config import TrainConfig  # noqa: E402
 
 
 def distance(model, start, part: str) -> float:
@@ -52,3 +58,13 @@ def test_boxes_grow_by_the_factors_and_nothing_else_changes():
     assert torch.equal(after.classification, before.classification)
     with pytest.raises(ValueError, match='box scale = 0, 1: both must be above 0'):
         scale_boxes(model, 0.0, 1.0)
+
+
+def test_a_figure_that_is_not_defined_does_not_cost_the_weights(tmp_path):
+    """A correlation of constant scores is NaN, which no header holds."""
+    path, scores = tmp_path / 'model.safetensors', {'auc': 0.25, 'spearman': float('nan')}
+    config = TrainConfig(model=tiny_config())
+    write_checkpoint(path, tiny_model(), config, pairs=8, validation=scores)
+    found = read_checkpoint(path).provenance
+    assert found['validation'] == {'auc': 0.25, 'spearman': None}
+    assert found['pairs'] == 8

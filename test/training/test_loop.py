@@ -116,6 +116,7 @@ def test_the_average_follows_what_trains(pack, tmp_path):
     assert 'reg_head.pointwise.weight' in moved
     assert 'backbone.stem.weight' not in moved  # only the last four blocks
     assert 'backbone.blocks.15.project.weight' in moved
+    assert 'backbone.blocks.15.depthwise.weight' in moved  # cached pairs alone leave it
     assert 'neck.weight' in moved
 
 
