@@ -85,7 +85,7 @@ def test_metadata(wheel: Path) -> None:
     assert (metadata['Name'], metadata['Version']) == ('siamla-ros', siamla_ros.__version__)
     needs = [line for line in metadata.get_all('Requires-Dist') if 'extra ==' not in line]
     assert {line.split('>')[0].strip() for line in needs} == LIGHT
-    extras = {'torch', 'train', 'eval', 'export', 'bags', 'video', 'plot', 'test'}
+    extras = {'torch', 'train', 'eval', 'export', 'bags', 'video', 'plot', 'test', 'vot'}
     assert set(metadata.get_all('Provides-Extra')) == extras
     assert metadata['Description-Content-Type'] == 'text/markdown'
     assert (

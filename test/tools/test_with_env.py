@@ -10,8 +10,9 @@ SCRIPT = Path(__file__).resolve().parents[2] / 'tools/with_env'
 
 
 @pytest.fixture
-def checkout(tmp_path):
+def checkout(tmp_path, monkeypatch):
     """A checkout whose `python` and `camera_node` print their arguments."""
+    monkeypatch.delenv('SIAMLA_ROS', raising=False)  # set by `make test ROS=jazzy`
     (tmp_path / 'tools').mkdir()
     shutil.copy(SCRIPT, tmp_path / 'tools/with_env')
     (tmp_path / 'tools/env.sh').write_text(f'PATH={tmp_path}/bin:/usr/bin:/bin\n')
