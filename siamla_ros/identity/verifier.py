@@ -22,6 +22,7 @@ from siamla_ros.supervision.presence import frame_log_odds
 from siamla_ros.tracker.logistic import sigmoid
 from siamla_ros.tracker.results import TargetState, TrackerLike, TrackResult
 
+LEAST_CHANCE = 0.5  # that what a second look has found is the target
 UNCERTAIN_RATE = 3  # a frame of low confidence is sampled so many times as often as a good one
 ENLARGED = 1.25  # the window laid over a colored place: its center is known roughly only
 TOLERANCE_S = 0.01  # of a stamp: at 30 Hz nine frames and 0.3 s are the same
@@ -112,6 +113,17 @@ class Verifier:
         if one_of_them:
             odds = against_others(self.model, odds)
         return [0.0 if value == -math.inf else sigmoid(value) for value in odds]
+
+    def believed(
+        self, known: IdentityState, image_bgr: np.ndarray, state: TargetState, result: TrackResult
+    ) -> TrackResult:
+        """The result; of a second look only if it resembles the target, else the first answer:
+        where the target is hidden, a wide window shows others like it.
+        """
+        if result.first is None:
+            return result
+        (chance,) = self.probabilities(known, image_bgr, state, [result])
+        return result if chance >= LEAST_CHANCE else result.first
 
     def measure(
         self, known: IdentityState, image_bgr: np.ndarray, state: TargetState, answer: TrackResult

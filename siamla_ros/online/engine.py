@@ -275,7 +275,9 @@ class Engine:
         if not targets:
             return []
         try:
-            return list(self.tracker.update(image, [target.state for target in targets]))
+            found = self.tracker.update(image, [target.state for target in targets])
+            believed = self.verifier.believed
+            return [believed(t.identity, image, t.state, r) for t, r in zip(targets, found)]
         except Exception as error:  # noqa: BLE001 - whatever a runtime raises
             self.report('update', error)
         if len(targets) == 1 or self.device_lost:

@@ -49,6 +49,7 @@ class TrackResult:
         fused_confidence: SiamLA's own, `p^(1-a) Q^a` of the cell that gave the box, in [0, 1].
         state: The next state; a caller that rejects the result keeps the old one. `Tracker` sets
             it.
+        first: What the usual window showed, where a second look showed more.
     """
 
     box_xywh: Box
@@ -58,6 +59,7 @@ class TrackResult:
     second_peak: float
     fused_confidence: float
     state: TargetState = field(default=None, repr=False, compare=False)  # type: ignore[assignment]
+    first: TrackResult | None = field(default=None, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         for name in SCORES:

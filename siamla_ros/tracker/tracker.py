@@ -156,7 +156,9 @@ class Tracker:
         }
         near = self._search(image, [states[i] for i in hints], list(hints.values()))
         better = {
-            i: r for i, r in zip(hints, near, strict=True) if r.confidence > results[i].confidence
+            i: replace(r, first=results[i])
+            for i, r in zip(hints, near, strict=True)
+            if r.confidence > results[i].confidence
         }
         return [better.get(i, result) for i, result in enumerate(results)]
 
