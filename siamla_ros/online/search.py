@@ -4,6 +4,7 @@ how likely boxes of a detector show it.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -15,8 +16,12 @@ from siamla_ros.geometry.boxes import Box
 from siamla_ros.identity.verifier import Verifier
 from siamla_ros.online.targets import Target
 from siamla_ros.redetection.redetector import Redetector
+from siamla_ros.supervision.acceptance import beside
 from siamla_ros.supervision.evidence import MIN_CONTINUITY
+from siamla_ros.tracker.logistic import sigmoid
 from siamla_ros.tracker.results import TrackerLike, TrackResult
+
+OFFERS_KEPT = 10  # calls of score_boxes: a second of a detector at ten images a second
 
 
 class Searcher:
@@ -64,10 +69,11 @@ class Searcher:
     def score_boxes(
         self, target: Target, image: np.ndarray, boxes_xywh: Sequence[Box]
     ) -> list[float]:
-        """Probabilities in [0, 1] that boxes, of a detector, show the target; each by itself.
+        """Probabilities in [0, 1] that boxes, of a detector, show the target.
 
-        A box in which the network does not find the target counts as confidence 0. Whatever the
-        tracker raises is passed on.
+        Boxes at other places speak against each other, also those of the last calls: a detector
+        misses some of what it saw in the image before. A box in which the network does not find
+        the target counts as confidence 0. Whatever the tracker raises is passed on.
         """
         if not boxes_xywh:
             return []
@@ -78,7 +84,19 @@ class Searcher:
             else replace(result, box_xywh=box, confidence=0.0)
             for box, result in zip(boxes_xywh, found, strict=True)
         ]
-        return self.verifier.probabilities(target.identity, image, target.state, answers)
+        verifier = self.verifier
+        if not verifier.config.enabled:
+            return [answer.confidence for answer in answers]
+        odds = [
+            verifier.log_odds(a, verifier.measure(target.identity, image, target.state, a))
+            for a in answers
+        ]
+        offered = tuple(zip(boxes_xywh, odds, strict=True))
+        every = [pair for call in (offered, *target.offered) for pair in call]
+        target.offered = (offered, *target.offered)[:OFFERS_KEPT]
+        return [
+            sigmoid(beside(verifier.model, own, _elsewhere(box, every))) for box, own in offered
+        ]
 
     def _color_proposals(self, target: Target, image: np.ndarray) -> list[Box]:
         """Where the target's colors are, beside the hypotheses, which are sampled anyway."""
@@ -90,6 +108,14 @@ class Searcher:
 
     def _note_cost(self, ms: float) -> None:
         self.ms_per_crop = ms if not self.ms_per_crop else 0.8 * self.ms_per_crop + 0.2 * ms
+
+
+def _elsewhere(box_xywh: Box, offered: Sequence[tuple[Box, float]]) -> list[float]:
+    """Log odds of those boxes that are at another place: a side or more away from this one."""
+    x, y = boxes.center(box_xywh)
+    reach = max(box_xywh[2:])
+    centers = [(boxes.center(other), odds) for other, odds in offered]
+    return [odds for (cx, cy), odds in centers if math.hypot(cx - x, cy - y) >= reach]
 
 
 def _holds_center(box_xywh: Box, other_xywh: Box) -> bool:

@@ -72,6 +72,7 @@ class Target:
     Attributes:
         seq: Number of the last image that this target was updated on.
         image_size: (width, height) of that image.
+        offered: Boxes of the last calls of `score_boxes` since it was lost, with log odds.
     """
 
     id: str
@@ -89,6 +90,7 @@ class Target:
     result: TrackResult | None = None
     search: Any = None
     searched_xywh: tuple[Box, ...] = ()
+    offered: tuple[tuple[tuple[Box, float], ...], ...] = ()
     output: TargetOutput | None = None
 
     @classmethod
@@ -150,6 +152,8 @@ class Target:
         self.memory, self.result = decision.memory, result
         if result is not None and decision.accept_state:
             self.state = result.state
+        if self.memory.state is State.TRACKING:
+            self.offered = ()
         if result is not None and decision.confirmed:
             self.trusted_ns = stamp_ns
             self._learn_motion(result.box_xywh, stamp_ns / 1e9)

@@ -47,8 +47,12 @@ def against_others(model: AcceptanceModel, log_odds: Sequence[float]) -> list[fl
         model: Says how much the others count.
         log_odds: Of each place by what is seen there.
     """
-    found = []
-    for index, odds in enumerate(log_odds):
-        others = [*log_odds[:index], *log_odds[index + 1 :]]
-        found.append(odds + model.other_weight * sigmoid(max(others)) if others else odds)
-    return found
+    return [
+        beside(model, odds, [*log_odds[:index], *log_odds[index + 1 :]])
+        for index, odds in enumerate(log_odds)
+    ]
+
+
+def beside(model: AcceptanceModel, odds: float, others: Sequence[float]) -> float:
+    """Log odds of one place that has others, of their own log odds, against it."""
+    return odds + model.other_weight * sigmoid(max(others)) if others else odds

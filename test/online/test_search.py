@@ -1,8 +1,14 @@
-"""One image of a search: its answers are places of one image, and judged as such."""
+"""One image of a search, and boxes of a detector: only one of several places can be the target."""
+
+from types import SimpleNamespace
 
 from support.engines import lose, started
 
+from siamla_ros.identity.model import IdentityConfig
+from siamla_ros.online.search import OFFERS_KEPT, Searcher
+from siamla_ros.supervision.acceptance import AcceptanceModel
 from siamla_ros.supervision.supervisor import State
+from siamla_ros.tracker.logistic import sigmoid
 
 
 def test_the_answers_of_a_search_speak_against_each_other():
@@ -19,3 +25,43 @@ def test_the_answers_of_a_search_speak_against_each_other():
     states = [engine.process(film.shoot(100))[0].state for _ in range(30)]
     assert State.TRACKING in states
     assert len(calls) > 1 and all(how == {'one_of_them': True} for how in calls)
+
+
+HERE, NEAR, THERE = (100.0, 60.0, 40.0, 80.0), (104.0, 62.0, 40.0, 78.0), (300.0, 60.0, 40.0, 80.0)
+
+
+class Stub:
+    """Finds the target in every box; its log odds are 2 everywhere."""
+
+    config, model = IdentityConfig(), AcceptanceModel()
+
+    def probe(self, image, state, boxes_xywh):
+        return [SimpleNamespace(box_xywh=box) for box in boxes_xywh]
+
+    def measure(self, known, image, state, answer):
+        return None
+
+    def log_odds(self, answer, seen):
+        return 2.0
+
+
+def scores(*calls):
+    """Of the last of several calls of `score_boxes` for one target."""
+    searcher = Searcher(Stub(), None, Stub())
+    target = SimpleNamespace(state=None, identity=None, offered=())
+    return [searcher.score_boxes(target, None, boxes) for boxes in calls][-1]
+
+
+def test_boxes_of_a_detector_speak_against_each_other_but_not_against_the_same_place():
+    alone = scores([HERE])
+    assert alone == [sigmoid(2.0)]
+    assert scores([HERE, NEAR]) == alone * 2
+    assert scores([HERE, THERE]) == [sigmoid(2.0 + Stub.model.other_weight * sigmoid(2.0))] * 2
+
+
+def test_a_box_alone_in_an_image_has_those_of_the_last_images_against_it():
+    """A detector misses some of what it saw in the image before: two people stood there."""
+    both = scores([HERE, THERE])
+    assert scores([HERE, THERE], [HERE]) == both[:1]
+    assert scores([HERE, THERE], *[[HERE]] * OFFERS_KEPT) == both[:1]
+    assert scores([HERE, THERE], *[[HERE]] * (OFFERS_KEPT + 1)) == scores([HERE])
