@@ -46,7 +46,7 @@ class MatchingRules(Configuration):
         0.0,
         0.0,
         math.inf,
-        'that a box shows the target, by the tracker, 0.5 for example; 0: no scores are requested',
+        'that a box shows the target, by the tracker, 0.65 for example; 0: no scores are requested',
     )
     margin: float = bounded(
         0.05,

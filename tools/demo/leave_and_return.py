@@ -58,7 +58,7 @@ def parse_arguments(args: list[str]) -> argparse.Namespace:
     parser.add_argument(
         '--probability',
         type=float,
-        default=0.5,
+        default=0.65,
         help='least probability of being the target that the detector bridge takes; 0: by place',
     )
     parser.add_argument('--tracker', nargs='+', help='another command for the tracker node')
