@@ -102,11 +102,11 @@ def test_a_target_that_was_spoken_of_before_is_no_start_when_it_goes_on(film, bo
     box.watch_status()
     went_on = TrackStatus(id='red', state=TrackStatus.TRACKING, reason=TrackStatus.REASON_INIT)
     went_on.frames_in_state = 7
-    box._told.append(went_on)
+    box._statuses.append(went_on)
     header = Header(stamp=box.next_stamp(LIMIT_S))
     detection = messages.detection_message(header, (100, 100, SIDE, SIDE), 1.0, 'red', '')
     later = messages.time_message(messages.stamp_ns_of(header.stamp) + SECOND)
-    box._told.append(
+    box._statuses.append(
         TrackStatus(
             id='red',
             state=went_on.state,

@@ -19,9 +19,8 @@ from siamla_ros.training.pairs import PairSource  # noqa: E402
 
 pytestmark = pytest.mark.usefixtures('one_thread')
 FOLDER = Path(__file__).resolve().parents[2] / 'config/training'
-RECIPES = sorted(
-    path for path in FOLDER.glob('*.yaml') if path.stem not in ('video_split', 'ablation')
-)
+KINDS = ('light', 'full', 'paper')  # other files name scenes, or variants
+RECIPES = sorted(path for path in FOLDER.glob('*.yaml') if path.stem.startswith(KINDS))
 
 
 @pytest.fixture(scope='module')
