@@ -106,13 +106,21 @@ class Verifier:
         """
         if not self.config.enabled:
             return [answer.confidence for answer in answers]
-        odds = [
+        odds = self.odds_of(known, image_bgr, state, answers)
+        return chances(against_others(self.model, odds) if one_of_them else odds)
+
+    def odds_of(
+        self,
+        known: IdentityState,
+        image_bgr: np.ndarray,
+        state: TargetState,
+        answers: Sequence[TrackResult],
+    ) -> list[float]:
+        """Log odds that each answer, by itself, shows the target; see `log_odds`."""
+        return [
             self.log_odds(answer, self.measure(known, image_bgr, state, answer))
             for answer in answers
         ]
-        if one_of_them:
-            odds = against_others(self.model, odds)
-        return [0.0 if value == -math.inf else sigmoid(value) for value in odds]
 
     def believed(
         self, known: IdentityState, image_bgr: np.ndarray, state: TargetState, result: TrackResult
@@ -170,3 +178,8 @@ class Verifier:
     ) -> Appearance:
         similarity = self._tracker.similarity(image_bgr, state, [answer.box_xywh])[0]
         return identity.compare(known, similarity, colors(image_bgr, answer.box_xywh))
+
+
+def chances(log_odds: Sequence[float]) -> list[float]:
+    """Probabilities in [0, 1]; exactly 0 where the log odds are minus infinity."""
+    return [0.0 if value == -math.inf else sigmoid(value) for value in log_odds]

@@ -170,8 +170,8 @@ class GuardedServer(ThreadingHTTPServer):
 
 
 class GuardedHandler(BaseHTTPRequestHandler):
-    """Refuses requests under foreign names and posts of foreign pages; the rest is for subclasses,
-    which define `answer_get` and `answer_post`.
+    """Refuses requests under foreign names and posts of foreign pages; what is left is answered by
+    the `answer_get` and `answer_post` of a subclass, and refused where it has none.
     """
 
     server: GuardedServer
@@ -182,11 +182,11 @@ class GuardedHandler(BaseHTTPRequestHandler):
 
     def answer_get(self) -> None:
         """Answer a GET."""
-        raise NotImplementedError
+        self.say(405, 'GET is not answered here')
 
     def answer_post(self, body: bytes) -> None:
         """Answer a POST."""
-        raise NotImplementedError
+        self.say(405, 'POST is not answered here')
 
     def do_GET(self) -> None:  # the name is http.server's
         """Check and answer."""

@@ -13,12 +13,11 @@ import numpy as np
 
 from siamla_ros.geometry import boxes
 from siamla_ros.geometry.boxes import Box
-from siamla_ros.identity.verifier import Verifier
+from siamla_ros.identity.verifier import Verifier, chances
 from siamla_ros.online.targets import Target
 from siamla_ros.redetection.redetector import Redetector
 from siamla_ros.supervision.acceptance import beside
 from siamla_ros.supervision.evidence import MIN_CONTINUITY
-from siamla_ros.tracker.logistic import sigmoid
 from siamla_ros.tracker.results import TrackerLike, TrackResult
 
 OFFERS_KEPT = 10  # calls of score_boxes: a second of a detector at ten images a second
@@ -87,16 +86,13 @@ class Searcher:
         verifier = self.verifier
         if not verifier.config.enabled:
             return [answer.confidence for answer in answers]
-        odds = [
-            verifier.log_odds(a, verifier.measure(target.identity, image, target.state, a))
-            for a in answers
-        ]
+        odds = verifier.odds_of(target.identity, image, target.state, answers)
         offered = tuple(zip(boxes_xywh, odds, strict=True))
         every = [pair for call in (offered, *target.offered) for pair in call]
         target.offered = (offered, *target.offered)[:OFFERS_KEPT]
-        return [
-            sigmoid(beside(verifier.model, own, _elsewhere(box, every))) for box, own in offered
-        ]
+        return chances(
+            [beside(verifier.model, own, _elsewhere(box, every)) for box, own in offered]
+        )
 
     def _color_proposals(self, target: Target, image: np.ndarray) -> list[Box]:
         """Where the target's colors are, beside the hypotheses, which are sampled anyway."""

@@ -225,3 +225,13 @@ def test_a_picture_that_failed_is_tried_again():
     with pytest.raises(ValueError, match='broken'):
         shared.get()
     assert shared.get() == shared.get() == 'good'
+
+
+def test_what_a_page_does_not_answer_is_refused(serve):
+    server = serve()
+    server.RequestHandlerClass = GuardedHandler
+    for head in ('GET / HTTP/1.0\r\n', 'POST / HTTP/1.0\r\nContent-Length: 0\r\n'):
+        with socket.create_connection(server.server_address, 10.0) as link:
+            link.sendall(f'{head}Host: localhost\r\n\r\n'.encode())
+            answer = b''.join(iter(lambda: link.recv(4096), b''))
+        assert answer.startswith(b'HTTP/1.0 405') and b'is not answered here' in answer

@@ -1,7 +1,9 @@
 """One image of a search, and boxes of a detector: only one of several places can be the target."""
 
+import math
 from types import SimpleNamespace
 
+import pytest
 from support.engines import lose, started
 
 from siamla_ros.identity.model import IdentityConfig
@@ -27,22 +29,20 @@ def test_the_answers_of_a_search_speak_against_each_other():
     assert len(calls) > 1 and all(how == {'one_of_them': True} for how in calls)
 
 
+GONE = (200.0, 60.0, 40.0, 80.0)
 HERE, NEAR, THERE = (100.0, 60.0, 40.0, 80.0), (104.0, 62.0, 40.0, 78.0), (300.0, 60.0, 40.0, 80.0)
 
 
 class Stub:
-    """Finds the target in every box; its log odds are 2 everywhere."""
+    """Finds the target in every box; its log odds are 2 everywhere, but for what cannot be it."""
 
     config, model = IdentityConfig(), AcceptanceModel()
 
     def probe(self, image, state, boxes_xywh):
         return [SimpleNamespace(box_xywh=box) for box in boxes_xywh]
 
-    def measure(self, known, image, state, answer):
-        return None
-
-    def log_odds(self, answer, seen):
-        return 2.0
+    def odds_of(self, known, image, state, answers):
+        return [-math.inf if answer.box_xywh == GONE else 2.0 for answer in answers]
 
 
 def scores(*calls):
@@ -65,3 +65,7 @@ def test_a_box_alone_in_an_image_has_those_of_the_last_images_against_it():
     assert scores([HERE, THERE], [HERE]) == both[:1]
     assert scores([HERE, THERE], *[[HERE]] * OFFERS_KEPT) == both[:1]
     assert scores([HERE, THERE], *[[HERE]] * (OFFERS_KEPT + 1)) == scores([HERE])
+
+
+def test_what_cannot_be_the_target_has_no_chance_and_speaks_against_none():
+    assert scores([HERE, GONE]) == [pytest.approx(sigmoid(2.0)), 0.0]
