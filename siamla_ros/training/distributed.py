@@ -6,6 +6,7 @@ processes, so that the sum of their gradients is that of the whole batch.
 
 from __future__ import annotations
 
+import importlib
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -60,6 +61,9 @@ def join(device: str) -> tuple[Processes, str]:
         device = f'cuda:{os.environ["LOCAL_RANK"]}'
         torch.cuda.set_device(device)
     if not distributed.is_initialized():
+        # Optimizers import it. Imported later it keeps the group alive, whose threads then outlive
+        # `leave` and abort the process at its exit.
+        importlib.import_module('torch._dynamo')
         backend = 'nccl' if device.startswith('cuda') else 'gloo'
         distributed.init_process_group(backend, timeout=LONGEST_WAIT)
     return Processes(distributed.get_rank(), distributed.get_world_size()), device
