@@ -80,6 +80,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         '--output', type=Path, metavar='FILE', help='rows as .csv or .jsonl; else JSON on stdout'
     )
     parser.add_argument('--video', type=Path, metavar='FILE', help='annotated video (.mp4)')
+    parser.add_argument(
+        '--response-map', action='store_true', help="the network's answer as an inset in --video"
+    )
     add_plot_argument(parser)
     parser.add_argument(
         '--raw', action='store_true', help='the bare tracker: no states, no re-detection'
@@ -96,6 +99,8 @@ def run(args: argparse.Namespace) -> int:
     """
     if args.start < 0 or (args.frames is not None and args.frames < 1):
         raise ValueError(f'--start {args.start} must be >= 0 and --frames {args.frames} >= 1')
+    if args.response_map and args.video is None:
+        raise ValueError('--response-map is drawn into --video FILE, which is not given')
     plot = RunPlot(args.plot) if args.plot else None
     with ExitStack() as stack:
         source = stack.enter_context(FrameSource(args.source))
@@ -153,6 +158,7 @@ def _follow(
     from siamla_ros import load_tracker  # takes seconds: not for --help
 
     tracker = load_tracker(args.model, device=args.device)
+    tracker.keep_responses = args.response_map
     if not args.quiet:
         print(f'device: {tracker.device} ({tracker.device_reason})', file=sys.stderr)
     start = raw_session if args.raw else supervised_session

@@ -81,6 +81,7 @@ class Written:
             f'frame {frame.number}',
             trails=self.trails.add(outputs),
             thresholds=THRESHOLDS,
+            insets=overlay.insets_of(outputs),
         )
 
     def close(self) -> list[str]:

@@ -75,7 +75,9 @@ class LiveView:
             for item in outputs
         )
         return Picture(
-            encode_picture(frame.to_bgr(), marks, QUALITY, trails, self._limits),
+            encode_picture(
+                frame.to_bgr(), marks, QUALITY, trails, self._limits, overlay.insets_of(outputs)
+            ),
             frame.stamp_ns,
             time.monotonic() - frame.received_s if self.begun.is_set() else 0.0,
             tuple(entries),
@@ -118,6 +120,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         'source', help='video file, folder of images, camera number, /dev/videoN or URL'
     )
     add_init_argument(parser)
+    parser.add_argument(
+        '--response-map', action='store_true', help="the network's answer in a corner"
+    )
     parser.add_argument('--loop', action='store_true', help='begin again at the end of a file')
     parser.add_argument('--host', default='127.0.0.1', help='address to listen on')
     parser.add_argument('--port', type=int, default=8080, help='0: a free one')
@@ -133,7 +138,9 @@ def run(args: argparse.Namespace) -> int:
 
     targets = named_targets(args.init)
     with FrameSource(args.source) as source:
-        view = LiveView(load_tracker(args.model, device=args.device), f'opening {args.source} ...')
+        tracker = load_tracker(args.model, device=args.device)
+        tracker.keep_responses = args.response_map
+        view = LiveView(tracker, f'opening {args.source} ...')
         with serving(args.host, args.port, view) as url:
             print(f'open {url} and drag a box round the target; Ctrl-C ends', file=sys.stderr)
             view.worker.start()

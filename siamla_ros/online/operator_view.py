@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 
 from siamla_ros.online.overlay import Mark, Trail, draw
+from siamla_ros.online.response_inset import Inset
 from siamla_ros.supervision.supervisor import Reason, State
 
 T = TypeVar('T')
@@ -52,9 +53,10 @@ def encode_picture(
     quality: int,
     trails: Sequence[Trail] = (),
     thresholds: Sequence[float] = (),
+    insets: Sequence[Inset] = (),
 ) -> bytes:
     """The JPEG of an image, HxWx3 uint8, with its marks; `quality` in 1 to 100."""
-    canvas = draw(image_bgr, marks, trails=trails, thresholds=thresholds)
+    canvas = draw(image_bgr, marks, trails=trails, thresholds=thresholds, insets=insets)
     return cv2.imencode('.jpg', canvas, [cv2.IMWRITE_JPEG_QUALITY, quality])[1].tobytes()
 
 

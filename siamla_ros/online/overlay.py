@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 
 from siamla_ros.geometry.boxes import Box
+from siamla_ros.online.response_inset import Inset, draw_insets
 from siamla_ros.online.targets import MISSING, TargetOutput
 from siamla_ros.supervision.supervisor import State
 
@@ -119,6 +120,15 @@ def dimmed(marks: Sequence[Mark]) -> list[Mark]:
     ]
 
 
+def insets_of(outputs: Sequence[TargetOutput]) -> list[Inset]:
+    """The response map of every target whose result kept it, in the color of its state."""
+    return [
+        Inset(output.result.response, COLORS_BGR[output.state])
+        for output in outputs
+        if output.result is not None and output.result.response is not None
+    ]
+
+
 class Trails:
     """The ways of the targets: centers of their confirmed boxes on the last images."""
 
@@ -148,6 +158,7 @@ def draw(
     max_width: int = 0,
     trails: Sequence[Trail] = (),
     thresholds: Sequence[float] = (),
+    insets: Sequence[Inset] = (),
 ) -> np.ndarray:
     """A copy of the image with the marks.
 
@@ -158,6 +169,7 @@ def draw(
         max_width: The copy is reduced to this width if it is wider; 0: never.
         trails: Ways of the targets, below the marks.
         thresholds: Confidences at which a bar has a tick.
+        insets: Response maps, in the lower right corner.
     """
     height, width = image_bgr.shape[:2]
     scale = max_width / width if 0 < max_width < width else 1.0
@@ -169,6 +181,7 @@ def draw(
     banner = '   '.join(mark.banner for mark in marks if mark.banner)
     if banner:
         _draw_banner(canvas, banner)
+    draw_insets(canvas, insets)
     for trail in trails:
         _draw_trail(canvas, trail, scale)
     for mark in marks:

@@ -34,6 +34,7 @@ ADVANCED = frozenset(
         'publish_predicted',
         'debug_max_rate_hz',
         'debug_max_width',
+        'debug_response_map',
         'diagnostics_period_s',
         'supervisor.motion_slack',
         'supervisor.max_scale_rate',

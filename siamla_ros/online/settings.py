@@ -107,6 +107,9 @@ class NodeSettings(Configuration):
     debug_max_width: int = bounded(
         960, 64, 8192, 'debug images are reduced to this width', unit='px'
     )
+    debug_response_map: bool = declared(
+        False, 'response maps in a corner of debug images', live=False
+    )
     diagnostics_period_s: float = bounded(
         1.0, 0.1, 60.0, 'time between two messages on /diagnostics', live=False, unit='s'
     )

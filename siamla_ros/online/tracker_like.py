@@ -20,13 +20,15 @@ def default_factory(settings: NodeSettings) -> TrackerLike:
     """
     from siamla_ros.tracker.tracker import load_tracker
 
-    return load_tracker(
+    tracker = load_tracker(
         model=settings.model,
         device=settings.device,
         runtime=settings.runtime,
         threads=settings.threads,
         half=settings.half,
     )
+    tracker.keep_responses = settings.debug_response_map
+    return tracker
 
 
 def close_tracker(tracker: TrackerLike) -> None:

@@ -138,6 +138,7 @@ class Outputs:
             caption,
             self.settings.debug_max_width,
             trails=self._trails.add(outputs),
+            insets=overlay.insets_of(outputs),
         )
         self._debug.publish(image_message(header, canvas))
 

@@ -28,6 +28,14 @@ def decoded_row(row: NDArray[np.float32], window: Window) -> TrackResult:
     return TrackResult(box, confidence, p, q, second_peak, fused)
 
 
+def fused(
+    p: NDArray[np.floating], q: NDArray[np.floating], config: DecodeConfig
+) -> NDArray[np.float64]:
+    """SiamLA's confidence of each cell, from its classification score and localization quality."""
+    p, q = p.astype(np.float64, copy=False), q.astype(np.float64, copy=False)
+    return p ** (1.0 - config.fusion_exponent) * q**config.fusion_exponent
+
+
 def decode_boxes(
     maps: Maps,
     windows: Sequence[Window],
@@ -43,7 +51,7 @@ def decode_boxes(
     shape, rows = maps.classification.shape[1:], np.arange(len(windows))
     p = maps.classification.reshape(len(windows), -1).astype(np.float64)
     q = maps.quality.reshape(len(windows), -1).astype(np.float64)
-    confidence = p ** (1.0 - config.fusion_exponent) * q**config.fusion_exponent
+    confidence = fused(p, q, config)
     cells = batch_boxes(maps.ltrb, windows, size_px, grid)
     last = np.array(last_boxes_xywh, np.float64)
     ranking = confidence * _change_penalty(cells.xywh[:, 2:], last[:, 2:], config.penalty_k)

@@ -6,6 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
+import numpy as np
+from numpy.typing import NDArray
+
 from siamla_ros.geometry.boxes import Box
 from siamla_ros.geometry.crops import ImageArray
 
@@ -50,6 +53,8 @@ class TrackResult:
         state: The next state; a caller that rejects the result keeps the old one. `Tracker` sets
             it.
         first: What the usual window showed, where a second look showed more.
+        response: Fused confidence (H, W) of all cells of the search window, float64, row 0 at its
+            top; None unless `Tracker.keep_responses`.
     """
 
     box_xywh: Box
@@ -60,6 +65,7 @@ class TrackResult:
     fused_confidence: float
     state: TargetState = field(default=None, repr=False, compare=False)  # type: ignore[assignment]
     first: TrackResult | None = field(default=None, repr=False, compare=False)
+    response: NDArray[np.float64] | None = field(default=None, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         for name in SCORES:

@@ -20,7 +20,7 @@ from siamla_ros.geometry.crops import ImageArray, Window, border_color, context_
 from siamla_ros.model.config import ModelConfig
 from siamla_ros.model.decode_config import DecodeConfig
 from siamla_ros.runtime.base import BoxRuntime, Runtime
-from siamla_ros.tracker.decode import decode_boxes, decoded_row
+from siamla_ros.tracker.decode import decode_boxes, decoded_row, fused
 from siamla_ros.tracker.results import TargetState, TrackResult
 
 
@@ -33,6 +33,10 @@ class Tracker:
         decode: How a box is chosen.
         device_reason: Why this device was chosen, for reports.
         calibration: What was fitted to these weights, from the checkpoint.
+
+    Attributes:
+        keep_responses: Whether results keep their response map; the boxes are then found on the
+            host by every runtime.
     """
 
     def __init__(
@@ -46,7 +50,7 @@ class Tracker:
     ) -> None:
         self.runtime, self.model, self.decode = runtime, model, decode
         self._finds_boxes = runtime if isinstance(runtime, BoxRuntime) else None
-        self._reason = device_reason
+        self._reason, self.keep_responses = device_reason, False
         self.description = dict(description or {})
         self.calibration = dict(calibration or {})
 
@@ -175,13 +179,16 @@ class Tracker:
         isotropic = 1.0 if wide else self.model.isotropic
         windows = [context_window(box, context, isotropic) for box in places]
         borders, templates = [s.border_bgr for s in states], [s.template for s in states]
-        if self._finds_boxes is not None:
+        if self._finds_boxes is not None and not self.keep_responses:
             rows = self._finds_boxes.boxes(image, windows, borders, templates, places, self.decode)
             found = [decoded_row(row, window) for row, window in zip(rows, windows, strict=True)]
         else:
             maps = self.runtime.respond(image, windows, borders, templates)
             size_px, grid = self.model.search_size_px, self.model.grid
             found = decode_boxes(maps, windows, size_px, grid, places, self.decode)
+            if self.keep_responses:
+                responses = fused(maps.classification, maps.quality, self.decode)
+                found = [replace(r, response=m) for r, m in zip(found, responses, strict=True)]
         return [
             self._result(image, state, place, decoded)
             for state, place, decoded in zip(states, places, found, strict=True)

@@ -2,6 +2,7 @@
 
 import csv
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -108,6 +109,26 @@ def test_it_starts_late_stops_early_and_writes_a_video(folder: str, tmp_path: Pa
     assert (images[-1] != picture(108)).any(), 'something is drawn'
 
 
+def test_response_maps_are_kept_and_drawn_where_they_are_requested(
+    folder: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Answering(ColorTracker):
+        def update(self, image_bgr, states):
+            kept = np.eye(16) if self.keep_responses else None
+            return [replace(r, response=kept) for r in super().update(image_bgr, states)]
+
+    shown: list[list[np.ndarray]] = []
+    monkeypatch.setattr(siamla_ros, 'load_tracker', lambda model, device: Answering())
+    monkeypatch.setattr(FrameSink, 'write', lambda self, image, stamp_s: shown[-1].append(image))
+    for options in ([], ['--response-map']):
+        shown.append([])
+        command = ['track', folder, '--init', BOX, '--frames', '3', '--quiet', '--raw']
+        assert main([*command, '--video', str(tmp_path / 'out.mp4'), *options]) == 0
+    changed = [(plain != inset).any(2) for plain, inset in zip(*shown)]
+    assert [part.any() for part in changed] == [False, True, True], 'a start has no response'
+    assert changed[2].sum() == changed[2][-70:, -70:].sum() > 3000
+
+
 @pytest.mark.parametrize(
     ('options', 'words'),
     [
@@ -117,6 +138,7 @@ def test_it_starts_late_stops_early_and_writes_a_video(folder: str, tmp_path: Pa
         (['--init', BOX, '--frames', '0'], '--frames 0'),
         (['--init', BOX, '--output', 'boxes.txt'], 'suffix must be .csv or .jsonl'),
         (['--init', f'a={BOX}', '--init', f'a={BOX}'], 'the id occurs twice'),
+        (['--init', BOX, '--response-map'], '--response-map is drawn into --video FILE'),
     ],
 )
 def test_what_a_user_can_mend_is_one_line(

@@ -97,6 +97,27 @@ def test_the_cell_of_the_map_becomes_a_place_in_the_image():
     assert result.confidence == pytest.approx(0.63)
 
 
+def test_responses_are_kept_on_request_with_the_peak_where_the_map_has_it():
+    tracker = scripted(cell=(2, 4))
+    state = tracker.init(IMAGE, BOX)
+    (plain,) = tracker.update(IMAGE, [state])
+    tracker.keep_responses = True
+    (kept,) = tracker.update(IMAGE, [state])
+    assert plain.response is None and kept == plain
+    assert kept.response.shape == (6, 6) and kept.response.max() == pytest.approx(0.63)
+    assert np.unravel_index(kept.response.argmax(), (6, 6)) == (2, 4)
+
+
+def test_a_runtime_that_finds_boxes_keeps_responses_as_well():
+    tracker = Tracker(TorchRuntime(tiny_model(), 'cpu'), tiny_config(), DecodeConfig())
+    state = tracker.init(IMAGE, BOX)
+    (plain,) = tracker.update(moved_image(), [state])
+    tracker.keep_responses = True
+    (kept,) = tracker.update(moved_image(), [state])
+    assert kept.box_xywh == pytest.approx(plain.box_xywh, abs=0.01)
+    assert plain.response is None and kept.response.max() >= kept.fused_confidence - 1e-6
+
+
 def test_windows_have_the_contexts_of_the_configuration():
     tracker = scripted()
     state = tracker.init(IMAGE, BOX)
