@@ -45,7 +45,7 @@ WORD_LIMIT = 9000
 # Words of an earlier private vocabulary, as (word, what to say).
 PRIVATE = {
     r'glances?': 'appearance sample',
-    r'seers?': 'verifier',
+    r'seers?': 'appearance model',
     r'rehears\w+': 'evaluate on validation episodes',
     r'lured': 'distractor',
     r'haste': 'interval',

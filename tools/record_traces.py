@@ -26,7 +26,7 @@ from siamla_ros.evaluation.followers import FRAME_S
 from siamla_ros.evaluation.scenarios import episodes
 from siamla_ros.online.session import TrackingSession
 from siamla_ros.online.targets import TargetOutput
-from siamla_ros.online.tracker_like import TrackerLike
+from siamla_ros.tracker.results import TrackerLike
 
 NAMED = ('sequence', 'frame', 'state', 'reason', 'confirmed')
 NUMBERS = ('x', 'y', 'w', 'h', 'p', 'q', 'confidence')

@@ -14,7 +14,7 @@ from scipy.stats import rankdata
 from siamla_ros.calibration.frame_samples import FrameSamples
 from siamla_ros.supervision.presence import (
     LEAST_CONFIDENCE,
-    TRUSTED_LOG_ODDS,
+    START_LOG_ODDS,
     EvidenceModel,
     EvidenceWeights,
     frame_log_odds,
@@ -194,7 +194,7 @@ def _outcome(model: EvidenceModel, samples: Sequence[FrameSamples]) -> tuple[flo
 def presence_of(model: EvidenceModel, item: FrameSamples) -> NDArray[np.float64]:
     """(N,) accumulated log odds at 30 frames a second, as the supervisor sums them."""
     low = SupervisorConfig().low_threshold
-    found, presence = np.zeros(len(item.values)), TRUSTED_LOG_ODDS
+    found, presence = np.zeros(len(item.values)), START_LOG_ODDS
     for number, row in enumerate(item.values):
         confidence, peak, *similarities = row
         odds = frame_log_odds(

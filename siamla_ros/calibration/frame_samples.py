@@ -12,7 +12,7 @@ from siamla_ros.datasets.sequence import Sequence
 from siamla_ros.evaluation.metrics import overlap
 from siamla_ros.evaluation.scenarios import SCENARIOS, Episode
 from siamla_ros.evaluation.splice import Scene, donor_of
-from siamla_ros.identity.verifier import Verifier
+from siamla_ros.identity.appearance_model import AppearanceModel
 from siamla_ros.supervision.evidence import LEAST_FOLLOWED
 from siamla_ros.supervision.supervisor import SupervisorConfig
 from siamla_ros.tracker.results import TrackResult
@@ -56,20 +56,20 @@ def record(tracker: Tracker, sequence: Sequence) -> FrameSamples:
     """Follow one target as the node does, but never declare it lost: a box of next to no
     confidence is not followed, and appearance is learned from good frames.
     """
-    verifier, limits = Verifier(tracker), SupervisorConfig()
+    appearance, limits = AppearanceModel(tracker), SupervisorConfig()
     values = np.full((len(sequence), len(COLUMNS)), np.nan)
     boxes = np.full((len(sequence), 4), np.nan)
     for index, image in enumerate(sequence.frames()):
         if index == 0:
             state = tracker.init(image, sequence.init_box_xywh)
-            known = verifier.begin(image, state)
+            known = appearance.begin(image, state)
             continue
         result = tracker.update(image, [state])[0]
-        sample = verifier.sample(known, image, state, result, uncertain=True)
+        sample = appearance.sample(known, image, state, result, uncertain=True)
         if sample is not None:
             seen = sample.similarity, sample.color
             values[index, 2:] = [np.nan if v is None else v for v in seen]
-            known = verifier.remember(known, sample, _good(result, limits))
+            known = appearance.remember(known, sample, _good(result, limits))
         values[index, :2] = result.confidence, result.second_peak
         boxes[index] = result.box_xywh
         if result.confidence >= LEAST_FOLLOWED:

@@ -16,8 +16,8 @@ from siamla_ros.evaluation.metrics import overlap
 from siamla_ros.evaluation.scenarios import SCENARIOS
 from siamla_ros.evaluation.splice import Scene, donor_of
 from siamla_ros.geometry.boxes import Box
-from siamla_ros.identity.model import Appearance, IdentityConfig, IdentityState
-from siamla_ros.identity.verifier import Verifier
+from siamla_ros.identity.appearance_model import AppearanceModel
+from siamla_ros.identity.state import Appearance, IdentityConfig, IdentityState
 from siamla_ros.online.parameters import build, defaults
 from siamla_ros.online.session import TrackingSession
 from siamla_ros.tracker.results import TargetState, TrackResult
@@ -55,8 +55,8 @@ class SearchSamples:
     wrong: NDArray[np.bool_]
 
 
-class SampleRecorder(Verifier):
-    """A verifier that writes down what it is asked in a search, and lets nothing be accepted."""
+class SampleRecorder(AppearanceModel):
+    """Records what a search asks of the appearance model; no search accepts or drops a box."""
 
     samples: list[SearchSample]
     frame = 0
@@ -64,7 +64,7 @@ class SampleRecorder(Verifier):
     def measure(
         self, known: IdentityState, image_bgr: np.ndarray, state: TargetState, answer: TrackResult
     ) -> Appearance | None:
-        """As a verifier's; written down."""
+        """Like the base class; recorded."""
         seen = super().measure(known, image_bgr, state, answer)
         if seen is not None:
             similarity, color = (math.nan if v is None else float(v) for v in seen[:2])
@@ -73,7 +73,7 @@ class SampleRecorder(Verifier):
         return seen
 
     def probabilities(self, *args: Any, **options: Any) -> list[float]:
-        """As a verifier's, within the limits that keep the search going."""
+        """Like the base class, within the limits that keep the search going."""
         found = super().probabilities(*args, **options)
         return [min(max(value, KEPT[0]), KEPT[1]) for value in found]
 
@@ -84,7 +84,7 @@ def record_search(tracker: Tracker, sequence: TargetSequence) -> SearchSamples:
     engine = session.engine
     recorder = SampleRecorder(tracker, IdentityConfig(min_return_color=0.0))
     recorder.samples = []
-    engine.searcher.verifier = recorder
+    engine.searcher.appearance = recorder
     for index, image in enumerate(sequence.frames()):
         recorder.frame = index
         if index == 0:

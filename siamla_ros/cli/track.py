@@ -227,6 +227,6 @@ def _raw_output(name: str, result: TrackResult) -> TargetOutput:
         predicted_xywh=None,
         frames_in_state=0,
         newly_lost=False,
-        trusted_xywh=result.box_xywh,
-        trusted_ns=0,
+        last_confirmed_xywh=result.box_xywh,
+        last_confirmed_ns=0,
     )

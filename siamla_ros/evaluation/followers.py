@@ -11,13 +11,13 @@ import numpy as np
 
 from siamla_ros.datasets.sequence import Sequence as Frames
 from siamla_ros.evaluation.runner import Run
-from siamla_ros.identity.model import IdentityConfig
+from siamla_ros.identity.state import IdentityConfig
 from siamla_ros.online.parameters import Settings
 from siamla_ros.online.session import TrackingSession
 from siamla_ros.online.settings import NodeSettings
-from siamla_ros.online.tracker_like import TrackerLike
 from siamla_ros.redetection.config import RedetectionConfig
 from siamla_ros.supervision.supervisor import State, SupervisorConfig
+from siamla_ros.tracker.results import TrackerLike
 
 FRAME_S = 1.0 / 30.0  # the stamps of an episode
 

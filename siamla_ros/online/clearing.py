@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from siamla_ros.online.engine import Engine
-from siamla_ros.online.waiting_boxes import BoxOrder
+from siamla_ros.online.waiting_boxes import InitCutoffs
 from siamla_ros.online.worker import Worker
 
 CLEAR_WAIT_S = 5.0
@@ -16,7 +16,7 @@ def clear_targets(
     target_id: str | None,
     engine: Engine,
     worker: Worker | None,
-    order: BoxOrder,
+    cutoffs: InitCutoffs,
     publish_cleared: Callable[[Sequence[str]], None],
 ) -> list[str]:
     """Forget targets, and boxes that wait for their image; the ids that were forgotten.
@@ -25,7 +25,7 @@ def clear_targets(
         target_id: The target; None for all.
         engine: Holds the targets.
         worker: Runs the engine; None while nothing runs it.
-        order: Notes that boxes from before come too late.
+        cutoffs: Notes that boxes from before come too late.
         publish_cleared: Publishes the ids, on the thread that runs the engine.
 
     Raises:
@@ -38,7 +38,7 @@ def clear_targets(
         publish_cleared(gone)
         if worker is not None:
             gone.extend(name for name in worker.drop_waiting(target_id) if name not in gone)
-        order.note_cleared(gone, time.monotonic())
+        cutoffs.note_cleared(gone, time.monotonic())
 
     if worker is None:
         forget()

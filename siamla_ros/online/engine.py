@@ -16,20 +16,21 @@ import numpy as np
 
 from siamla_ros.geometry.boxes import Box, BoxError, check_init_box
 from siamla_ros.geometry.contrast import check_contrast
-from siamla_ros.identity.model import Appearance
-from siamla_ros.identity.verifier import Verifier
+from siamla_ros.identity.appearance_model import AppearanceModel
+from siamla_ros.identity.state import Appearance
 from siamla_ros.online.frame import Frame
 from siamla_ros.online.frame_buffer import FrameBuffer
 from siamla_ros.online.init_requests import InitCode, InitError
 from siamla_ros.online.parameters import Settings
 from siamla_ros.online.search import Searcher
+from siamla_ros.online.stats import error_text
 from siamla_ros.online.targets import CatchUp, Target, TargetOutput
-from siamla_ros.online.tracker_like import TrackerLike, fitted_models, named, search_window
 from siamla_ros.redetection.redetector import Redetector
 from siamla_ros.runtime.device import DeviceLostError
+from siamla_ros.supervision.acceptance import fitted_models
 from siamla_ros.supervision.motion import BoxMotion
-from siamla_ros.supervision.supervisor import Observation, State, Supervisor, SupervisorConfig
-from siamla_ros.tracker.results import TrackResult
+from siamla_ros.supervision.supervisor import Observation, State, Supervisor
+from siamla_ros.tracker.results import TrackerLike, TrackResult
 
 logger = logging.getLogger(__name__)
 
@@ -51,12 +52,12 @@ class Engine:
     def configure(self, settings: Settings) -> None:
         """Take over changed parameters; targets stay."""
         self.settings = settings
-        evidence, acceptance = fitted_models(self.tracker)
-        supervision = _at_rate(settings.supervisor, settings.node.max_rate_hz)
-        self.supervisor = Supervisor(supervision, settings.redetection.mode != 'off', evidence)
-        self.verifier = Verifier(self.tracker, settings.identity, acceptance)
-        redetector = Redetector(settings.redetection, search_window(self.tracker))
-        self.searcher = Searcher(self.tracker, redetector, self.verifier)
+        evidence, acceptance = fitted_models(self.tracker.calibration)
+        search = settings.redetection.mode != 'off'
+        self.supervisor = Supervisor(settings.supervision, search, evidence)
+        self.appearance = AppearanceModel(self.tracker, settings.identity, acceptance)
+        redetector = Redetector(settings.redetection, self.tracker.search_context)
+        self.searcher = Searcher(self.tracker, redetector, self.appearance)
 
     def replace_tracker(self, tracker: TrackerLike) -> None:
         """Go on with another tracker, after `device_lost`; targets keep their templates."""
@@ -124,14 +125,14 @@ class Engine:
             self._advance(fresh, frame.to_bgr(), frame)
         return self._outputs_of(frame)
 
-    def fail(self, frame: Frame, where: str, error: Exception) -> list[TargetOutput]:
+    def note_failure(self, frame: Frame, where: str, error: Exception) -> list[TargetOutput]:
         """An error ended the work on an image: counted, named, and nothing is confirmed on it."""
         self.report(where, error)
         for target in self.targets.values():
             if target.seq <= frame.seq:
                 target.seq = frame.seq
                 target.apply(
-                    self.supervisor.fail(target.memory, frame.stamp_s), None, frame.stamp_ns
+                    self.supervisor.note_failure(target.memory, frame.stamp_s), None, frame.stamp_ns
                 )
         return self._outputs_of(frame)
 
@@ -185,9 +186,11 @@ class Engine:
             raise InitError.of_box(error) from error
         except Exception as error:  # whatever a runtime raises
             self.report('init', error)
-            raise InitError(InitCode.INTERNAL, f'the tracker failed: {named(error)}') from error
+            raise InitError(
+                InitCode.INTERNAL, f'the tracker failed: {error_text(error)}'
+            ) from error
         decision = self.supervisor.start(frame.stamp_s, box, size, again)
-        seen = self.verifier.begin(image, state)
+        seen = self.appearance.begin(image, state)
         return Target.begin(target_id, label, box, image, frame, state, decision, seen)
 
     def _advance(self, targets: Iterable[Target], image: np.ndarray, frame: Frame) -> None:
@@ -202,7 +205,7 @@ class Engine:
         for target in targets:
             result = results.get(target.id)
             if result is None:
-                pass_by = self.supervisor.fail if target.followed else self.supervisor.tick
+                pass_by = self.supervisor.note_failure if target.followed else self.supervisor.tick
                 target.apply(pass_by(target.memory, frame.stamp_s), None, frame.stamp_ns)
             else:
                 self._supervise(target, result, image, frame)
@@ -225,8 +228,8 @@ class Engine:
             continuity=target.continuity.see(image, result.box_xywh, frame.stamp_s),
         )
         decision = self.supervisor.step(target.memory, seen)
-        target.identity = self.verifier.remember(
-            target.identity, sample, decision.template_ok, interval_s
+        target.identity = self.appearance.remember(
+            target.identity, sample, decision.learn_appearance, interval_s
         )
         target.apply(decision, result, frame.stamp_ns)
 
@@ -236,7 +239,7 @@ class Engine:
         """The appearance of the box, if it is time to sample it; always where the frame is bad."""
         config = self.supervisor.config
         try:
-            return self.verifier.sample(
+            return self.appearance.sample(
                 target.identity,
                 image,
                 target.state,
@@ -276,8 +279,8 @@ class Engine:
             return []
         try:
             found = self.tracker.update(image, [target.state for target in targets])
-            believed = self.verifier.believed
-            return [believed(t.identity, image, t.state, r) for t, r in zip(targets, found)]
+            verified = self.appearance.verified
+            return [verified(t.identity, image, t.state, r) for t, r in zip(targets, found)]
         except Exception as error:  # noqa: BLE001 - whatever a runtime raises
             self.report('update', error)
         if len(targets) == 1 or self.device_lost:
@@ -288,13 +291,6 @@ class Engine:
     def report(self, where: str, error: Exception) -> None:
         """Count an error and name it for diagnostics and the log."""
         self.errors += 1
-        self.last_error = f'{where}: {named(error)}'
+        self.last_error = f'{where}: {error_text(error)}'
         self.device_lost = self.device_lost or isinstance(error, DeviceLostError)
         logger.error('tracker failed in %s', self.last_error)
-
-
-def _at_rate(config: SupervisorConfig, max_rate_hz: float) -> SupervisorConfig:
-    """The configuration for a limited rate: the pause that was asked for is no gap."""
-    pause_s = 2.0 / max_rate_hz if max_rate_hz else 0.0
-    limit_s = min(max(config.stale_after_s, pause_s), 3600.0)
-    return replace(config, stale_after_s=limit_s)

@@ -104,7 +104,7 @@ def marks_of(outputs: Sequence[TargetOutput]) -> list[Mark]:
             output.confirmed,
             output.confidence,
             output.box_xywh,
-            output.trusted_xywh,
+            output.last_confirmed_xywh,
             output.predicted_xywh,
         )
     ]

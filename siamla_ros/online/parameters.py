@@ -12,7 +12,7 @@ from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from siamla_ros.configuration import check_number
-from siamla_ros.identity.model import IdentityConfig
+from siamla_ros.identity.state import IdentityConfig
 from siamla_ros.online.settings import NodeSettings
 from siamla_ros.redetection.config import RedetectionConfig
 from siamla_ros.supervision.supervisor import SupervisorConfig
@@ -148,6 +148,13 @@ class Settings:
     supervisor: SupervisorConfig
     redetection: RedetectionConfig
     identity: IdentityConfig
+
+    @property
+    def supervision(self) -> SupervisorConfig:
+        """`supervisor` at a limited rate: the pause that `max_rate_hz` asks for is no gap."""
+        pause_s = 2.0 / self.node.max_rate_hz if self.node.max_rate_hz else 0.0
+        limit_s = min(max(self.supervisor.stale_after_s, pause_s), 3600.0)
+        return replace(self.supervisor, stale_after_s=limit_s)
 
 
 def defaults() -> dict[str, Any]:

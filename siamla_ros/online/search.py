@@ -13,7 +13,7 @@ import numpy as np
 
 from siamla_ros.geometry import boxes
 from siamla_ros.geometry.boxes import Box
-from siamla_ros.identity.verifier import Verifier, chances
+from siamla_ros.identity.appearance_model import AppearanceModel, probabilities_of
 from siamla_ros.online.targets import Target
 from siamla_ros.redetection.redetector import Redetector
 from siamla_ros.supervision.acceptance import beside
@@ -26,9 +26,11 @@ OFFERS_KEPT = 10  # calls of score_boxes: a second of a detector at ten images a
 class Searcher:
     """Runs searches and remembers what a window costs, to keep to the time budget."""
 
-    def __init__(self, tracker: TrackerLike, redetector: Redetector, verifier: Verifier) -> None:
+    def __init__(
+        self, tracker: TrackerLike, redetector: Redetector, appearance: AppearanceModel
+    ) -> None:
         self._tracker = tracker
-        self.redetector, self.verifier = redetector, verifier
+        self.redetector, self.appearance = redetector, appearance
         self.ms_per_crop = 0.0
 
     def search(self, target: Target, image: np.ndarray, stamp_s: float) -> TrackResult | None:
@@ -39,7 +41,7 @@ class Searcher:
         memory = target.memory
         if target.search is None:
             target.search = self.redetector.begin(
-                memory.search_box_xywh, memory.trusted_stamp_s, target.motion.velocity_px_s
+                memory.search_box_xywh, memory.last_confirmed_s, target.motion.velocity_px_s
             )
         size = (image.shape[1], image.shape[0])
         continuity = target.continuity.see(image, memory.search_box_xywh, stamp_s)
@@ -56,7 +58,7 @@ class Searcher:
         result = self.redetector.evaluate(
             plan.memory,
             found,
-            lambda answers: self.verifier.probabilities(
+            lambda answers: self.appearance.probabilities(
                 target.identity, image, target.state, answers, one_of_them=True
             ),
         )
@@ -83,15 +85,15 @@ class Searcher:
             else replace(result, box_xywh=box, confidence=0.0)
             for box, result in zip(boxes_xywh, found, strict=True)
         ]
-        verifier = self.verifier
-        if not verifier.config.enabled:
+        appearance = self.appearance
+        if not appearance.config.enabled:
             return [answer.confidence for answer in answers]
-        odds = verifier.odds_of(target.identity, image, target.state, answers)
+        odds = appearance.odds_of(target.identity, image, target.state, answers)
         offered = tuple(zip(boxes_xywh, odds, strict=True))
         every = [pair for call in (offered, *target.offered) for pair in call]
         target.offered = (offered, *target.offered)[:OFFERS_KEPT]
-        return chances(
-            [beside(verifier.model, own, _elsewhere(box, every)) for box, own in offered]
+        return probabilities_of(
+            [beside(appearance.acceptance, own, _elsewhere(box, every)) for box, own in offered]
         )
 
     def _color_proposals(self, target: Target, image: np.ndarray) -> list[Box]:
@@ -100,7 +102,7 @@ class Searcher:
             return []
         taken = [hypothesis.box_xywh for hypothesis in target.search.hypotheses]
         box = target.memory.search_box_xywh
-        return self.verifier.color_proposals(target.identity, image, box, taken)
+        return self.appearance.color_proposals(target.identity, image, box, taken)
 
     def _note_cost(self, ms: float) -> None:
         self.ms_per_crop = ms if not self.ms_per_crop else 0.8 * self.ms_per_crop + 0.2 * ms

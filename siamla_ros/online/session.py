@@ -16,7 +16,7 @@ from siamla_ros.online.engine import Engine
 from siamla_ros.online.frame import Frame
 from siamla_ros.online.parameters import Settings, build, defaults
 from siamla_ros.online.targets import TargetOutput
-from siamla_ros.online.tracker_like import TrackerLike
+from siamla_ros.tracker.results import TrackerLike
 
 LONGEST_S = 1e11  # of a stamp, from 1970: three thousand years
 

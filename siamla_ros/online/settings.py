@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import Any
 
 from siamla_ros.configuration import Configuration, bounded, choice, declared
 
@@ -120,3 +121,12 @@ class NodeSettings(Configuration):
             raise ValueError(f'device is {self.device!r}, must be auto, cpu, cuda or cuda:N')
         if not self.model:
             raise ValueError("model is '', must be 'default' or a path to a checkpoint")
+
+    @property
+    def tracker_options(self) -> dict[str, Any]:
+        """Arguments of `load_tracker`."""
+        names = ('model', 'device', 'runtime', 'threads', 'half')
+        return {
+            **{name: getattr(self, name) for name in names},
+            'keep_responses': self.debug_response_map,
+        }

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+MAX_ERROR_LENGTH = 500
 WINDOW = 300  # images over which latencies are summarised: ten seconds at 30 Hz
 
 
@@ -81,3 +82,9 @@ def percentiles(values_s: list[float]) -> Latency:
         return Latency(float('nan'), float('nan'), float('nan'), 0)
     p50, p95, p99 = (float(value) * 1e3 for value in np.percentile(values_s, (50, 95, 99)))
     return Latency(p50, p95, p99, len(values_s))
+
+
+def error_text(error: Exception) -> str:
+    """Type and message of an error, bounded: a runtime may put a whole graph into its message."""
+    text = f'{type(error).__name__}: {error}'
+    return text if len(text) <= MAX_ERROR_LENGTH else f'{text[:MAX_ERROR_LENGTH]}...'

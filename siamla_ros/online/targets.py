@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from siamla_ros.geometry.boxes import Box
-from siamla_ros.identity.model import IdentityState
+from siamla_ros.identity.state import IdentityState
 from siamla_ros.online.continuity import Continuity
 from siamla_ros.online.frame import Frame
 from siamla_ros.supervision.motion import BoxMotion
@@ -31,8 +31,8 @@ class TargetOutput:
         last_box_xywh: Where the target was seen last, in pixels; stands in for a missing result.
         predicted_xywh: Where the target should be, while it is not confirmed.
         newly_lost: LOST was entered on this image.
-        trusted_xywh: The last box that was confirmed.
-        trusted_ns: The stamp of its image.
+        last_confirmed_xywh: The last box that was confirmed.
+        last_confirmed_ns: The stamp of its image.
         searched_xywh: Boxes at which a search looked on this image.
     """
 
@@ -46,8 +46,8 @@ class TargetOutput:
     predicted_xywh: Box | None
     frames_in_state: int
     newly_lost: bool
-    trusted_xywh: Box
-    trusted_ns: int
+    last_confirmed_xywh: Box
+    last_confirmed_ns: int
     searched_xywh: tuple[Box, ...] = ()
 
     @property
@@ -84,7 +84,7 @@ class Target:
     stamp_ns: int
     motion: BoxMotion
     motion_s: float
-    trusted_ns: int
+    last_confirmed_ns: int
     identity: IdentityState = IdentityState()
     continuity: Continuity = field(default_factory=Continuity)
     result: TrackResult | None = None
@@ -116,7 +116,7 @@ class Target:
             stamp_ns=frame.stamp_ns,
             motion=BoxMotion.start(box_xywh),
             motion_s=frame.stamp_s,
-            trusted_ns=frame.stamp_ns,
+            last_confirmed_ns=frame.stamp_ns,
             identity=identity,
         )
         target.continuity.see(image_bgr, box_xywh, frame.stamp_s)
@@ -155,7 +155,7 @@ class Target:
         if self.memory.state is State.TRACKING:
             self.offered = ()
         if result is not None and decision.confirmed:
-            self.trusted_ns = stamp_ns
+            self.last_confirmed_ns = stamp_ns
             self._learn_motion(result.box_xywh, stamp_ns / 1e9)
         newly_lost = self.missing and before in FOLLOWED
         self.stamp_ns = stamp_ns
@@ -192,8 +192,8 @@ class Target:
             predicted_xywh=predicted,
             frames_in_state=memory.frames_in_state,
             newly_lost=newly_lost,
-            trusted_xywh=memory.trusted_box_xywh,
-            trusted_ns=self.trusted_ns,
+            last_confirmed_xywh=memory.last_confirmed_xywh,
+            last_confirmed_ns=self.last_confirmed_ns,
         )
 
 

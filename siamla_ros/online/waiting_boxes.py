@@ -24,7 +24,7 @@ from siamla_ros.online.init_requests import (
     InitRequest,
     check_numbers,
 )
-from siamla_ros.online.tracker_like import named
+from siamla_ros.online.stats import error_text
 
 logger = logging.getLogger(__name__)
 WAITABLE = (InitCode.STAMP_IN_FUTURE, InitCode.NO_IMAGE)
@@ -33,7 +33,7 @@ MAX_IDS = 256
 MAX_SINCE_IMAGE_S = 1.0
 
 
-class BoxOrder:
+class InitCutoffs:
     """The oldest image of which a box is taken, by id; thread-safe.
 
     Only boxes of the topic that carry a stamp are judged: a caller of the service acts after the
@@ -107,11 +107,11 @@ class WaitingBoxes:
     Args:
         engine: Starts the targets.
         buffer: Recent images.
-        order: Which boxes come too late.
+        cutoffs: Which boxes come too late.
     """
 
-    def __init__(self, engine: Engine, buffer: FrameBuffer, order: BoxOrder) -> None:
-        self._engine, self._buffer, self._order = engine, buffer, order
+    def __init__(self, engine: Engine, buffer: FrameBuffer, cutoffs: InitCutoffs) -> None:
+        self._engine, self._buffer, self._cutoffs = engine, buffer, cutoffs
         self._boxes: list[_Waiting] = []
 
     def __len__(self) -> int:
@@ -153,7 +153,7 @@ class WaitingBoxes:
         patience_s = math.inf if request.patient and not request.stamp_ns else node.init_wait_s
         try:
             check_numbers(request.box_xywh)
-            self._order.check(request)
+            self._cutoffs.check(request)
         except InitError as error:
             refuse_init(request, error.code, str(error))
             return
@@ -197,7 +197,7 @@ class WaitingBoxes:
             if error.code in WAITABLE and not expired and near:
                 return None
             raise
-        self._order.check(request)  # the target may have been given a newer box meanwhile
+        self._cutoffs.check(request)  # the target may have been given a newer box meanwhile
         return frame
 
     def _start_of_past(self, request: InitRequest, frame: Frame) -> None:
@@ -216,9 +216,9 @@ class WaitingBoxes:
         except Exception as error:  # whatever it is, a caller waits for the answer
             self._engine.report('init', error)
             logger.exception('unexpected error in the start of %r', request.id)
-            refuse_init(request, InitCode.INTERNAL, named(error))
+            refuse_init(request, InitCode.INTERNAL, error_text(error))
         else:
-            self._order.note_started(request.id, frame.stamp_ns)
+            self._cutoffs.note_started(request.id, frame.stamp_ns)
             text = 'following' if live else 'following, catching up from the image of the box'
             request.answer(InitOutcome(InitCode.ACCEPTED, text, request.id))
 

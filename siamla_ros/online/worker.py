@@ -22,7 +22,7 @@ from siamla_ros.online.init_requests import InitCode, InitRequest
 from siamla_ros.online.parameters import Settings
 from siamla_ros.online.stats import Stats
 from siamla_ros.online.targets import TargetOutput
-from siamla_ros.online.waiting_boxes import BoxOrder, WaitingBoxes, refuse_init
+from siamla_ros.online.waiting_boxes import InitCutoffs, WaitingBoxes, refuse_init
 
 logger = logging.getLogger(__name__)
 
@@ -44,17 +44,17 @@ class Worker:
         publish: Callable[[Frame, Sequence[TargetOutput]], None],
         idle: Callable[[], None] = lambda: None,
         starved: Callable[[Frame, Sequence[TargetOutput]], None] = lambda frame, outputs: None,
-        order: BoxOrder | None = None,
+        cutoffs: InitCutoffs | None = None,
     ) -> None:
         """
         Args:
             idle: called on the worker's thread at least every `IDLE_WAIT_S`.
             starved: called once when no image could be used for `source_timeout_s`: the last image,
                 without its pixels, and the targets, which are confirmed no more.
-            order: remembers over several workers which boxes come too late.
+            cutoffs: remembers over several workers which boxes come too late.
         """
         self.engine, self.stats = engine, stats
-        self.order = order or BoxOrder()
+        self.cutoffs = cutoffs or InitCutoffs()
         self._publish, self._idle, self._starved = publish, idle, starved
         self._last: Frame | None = None
         self._last_s = math.inf
@@ -66,7 +66,7 @@ class Worker:
         self._calls: deque[_Call] = deque()
         self._jobs: deque[_Call] = deque()
         self._more = False  # work was left for the next turn
-        self._waiting = WaitingBoxes(engine, self.buffer, self.order)
+        self._waiting = WaitingBoxes(engine, self.buffer, self.cutoffs)
         self._stopping = False
         self._abandoned = False
         self._busy_since_s = math.inf
@@ -120,7 +120,7 @@ class Worker:
             logger.warning(
                 'image stamps went back to %.3f s: recent images are forgotten', frame.stamp_s
             )
-        self.order.note_image(frame.stamp_ns, time.monotonic())
+        self.cutoffs.note_image(frame.stamp_ns, time.monotonic())
         before = self._slot.dropped
         self._slot.put(frame)
         self.stats.count('dropped', self._slot.dropped - before)
@@ -257,7 +257,7 @@ class Worker:
             return
         except Exception as error:
             logger.exception('unexpected error on an image')
-            outputs = self.engine.fail(frame, 'image', error)
+            outputs = self.engine.note_failure(frame, 'image', error)
         self._last, self._last_s = replace(frame, data=frame.data[:0].copy()), time.monotonic()
         self.starved = False
         if not self._abandoned:

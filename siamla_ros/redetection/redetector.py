@@ -1,6 +1,6 @@
 """Search for a lost target: bounded, and what it finds must be confirmed as the target.
 
-    memory = redetector.begin(search_box_xywh, trusted_stamp_s, velocity)  # first SEARCHING image
+    memory = redetector.begin(search_box_xywh, last_confirmed_s, velocity)  # first SEARCHING image
     plan = redetector.propose(memory, image_size, stamp_s)    # on each image of SEARCHING
     found = tracker.probe(image, state, plan.boxes_xywh)     # one batched pass
     result = redetector.evaluate(plan.memory, found)             # accepted | hypothesis | nothing
@@ -94,7 +94,7 @@ class Redetector:
     def begin(
         self, box_xywh: Box, stamp_s: float, velocity_px_s: tuple[float, float] = (0.0, 0.0)
     ) -> SearchMemory:
-        """Start from the last trusted box. Raises ValueError for an invalid box."""
+        """Start from the last confirmed box. Raises ValueError for an invalid box."""
         check_stamp(stamp_s)
         check_box(box_xywh, smallest=1e-3)
         start = BoxMotion.start(box_xywh)

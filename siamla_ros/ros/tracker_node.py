@@ -10,7 +10,7 @@ from __future__ import annotations
 import itertools
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
@@ -24,8 +24,7 @@ from siamla_ros.online.init_requests import InitCode, InitOutcome, InitRequest, 
 from siamla_ros.online.parameters import Settings
 from siamla_ros.online.stats import Stats
 from siamla_ros.online.targets import TargetOutput
-from siamla_ros.online.tracker_like import TrackerFactory, close_tracker, default_factory
-from siamla_ros.online.waiting_boxes import BoxOrder
+from siamla_ros.online.waiting_boxes import InitCutoffs
 from siamla_ros.online.worker import Worker
 from siamla_ros.ros import log_bridge
 from siamla_ros.ros.commands import MAX_WAITING_CALLERS, Commands
@@ -36,6 +35,8 @@ from siamla_ros.ros.parameter_server import ParameterServer
 from siamla_ros.ros.rclpy_adapter import lifecycle_label
 from siamla_ros.ros.running import run
 from siamla_ros.ros.score_boxes import ScoreBoxesService
+from siamla_ros.tracker.results import TrackerLike
+from siamla_ros.tracker.tracker import load_tracker
 
 SUCCESS, FAILURE = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FAILURE
 # Images, init topic, clear, scores, lifecycle and parameters, diagnostics, and callers that wait.
@@ -46,14 +47,16 @@ MAX_PENDING = 64  # init boxes that wait for an image or for their turn
 class TrackerNode(LifecycleNode):
     """See docs/interface.md."""
 
-    def __init__(self, factory: TrackerFactory = default_factory, **options: Any) -> None:
-        """factory: makes the tracker, on configure.
+    def __init__(self, load: Callable[..., TrackerLike] = load_tracker, **options: Any) -> None:
+        """
+        Args:
+            load: makes the tracker, on configure.
 
         Raises:
             ValueError: A parameter is bad.
         """
         super().__init__('tracker', **options)
-        self._factory = factory
+        self._load = load
         self._bridge = log_bridge.connect(self.get_logger())
         self.engine: Engine | None = None
         self.worker: Worker | None = None
@@ -63,7 +66,7 @@ class TrackerNode(LifecycleNode):
         self.failure = ''
         self.exit_code = 0
         self._pending = Pending(MAX_PENDING)
-        self._order = BoxOrder()
+        self._cutoffs = InitCutoffs()
         # Images are numbered over all activations: a target that is kept over a pause must not
         # take a new image for one that it has seen.
         self._numbers = itertools.count(1)
@@ -111,7 +114,7 @@ class TrackerNode(LifecycleNode):
         """Load the tracker."""
         node = self.settings.node
         try:
-            tracker = self._factory(node)
+            tracker = self._load(**node.tracker_options)
             self.engine = Engine(tracker, self.settings)
         except Exception as error:  # noqa: BLE001 - whatever is wrong with weights or device, the node must live
             self.failure = f'model {node.model!r} on device {node.device!r}: {error}'
@@ -131,7 +134,7 @@ class TrackerNode(LifecycleNode):
             return result
         self.engine.suspend()
         self.worker = Worker(
-            self.engine, self.stats, self._publish, self._idle, self._starved, self._order
+            self.engine, self.stats, self._publish, self._idle, self._starved, self._cutoffs
         )
         self.worker.start()
         self.source = ImageSource(
@@ -199,8 +202,7 @@ class TrackerNode(LifecycleNode):
             worker.submit(self._pending.note(request))
 
     def clear(self, target_id: str | None) -> list[str] | None:
-        """Forget targets, and boxes that wait for their image; None if the node is not
-        configured.
+        """Forget targets and waiting boxes; None if the node is not configured.
 
         Raises:
             TimeoutError: the tracker is at work on an image and does not return.
@@ -208,7 +210,7 @@ class TrackerNode(LifecycleNode):
         if self.engine is None or self.outputs is None:
             return None
         published = self.outputs.publish_cleared
-        return clear_targets(target_id, self.engine, self.worker, self._order, published)
+        return clear_targets(target_id, self.engine, self.worker, self._cutoffs, published)
 
     def _autostart(self) -> None:
         self._autostart_timer.cancel()
@@ -251,9 +253,9 @@ class TrackerNode(LifecycleNode):
         """
         node, lost, former = self.settings.node, engine.last_error, engine.tracker
         try:
-            engine.replace_tracker(self._factory(node))
-            close_tracker(former)
-        except Exception as error:  # noqa: BLE001 - whatever the factory raises
+            engine.replace_tracker(self._load(**node.tracker_options))
+            former.close()
+        except Exception as error:  # noqa: BLE001 - whatever `load` raises
             engine.device_lost = False  # one try
             self._device_failure = f'{lost}; on device {node.device!r} again: {error}'
             self._give_up_timer.reset()
@@ -286,7 +288,7 @@ class TrackerNode(LifecycleNode):
             self.outputs.destroy()
         engine, self.outputs, self.engine = self.engine, None, None
         if engine is not None:
-            close_tracker(engine.tracker)
+            engine.tracker.close()
 
 
 def main(args: list[str] | None = None) -> int:

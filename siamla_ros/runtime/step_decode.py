@@ -130,7 +130,7 @@ def _at_least_one(ratio: Tensor) -> Tensor:
 
 
 def _smooth_size(box: Tensor, last: Tensor, rate: Tensor, score: Tensor) -> Tensor:
-    """Center and size (B, 4); the size follows at `rate`, more slowly where it is not trusted."""
+    """Center and size (B, 4); the size follows at `rate`, more slowly at low confidence."""
     step = torch.where(rate >= 1.0, rate, rate * (0.4 + score).clamp(max=1.0))
     size = torch.stack(_sides(box), 1)
     return torch.cat([(box[:, :2] + box[:, 2:]) / 2.0, last + step * (size - last)], 1)

@@ -14,11 +14,11 @@ Pure functions over plain numbers: no torch, no ROS.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from siamla_ros.configuration import bounded
-from siamla_ros.supervision.presence import EvidenceWeights
+from siamla_ros.supervision.presence import EvidenceModel, EvidenceWeights
 from siamla_ros.tracker.logistic import sigmoid
 
 
@@ -56,3 +56,20 @@ def against_others(model: AcceptanceModel, log_odds: Sequence[float]) -> list[fl
 def beside(model: AcceptanceModel, odds: float, others: Sequence[float]) -> float:
     """Log odds of one place that has others, of their own log odds, against it."""
     return odds + model.other_weight * sigmoid(max(others)) if others else odds
+
+
+def fitted_models(
+    calibration: Mapping[str, Mapping[str, float]],
+) -> tuple[EvidenceModel, AcceptanceModel]:
+    """The models that were fitted to the weights of a checkpoint; the defaults where it has none.
+
+    Raises:
+        ValueError: A value that is out of range, or unknown.
+    """
+    try:
+        return (
+            EvidenceModel(**calibration.get('evidence', {})),
+            AcceptanceModel(**calibration.get('acceptance', {})),
+        )
+    except TypeError as error:  # a name that none of them has
+        raise ValueError(f'calibration of the weights: {error}') from error

@@ -24,7 +24,7 @@ LEAST_CONFIDENCE = 1e-3  # confidences are cut here, and as far below 1, before 
 MOST_FRAME_LOG_ODDS = 6.0  # of one frame
 MOST_LOG_ODDS = 12.0  # of the accumulated evidence
 LONGEST_INTERVAL_S = 1.0  # a longer pause says nothing more
-TRUSTED_LOG_ODDS = 4.0  # of a box from outside, or of one that a search has confirmed
+START_LOG_ODDS = 4.0  # of a box that was given, or that a search has accepted
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ def frame_log_odds(
         confidence: Calibrated confidence, [0, 1].
         second_peak: Confidence of the best answer elsewhere in the window, [0, 1].
         similarity: To the first template, [0, 1]; None where it was not measured.
-        color: Of the colors to the likest view of the target, [0, 1]; None as above.
+        color: Of the colors to the most similar view of the target, [0, 1]; None as above.
     """
     confidence = min(max(confidence, LEAST_CONFIDENCE), 1.0 - LEAST_CONFIDENCE)
     odds = logit(confidence, LEAST_CONFIDENCE)

@@ -8,7 +8,7 @@ from enum import IntEnum
 from typing import NamedTuple
 
 from siamla_ros.geometry.boxes import Box, check_box, touches_border
-from siamla_ros.supervision.presence import TRUSTED_LOG_ODDS
+from siamla_ros.supervision.presence import START_LOG_ODDS
 
 
 class State(IntEnum):
@@ -44,12 +44,19 @@ class Reason(IntEnum):
 class Observation:
     """The tracker's answer on one image.
 
-    stamp_s: image stamp in seconds. confidence, second_peak: [0, 1]. box_xywh: half-open pixels; a
-    size of zero means that nothing of the box lies within the image. image_size: (width, height) in
-    pixels. similarity, color: of the box to the target so far (`identity`), [0, 1]; None where they
-    were never measured. continuity: resemblance to what the box showed on recent images, [0, 1];
-    None where the box is small or they are not known. Raises ValueError naming the field, its value
-    and the limit.
+    Attributes:
+        stamp_s: Of the image, in seconds.
+        confidence: Calibrated confidence of the box, [0, 1].
+        second_peak: Confidence of the best cell outside the box, [0, 1].
+        box_xywh: Half-open pixels. A size of zero: no part of the box lies within the image.
+        image_size: (width, height) in pixels.
+        similarity: Of the box to the template, [0, 1]; None where it was never measured.
+        color: Of the colors to those of the target so far, [0, 1]; None likewise.
+        continuity: Resemblance of the box's content to that on recent images, [0, 1]. None where
+            the box is small or those images are not known.
+
+    Raises:
+        ValueError: Names the field, its value and the limit.
     """
 
     stamp_s: float
@@ -81,10 +88,21 @@ class Observation:
 class Memory:
     """What the supervisor knows of one target; immutable, made by `Supervisor`.
 
-    reason: why the state was entered. box_xywh: the last box that was followed, box_age_s seconds
-    ago. full_wh: the target's width and height when last clear of the image border.
-    trusted_box_xywh, trusted_stamp_s: the last box that was confirmed in TRACKING, and its image.
-    presence: log odds that the box is on the target. lost_s: seconds since LOST was declared.
+    Attributes:
+        state: Present state.
+        reason: Why that state was entered.
+        frames_in_state: Images since then, that one included.
+        seconds_in_state: Seconds since then.
+        stamp_s: Of the last image.
+        image_size: (width, height) of the last image on which the tracker ran.
+        box_xywh: The last box that was followed.
+        box_age_s: Seconds since then.
+        full_wh: The target's width and height when last clear of the image border.
+        last_confirmed_xywh: The last box that was confirmed in TRACKING.
+        last_confirmed_s: Stamp of its image.
+        presence: Log odds that the box is on the target.
+        lost_s: Seconds since LOST was declared.
+        search_over: The search has timed out.
     """
 
     state: State = State.IDLE
@@ -96,9 +114,9 @@ class Memory:
     box_xywh: Box = (0.0, 0.0, 0.0, 0.0)
     box_age_s: float = 0.0
     full_wh: tuple[float, float] = (0.0, 0.0)
-    trusted_box_xywh: Box = (0.0, 0.0, 0.0, 0.0)
-    trusted_stamp_s: float = 0.0
-    presence: float = TRUSTED_LOG_ODDS
+    last_confirmed_xywh: Box = (0.0, 0.0, 0.0, 0.0)
+    last_confirmed_s: float = 0.0
+    presence: float = START_LOG_ODDS
     lost_s: float = 0.0
     search_over: bool = False
 
@@ -109,25 +127,28 @@ class Memory:
 
     @property
     def search_box_xywh(self) -> Box:
-        """The last trusted box, for a search: where the border cut it, in its full size."""
-        x, y, w, h = self.trusted_box_xywh
-        if not touches_border(self.trusted_box_xywh, self.image_size) or min(self.full_wh) <= 0.0:
-            return self.trusted_box_xywh
+        """The last confirmed box, for a search: where the border cut it, in its full size."""
+        x, y, w, h = box = self.last_confirmed_xywh
         full_w, full_h = self.full_wh
+        if not touches_border(box, self.image_size) or min(full_w, full_h) <= 0.0:
+            return box
         return x + (w - full_w) / 2, y + (h - full_h) / 2, full_w, full_h
 
 
 class Decision(NamedTuple):
     """What to do with the tracker's answer.
 
-    confirmed: publish the box as a detection. accept_state: replace the old TargetState by the new
-    one. template_ok: the frame is good enough to learn the target's appearance from.
+    Attributes:
+        memory: What is known of the target from now on.
+        confirmed: The box is published as a detection.
+        accept_state: The new TargetState replaces the old one.
+        learn_appearance: The colors of the box join those of the target.
     """
 
     memory: Memory
     confirmed: bool = False
     accept_state: bool = False
-    template_ok: bool = False
+    learn_appearance: bool = False
 
     @property
     def state(self) -> State:

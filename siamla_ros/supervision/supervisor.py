@@ -96,23 +96,25 @@ class Supervisor:
     def start(
         self, stamp_s: float, box_xywh: Box, image_size: tuple[int, int], again: bool = False
     ) -> Decision:
-        """Trust a box from outside; `again` for a target that was there before.
+        """Follow a box that was given; `again` for a target that was there before.
 
-        Raises ValueError for a box that is not finite or empty, or a stamp that is not finite.
+        Raises:
+            ValueError: The box is not finite or empty, or the stamp is not finite.
         """
         reason = Reason.REINITIALIZED if again else Reason.INIT
-        return self._trust(stamp_s, box_xywh, image_size, reason)
+        return self._follow(stamp_s, box_xywh, image_size, reason)
 
     def reacquire(
         self, memory: Memory, stamp_s: float, box_xywh: Box, image_size: tuple[int, int]
     ) -> Decision:
-        """Trust a box that re-detection has confirmed.
+        """Follow a box that re-detection has accepted.
 
-        Raises ValueError unless the target is being searched for, and as `start` does.
+        Raises:
+            ValueError: The target is not being searched for; also as `start` does.
         """
         if memory.state is not State.SEARCHING:
             raise ValueError(f'state is {memory.state.name}, must be SEARCHING to reacquire')
-        return self._trust(stamp_s, box_xywh, image_size, Reason.REACQUIRED)
+        return self._follow(stamp_s, box_xywh, image_size, Reason.REACQUIRED)
 
     def clear(self) -> Decision:
         """Forget the target."""
@@ -159,7 +161,7 @@ class Supervisor:
             memory = _enter(_forget_motion(memory), State.UNCERTAIN, Reason.STALE)
         return Decision(memory)
 
-    def fail(self, memory: Memory, stamp_s: float) -> Decision:
+    def note_failure(self, memory: Memory, stamp_s: float) -> Decision:
         """One image on which the tracker failed: time goes on, nothing is confirmed."""
         decision = self.tick(memory, stamp_s)
         if decision.state is not State.TRACKING:
@@ -167,7 +169,7 @@ class Supervisor:
         memory = _enter(decision.memory, State.UNCERTAIN, Reason.TRACKER_FAILED)
         return Decision(memory)
 
-    def _trust(
+    def _follow(
         self, stamp_s: float, box_xywh: Box, image_size: tuple[int, int], reason: Reason
     ) -> Decision:
         check_stamp(stamp_s)
@@ -180,10 +182,10 @@ class Supervisor:
             image_size=image_size,
             box_xywh=box_xywh,
             full_wh=box_xywh[2:],
-            trusted_box_xywh=box_xywh,
-            trusted_stamp_s=stamp_s,
+            last_confirmed_xywh=box_xywh,
+            last_confirmed_s=stamp_s,
         )
-        return Decision(memory, confirmed=True, accept_state=True, template_ok=True)
+        return Decision(memory, confirmed=True, accept_state=True, learn_appearance=True)
 
     def _interval(self, memory: Memory, stamp_s: float) -> tuple[float, bool]:
         """Seconds to count since the last image, and whether the stamps broke off between them."""
@@ -235,8 +237,8 @@ class Supervisor:
         """
         if memory.reason is Reason.STALE:
             return self.model.confirmed_above
-        (x, y), (old_x, old_y) = center(seen.box_xywh), center(memory.trusted_box_xywh)
-        sides = math.hypot(x - old_x, y - old_y) / box_size(memory.trusted_box_xywh)
+        (x, y), (old_x, old_y) = center(seen.box_xywh), center(memory.last_confirmed_xywh)
+        sides = math.hypot(x - old_x, y - old_y) / box_size(memory.last_confirmed_xywh)
         more = self.model.jump_weight * math.log1p(max(sides - NEAR_SIDES, 0.0))
         return self.model.confirmed_above + min(more, MOST_FOR_JUMP)
 
@@ -283,10 +285,10 @@ def _decide(
         smaller = box_size(seen.box_xywh) < memory.full_size
         memory = replace(memory, full_wh=memory.full_wh if cut and smaller else seen.box_xywh[2:])
     if usable and tracking:
-        memory = replace(memory, trusted_box_xywh=seen.box_xywh, trusted_stamp_s=seen.stamp_s)
+        memory = replace(memory, last_confirmed_xywh=seen.box_xywh, last_confirmed_s=seen.stamp_s)
     confirmed = usable and (tracking or config.publish_uncertain)
     learn = tracking and evidence.quality is Quality.GOOD
-    return Decision(memory, confirmed, followed, template_ok=learn)
+    return Decision(memory, confirmed, followed, learn_appearance=learn)
 
 
 def _faint(memory: Memory, evidence: Evidence, seen: Observation) -> bool:

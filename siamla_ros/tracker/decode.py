@@ -66,10 +66,10 @@ def decode_boxes(
     other = distractors.argmax(1)
     columns = (
         _smooth_size(box, last, config.size_lr, score),
-        _reported(cells, confidence, box, score, config),
+        _calibrated(cells, confidence, box, score, config),
         np.minimum(p[rows, best], 1.0),
         np.minimum(q[rows, best], 1.0),
-        _reported(cells, confidence, cells.at(other), distractors[rows, other], config),
+        _calibrated(cells, confidence, cells.at(other), distractors[rows, other], config),
         np.minimum(score, 1.0),
     )
     found = zip(*(column.tolist() for column in columns), strict=True)
@@ -90,9 +90,10 @@ def decode_box(
     return decode_boxes(one, [window], size_px, grid, [last_box_xywh], config)[0]
 
 
-def _reported(
+def _calibrated(
     cells: CellBoxes, confidence: NDArray, box: NDArray, score: NDArray, config: DecodeConfig
 ) -> NDArray:
+    """Calibrated confidence (B,): Platt scaling of a score times the agreement of the cells."""
     if config.agreement_exponent > 0:
         score = score * cells.agreement(confidence, box) ** config.agreement_exponent
     return platt(score, config.calibration_scale, config.calibration_bias)
@@ -142,8 +143,8 @@ def _cosine_window(shape: tuple[int, int], middle: float) -> NDArray[np.float64]
 
 
 def _smooth_size(box: NDArray, last: NDArray, rate: float, confidence: NDArray) -> NDArray:
-    """The center follows at once, the size at ``rate`` while the box is trusted, more slowly while
-    it is not. Boxes (B, 4), confidence (B,).
+    """The center follows at once, the size at ``rate`` where confidence is high, more slowly
+    where it is low. Boxes (B, 4), confidence (B,).
     """
     step = np.full(len(box), rate)
     if rate < 1.0:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
@@ -75,7 +75,13 @@ class TrackResult:
 
 
 class TrackerLike(Protocol):
-    """What a session needs of `siamla_ros.tracker.tracker.Tracker`, whose methods these are."""
+    """What a session needs of `siamla_ros.tracker.tracker.Tracker`, which describes each member."""
+
+    @property
+    def search_context(self) -> float: ...
+
+    @property
+    def calibration(self) -> Mapping[str, Mapping[str, float]]: ...
 
     @property
     def device(self) -> str: ...
@@ -94,3 +100,5 @@ class TrackerLike(Protocol):
     def similarity(
         self, image_bgr: ImageArray, state: TargetState, boxes_xywh: Sequence[Box]
     ) -> list[float]: ...
+
+    def close(self) -> None: ...

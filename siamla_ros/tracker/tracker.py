@@ -55,6 +55,11 @@ class Tracker:
         self.calibration = dict(calibration or {})
 
     @property
+    def search_context(self) -> float:
+        """Side of the search window in sides of the box."""
+        return self.model.search_context
+
+    @property
     def device(self) -> str:
         """``cpu`` or ``cuda:N``."""
         return self.runtime.device
@@ -210,6 +215,7 @@ def load_tracker(
     runtime: str = 'auto',
     threads: int = 0,
     half: bool = False,
+    keep_responses: bool = False,
     **decode: float,
 ) -> Tracker:
     """Load weights and choose what runs them.
@@ -222,6 +228,7 @@ def load_tracker(
             without 8 bits), ``torch``, ``onnxruntime`` (in float) or ``onnxruntime-int8``.
         threads: CPU threads of the network; 0 leaves the library's own choice.
         half: Float16 on CUDA.
+        keep_responses: See `Tracker`.
         decode: Values of :class:`~siamla_ros.tracker.decode.DecodeConfig` to override.
 
     Raises:
@@ -242,7 +249,7 @@ def load_tracker(
         'sha256': checkpoint.sha256,
         'runtime': chosen.name,
     }
-    return Tracker(
+    tracker = Tracker(
         chosen,
         checkpoint.model,
         replace(checkpoint.decode, **decode),
@@ -250,6 +257,8 @@ def load_tracker(
         description,
         checkpoint.calibration,
     )
+    tracker.keep_responses = keep_responses
+    return tracker
 
 
 def check_image(image_bgr: Any) -> None:

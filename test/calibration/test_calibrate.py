@@ -119,7 +119,7 @@ def test_what_is_written_is_read_and_used(tmp_path):
     from siamla_ros.model import build_model
     from siamla_ros.model.checkpoint import load_model, save_checkpoint
     from siamla_ros.model.config import ModelConfig
-    from siamla_ros.online.tracker_like import fitted_models
+    from siamla_ros.supervision.acceptance import fitted_models
     from siamla_ros.tracker.tracker import load_tracker
 
     model = build_model(ModelConfig())
@@ -133,4 +133,4 @@ def test_what_is_written_is_read_and_used(tmp_path):
     for name, value in load_model(source).state_dict().items():
         assert torch.equal(value, weights[name]), name
     tracker = load_tracker(str(saved.path), device='cpu', runtime='torch')
-    assert fitted_models(tracker) == (fitted.evidence.model, fitted.acceptance.model)
+    assert fitted_models(tracker.calibration) == (fitted.evidence.model, fitted.acceptance.model)

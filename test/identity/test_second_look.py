@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from siamla_ros.identity.verifier import Verifier
+from siamla_ros.identity.appearance_model import AppearanceModel
 from siamla_ros.tracker.results import TargetState, TrackResult
 
 IMAGE = np.random.default_rng(0).integers(0, 255, (120, 160, 3), np.uint8)
@@ -28,19 +28,19 @@ def result(box, confidence, first=None) -> TrackResult:
 
 
 @pytest.mark.parametrize(('similarity', 'taken'), [(0.95, True), (0.1, False)])
-def test_a_second_look_is_believed_where_it_resembles_the_target(similarity, taken):
+def test_a_second_look_is_kept_where_it_resembles_the_target(similarity, taken):
     tracker = Likeness(similarity)
-    verifier = Verifier(tracker)
-    known = verifier.begin(IMAGE, STATE)
+    appearance = AppearanceModel(tracker)
+    known = appearance.begin(IMAGE, STATE)
     first = result((20.0, 20.0, 30.0, 40.0), 0.1)
     second = result((22.0, 20.0, 30.0, 40.0), 0.9, first)
-    assert verifier.believed(known, IMAGE, STATE, second) is (second if taken else first)
+    assert appearance.verified(known, IMAGE, STATE, second) is (second if taken else first)
     assert tracker.asked == 1
 
 
 def test_a_first_answer_costs_nothing():
     tracker = Likeness(0.0)
     only = result((22.0, 20.0, 30.0, 40.0), 0.9)
-    verifier = Verifier(tracker)
-    assert verifier.believed(verifier.begin(IMAGE, STATE), IMAGE, STATE, only) is only
+    appearance = AppearanceModel(tracker)
+    assert appearance.verified(appearance.begin(IMAGE, STATE), IMAGE, STATE, only) is only
     assert tracker.asked == 0

@@ -1,4 +1,4 @@
-"""A large box whose content is new in each image is not believed, however sure the network is."""
+"""A large box whose content is new in each image is not confirmed, however high its confidence."""
 
 import cv2
 import numpy as np

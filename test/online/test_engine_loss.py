@@ -8,7 +8,7 @@ from support.scenes import SIDE
 from siamla_ros.supervision.supervisor import Reason, State
 
 
-def test_a_hidden_target_is_not_believed_and_lost_exactly_once():
+def test_a_hidden_target_is_not_confirmed_and_lost_exactly_once():
     engine, film = started()
     for x in (103, 106, 109):
         (last,) = engine.process(film.shoot(x))
@@ -18,7 +18,7 @@ def test_a_hidden_target_is_not_believed_and_lost_exactly_once():
         assert not output.confirmed
         seen.append(output.newly_lost)
     assert sum(seen) == 1
-    assert output.trusted_xywh == last.box_xywh and output.trusted_ns < film.stamp_ns
+    assert output.last_confirmed_xywh == last.box_xywh and output.last_confirmed_ns < film.stamp_ns
 
 
 def test_a_hidden_target_is_predicted_for_a_while_only():

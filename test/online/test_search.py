@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 from support.engines import lose, started
 
-from siamla_ros.identity.model import IdentityConfig
+from siamla_ros.identity.state import IdentityConfig
 from siamla_ros.online.search import OFFERS_KEPT, Searcher
 from siamla_ros.supervision.acceptance import AcceptanceModel
 from siamla_ros.supervision.supervisor import State
@@ -17,13 +17,13 @@ def test_the_answers_of_a_search_speak_against_each_other():
     """Else two that look alike would each be judged as if it were alone."""
     engine, film = started()
     lose(engine, film)
-    calls, judge = [], engine.searcher.verifier.probabilities
+    calls, judge = [], engine.searcher.appearance.probabilities
 
     def probabilities(known, image, state, answers, **how):
         calls.append(how)
         return judge(known, image, state, answers, **how)
 
-    engine.searcher.verifier.probabilities = probabilities
+    engine.searcher.appearance.probabilities = probabilities
     states = [engine.process(film.shoot(100))[0].state for _ in range(30)]
     assert State.TRACKING in states
     assert len(calls) > 1 and all(how == {'one_of_them': True} for how in calls)
@@ -36,7 +36,7 @@ HERE, NEAR, THERE = (100.0, 60.0, 40.0, 80.0), (104.0, 62.0, 40.0, 78.0), (300.0
 class Stub:
     """Finds the target in every box; its log odds are 2 everywhere, but for what cannot be it."""
 
-    config, model = IdentityConfig(), AcceptanceModel()
+    config, acceptance = IdentityConfig(), AcceptanceModel()
 
     def probe(self, image, state, boxes_xywh):
         return [SimpleNamespace(box_xywh=box) for box in boxes_xywh]
@@ -56,7 +56,7 @@ def test_boxes_of_a_detector_speak_against_each_other_but_not_against_the_same_p
     alone = scores([HERE])
     assert alone == [sigmoid(2.0)]
     assert scores([HERE, NEAR]) == alone * 2
-    assert scores([HERE, THERE]) == [sigmoid(2.0 + Stub.model.other_weight * sigmoid(2.0))] * 2
+    assert scores([HERE, THERE]) == [sigmoid(2.0 + Stub.acceptance.other_weight * sigmoid(2.0))] * 2
 
 
 def test_a_box_alone_in_an_image_has_those_of_the_last_images_against_it():

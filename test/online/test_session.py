@@ -1,7 +1,5 @@
 """The supervised tracker without ROS."""
 
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
 from support.ros_doubles import ColorTracker
@@ -60,7 +58,7 @@ def test_a_stamp_that_is_no_number_is_named():
 
 def test_search_windows_are_those_of_the_network():
     class Wide(ColorTracker):
-        model = SimpleNamespace(search_context=5.5)
+        search_context = 5.5
 
     assert TrackingSession(ColorTracker()).engine.searcher.redetector.window == 3.75
     assert TrackingSession(Wide()).engine.searcher.redetector.window == 5.5

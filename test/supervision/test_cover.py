@@ -17,7 +17,7 @@ def test_a_box_that_grows_over_the_image_becomes_uncertain_and_comes_back():
     assert decision.confirmed and decision.state is State.TRACKING
     for number in (2, 3):
         decision = supervisor.step(decision.memory, seen(whole, number))
-        assert not decision.confirmed and not decision.template_ok
+        assert not decision.confirmed and not decision.learn_appearance
         assert decision.state is State.UNCERTAIN
         assert decision.reason is Reason.IMPLAUSIBLE_SCALE
     decision = supervisor.step(decision.memory, seen(large, 4))

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from siamla_ros.supervision.presence import (
     MOST_LOG_ODDS,
-    TRUSTED_LOG_ODDS,
+    START_LOG_ODDS,
     EvidenceModel,
     frame_log_odds,
     update_presence,
@@ -58,7 +58,7 @@ def test_more_of_what_speaks_for_it_is_never_less_likely(confidence, peak, simil
     assert frame_log_odds(MODEL, max(confidence, more), peak, similarity, color) >= base - 1e-9
 
 
-def accumulate(frame: float, frames: int, rate_hz: float = 30.0, start: float = TRUSTED_LOG_ODDS):
+def accumulate(frame: float, frames: int, rate_hz: float = 30.0, start: float = START_LOG_ODDS):
     presence = start
     for _ in range(frames):
         presence = update_presence(MODEL, presence, frame, 1.0 / rate_hz)
@@ -78,7 +78,7 @@ def test_evidence_counts_by_time_not_by_frames(rate_hz):
 
 def test_without_evidence_a_target_becomes_uncertain_with_time():
     presence = accumulate(0.0, 300)
-    assert presence < TRUSTED_LOG_ODDS
+    assert presence < START_LOG_ODDS
     assert presence == pytest.approx(math.log(0.3), abs=0.1), 'return rate against loss rate'
 
 

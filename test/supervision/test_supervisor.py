@@ -75,11 +75,11 @@ def test_box_follows_in_uncertain_but_template_stays():
     decisions = play('gbbbbbfb')
     assert [d.accept_state for d in decisions] == [True] * 7 + [False], 'the last one is LOST'
     assert [d.confirmed for d in decisions] == [True, *[False] * 7]
-    assert [d.template_ok for d in decisions] == [True, *[False] * 7]
-    assert decisions[-1].memory.trusted_stamp_s == pytest.approx(1 / 30), 'last confirmed image'
+    assert [d.learn_appearance for d in decisions] == [True, *[False] * 7]
+    assert decisions[-1].memory.last_confirmed_s == pytest.approx(1 / 30), 'last confirmed image'
 
 
-def test_lost_keeps_the_last_trusted_box():
+def test_lost_keeps_the_last_confirmed_box():
     supervisor = Supervisor(CONFIG, model=MODEL)
     memory = supervisor.start(0.0, BOX, IMAGE).memory
     moved = (310.0, 200.0, 40.0, 40.0)
@@ -91,7 +91,7 @@ def test_lost_keeps_the_last_trusted_box():
         assert decision.accept_state is (decision.state is State.UNCERTAIN)
         assert not decision.confirmed
     assert decision.state is State.LOST
-    assert memory.trusted_box_xywh == moved and memory.trusted_stamp_s == 0.03
+    assert memory.last_confirmed_xywh == moved and memory.last_confirmed_s == 0.03
 
 
 @pytest.mark.parametrize('rate_hz', [5, 30, 60, 100])
@@ -132,7 +132,7 @@ def test_a_target_lost_at_the_border_is_searched_for_in_its_full_size():
     assert memory.search_box_xywh == (560.0, 200.0, 60.0, 50.0)
     cut = (620.0, 200.0, 20.0, 50.0)
     memory = supervisor.step(memory, Observation(0.03, 0.9, 0.0, cut, IMAGE)).memory
-    assert memory.trusted_box_xywh == cut
+    assert memory.last_confirmed_xywh == cut
     assert memory.search_box_xywh == (600.0, 200.0, 60.0, 50.0), 'its size, about the same center'
     inside = (580.0, 200.0, 50.0, 50.0)
     memory = supervisor.step(memory, Observation(0.06, 0.9, 0.0, inside, IMAGE)).memory
@@ -178,7 +178,7 @@ def test_reacquire_only_while_searching():
     decision = supervisor.reacquire(memory, 1.0, (10.0, 10.0, 30.0, 30.0), IMAGE)
     assert (decision.state, decision.reason) == (State.TRACKING, Reason.REACQUIRED)
     assert decision.confirmed and decision.accept_state
-    assert decision.memory.trusted_box_xywh == (10.0, 10.0, 30.0, 30.0)
+    assert decision.memory.last_confirmed_xywh == (10.0, 10.0, 30.0, 30.0)
     for scene in ('g', 'gb', 'b' * 7):
         with pytest.raises(ValueError, match='must be SEARCHING'):
             supervisor.reacquire(play(scene, search=True)[-1].memory, 1.0, BOX, IMAGE)
@@ -253,7 +253,7 @@ def test_tick_ages_without_belief():
     assert (doubtful.state, doubtful.reason) == (State.LOST, Reason.TIMEOUT)
 
 
-def test_uncertain_boxes_are_believed_only_by_choice_and_never_when_bad():
+def test_uncertain_boxes_are_confirmed_only_by_choice_and_never_when_bad():
     scene = 'gbfbrg'
     shown = [d.confirmed for d in play(scene, replace(CONFIG, publish_uncertain=True))]
     assert shown == [True, False, True, False, True, True]

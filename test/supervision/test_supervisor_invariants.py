@@ -81,9 +81,9 @@ def test_invariants(config, search, seen):
             assert decision.state is State.TRACKING or uncertain
             assert decision.memory.box_xywh == item.box_xywh
         if decision.state in (State.LOST, State.SEARCHING):
-            assert not decision.accept_state and not decision.template_ok
-            assert decision.memory.trusted_box_xywh == before.trusted_box_xywh
-        if decision.template_ok:
+            assert not decision.accept_state and not decision.learn_appearance
+            assert decision.memory.last_confirmed_xywh == before.last_confirmed_xywh
+        if decision.learn_appearance:
             assert decision.state is State.TRACKING and item.confidence >= config.high_threshold
         if decision.state is State.LOST and before.state is State.UNCERTAIN:
             timed_out = decision.reason is Reason.TIMEOUT

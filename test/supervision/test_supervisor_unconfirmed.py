@@ -56,4 +56,4 @@ def test_a_clear_box_however_far_off_is_confirmed_in_the_end(rate_hz):
         seen = Observation(frame / rate_hz, 0.99, 0.0, (20.0, 20.0, 40.0, 40.0), IMAGE)
         memory = supervisor.step(memory, seen).memory
     assert memory.state is State.TRACKING
-    assert memory.trusted_box_xywh == (20.0, 20.0, 40.0, 40.0)
+    assert memory.last_confirmed_xywh == (20.0, 20.0, 40.0, 40.0)

@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 
 from siamla_ros.evaluation.splice import Scene
+from siamla_ros.redetection.redetector import WINDOW
 from siamla_ros.tracker.results import TargetState, TrackResult
 
 COLOR = (40, 240, 250)  # BGR
@@ -14,6 +15,9 @@ SIDE = 16
 
 class ColorTracker:
     """Looks for COLOR within twice the box round the last place; its share is the confidence."""
+
+    search_context = WINDOW
+    calibration = {}
 
     def init(self, image_bgr, box_xywh):
         return TargetState(tuple(map(float, box_xywh)), template=None)

@@ -21,13 +21,13 @@ from support.scenes import SIDE, picture
 from vision_msgs.msg import Detection2D, Detection2DArray
 
 from siamla_ros.msg import ReinitRequest, TrackStatus
-from siamla_ros.online.tracker_like import default_factory
 from siamla_ros.ros import messages, qos
 from siamla_ros.ros.executor import ThreadedExecutor
 from siamla_ros.ros.outputs import image_message
 from siamla_ros.ros.running import spin_once
 from siamla_ros.ros.tracker_node import THREADS, TrackerNode
 from siamla_ros.srv import ClearTarget, InitTarget, ScoreBoxes
+from siamla_ros.tracker.tracker import load_tracker
 
 TIMEOUT_S = 15.0
 PERIOD_NS = 33_333_333
@@ -75,7 +75,7 @@ class Graph:
         self.namespace = f'/test{next(NUMBERS)}'
         names = {name.replace('__', '.'): value for name, value in parameters.items()}
         self.tracker = TrackerNode(
-            default_factory if kind == 'real' else make(kind),
+            load_tracker if kind == 'real' else make(kind),
             namespace=self.namespace,
             parameter_overrides=[Parameter(name, value=value) for name, value in names.items()],
         )

@@ -11,6 +11,7 @@ import time
 import numpy as np
 
 from siamla_ros.geometry.boxes import check_init_box
+from siamla_ros.redetection.redetector import WINDOW
 from siamla_ros.runtime.device import DeviceLostError
 from siamla_ros.tracker.results import TargetState, TrackResult
 
@@ -20,6 +21,8 @@ class IdentityTracker:
 
     device = 'cpu'
     device_reason = 'a test double has no network'
+    search_context = WINDOW
+    calibration = {}
 
     def __init__(self, confidence: float = 0.97, delay_s: float = 0.0) -> None:
         self.confidence, self.delay_s = confidence, delay_s
@@ -39,6 +42,9 @@ class IdentityTracker:
 
     def similarity(self, image_bgr, state, boxes_xywh):
         return [self.confidence for _ in boxes_xywh]
+
+    def close(self):
+        pass
 
     @staticmethod
     def _result(box, confidence, state):
@@ -155,25 +161,23 @@ DOUBLES = {
 
 
 def make(kind: str):
-    """A factory for the tracker node; model `missing` and device `cuda` fail as the real ones
-    do.
-    """
+    """What the tracker node loads; model `missing` and device `cuda` fail as the real ones do."""
 
     made = []
 
-    def factory(settings):
-        made.append(settings)
+    def load(model, device, **_):
+        made.append(model)
         if kind == 'losing' and len(made) > 1:
-            if settings.model == 'cuda only':
+            if model == 'cuda only':
                 raise DeviceLostError('cuda:0 was lost; restart the process')
             return ColorTracker()
-        if settings.model == 'missing':
+        if model == 'missing':
             raise FileNotFoundError("no checkpoint at 'missing'")
-        if settings.device.startswith('cuda'):
-            raise ValueError(f'device is {settings.device!r}, but CUDA is not available')
+        if device.startswith('cuda'):
+            raise ValueError(f'device is {device!r}, but CUDA is not available')
         return DOUBLES[kind]()
 
-    return factory
+    return load
 
 
 if __name__ == '__main__':

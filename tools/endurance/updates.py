@@ -10,8 +10,9 @@ from support.scenes import SIDE, picture
 from endurance.progress import Progress
 from endurance.usage import Usage, growth, usage
 from siamla_ros.online.init_requests import InitError
-from siamla_ros.online.session import TrackerLike, TrackingSession
+from siamla_ros.online.session import TrackingSession
 from siamla_ros.online.stats import percentiles
+from siamla_ros.tracker.results import TrackerLike
 
 LAP = 600  # images of the film: the square runs to and fro, and is away for some of them
 AWAY = range(500, 560)

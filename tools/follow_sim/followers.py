@@ -20,8 +20,8 @@ from siamla_ros.navigation.projection import locate
 from siamla_ros.navigation.ranging import RangeConfig, RangeError
 from siamla_ros.navigation.safety import Clearance, Report, Sighting
 from siamla_ros.online.session import TrackingSession
-from siamla_ros.online.tracker_like import TrackerLike
 from siamla_ros.supervision.supervisor import State
+from siamla_ros.tracker.results import TrackerLike
 
 RANGE = RangeConfig(method='height', target_height_m=1.7)
 SCANNER = ScanGeometry(ANGLE_MIN, INCREMENT, RANGE_MIN_M, RANGE_MAX_M)

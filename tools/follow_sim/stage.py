@@ -110,7 +110,7 @@ class Stage:
                     cv2.circle(canvas, at(figure.x, figure.y), radius, color, 1, cv2.LINE_AA)
                 _figure(canvas, at, figure, color)
         _robot(canvas, at, moment)
-        _believed(canvas, at, moment)
+        _draw_confirmed(canvas, at, moment)
         cv2.rectangle(canvas, (0, 0), (canvas.shape[1] - 1, canvas.shape[0] - 1), FAINT, 1)
 
     def _trail(
@@ -221,7 +221,7 @@ def _robot(canvas: Canvas, at: _Ground, moment: Moment) -> None:
     _write(canvas, 'robot', (place[0] + 22, place[1] + 20), 0.5, ROBOT_BGR, 1)
 
 
-def _believed(canvas: Canvas, at: _Ground, moment: Moment) -> None:
+def _draw_confirmed(canvas: Canvas, at: _Ground, moment: Moment) -> None:
     """A cross where target_pose says that the target is."""
     if moment.answer.position_m is None:
         return

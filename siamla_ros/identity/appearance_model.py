@@ -1,8 +1,8 @@
-"""Appearance samples of a target, taken by the tracker: what `identity.model` needs of an image.
+"""Whether a box shows the target: appearance samples, and the probability that follows from them.
 
-A sample costs one template crop of the network and a small histogram. On trusted frames one is
-taken every `sample_frames` or `sample_s`, whichever is over first; on those of low confidence three
-times as often, and on every image while the target is UNCERTAIN or searched for.
+A sample costs one template crop of the network and a small histogram. It is taken every
+`sample_frames` or `sample_s`, whichever is over first. At low confidence it is taken three times as
+often, and on every image while the target is UNCERTAIN or searched for.
 """
 
 from __future__ import annotations
@@ -14,33 +14,33 @@ import numpy as np
 
 from siamla_ros.geometry import boxes
 from siamla_ros.geometry.boxes import Box
-from siamla_ros.identity import model as identity
+from siamla_ros.identity import state as identity
 from siamla_ros.identity.colors import colored_place, colors
-from siamla_ros.identity.model import Appearance, IdentityConfig, IdentityState
+from siamla_ros.identity.state import Appearance, IdentityConfig, IdentityState
 from siamla_ros.supervision.acceptance import AcceptanceModel, against_others
 from siamla_ros.supervision.presence import frame_log_odds
 from siamla_ros.tracker.logistic import sigmoid
 from siamla_ros.tracker.results import TargetState, TrackerLike, TrackResult
 
-LEAST_CHANCE = 0.5  # that what a second look has found is the target
+MIN_PROBABILITY = 0.5  # that what a second look has found is the target
 UNCERTAIN_RATE = 3  # a frame of low confidence is sampled so many times as often as a good one
 ENLARGED = 1.25  # the window laid over a colored place: its center is known roughly only
 TOLERANCE_S = 0.01  # of a stamp: at 30 Hz nine frames and 0.3 s are the same
 SMALLEST_PX = 2.0  # side of a box that shows nothing
 
 
-class Verifier:
-    """Compares boxes with a target; holds the tracker and configurations and nothing else."""
+class AppearanceModel:
+    """Compares boxes with a target; holds the tracker and configurations, and no target."""
 
     def __init__(
         self,
         tracker: TrackerLike,
         config: IdentityConfig | None = None,
-        model: AcceptanceModel | None = None,
+        acceptance: AcceptanceModel | None = None,
     ) -> None:
         self._tracker = tracker
         self.config = config or IdentityConfig()
-        self.model = model or AcceptanceModel()
+        self.acceptance = acceptance or AcceptanceModel()
 
     def begin(self, image_bgr: np.ndarray, state: TargetState) -> IdentityState:
         """The identity of a target that was just initialized."""
@@ -78,13 +78,13 @@ class Verifier:
         self,
         known: IdentityState,
         sample: Appearance | None,
-        trusted: bool,
+        learn: bool,
         interval_s: float = 0.0,
     ) -> IdentityState:
         """The identity after a frame on which the target was followed."""
         if sample is None:
             return identity.skip(known, interval_s)
-        return identity.update(self.config, known, sample, trusted)
+        return identity.update(self.config, known, sample, learn)
 
     def probabilities(
         self,
@@ -107,7 +107,7 @@ class Verifier:
         if not self.config.enabled:
             return [answer.confidence for answer in answers]
         odds = self.odds_of(known, image_bgr, state, answers)
-        return chances(against_others(self.model, odds) if one_of_them else odds)
+        return probabilities_of(against_others(self.acceptance, odds) if one_of_them else odds)
 
     def odds_of(
         self,
@@ -122,16 +122,17 @@ class Verifier:
             for answer in answers
         ]
 
-    def believed(
+    def verified(
         self, known: IdentityState, image_bgr: np.ndarray, state: TargetState, result: TrackResult
     ) -> TrackResult:
-        """The result; of a second look only if it resembles the target, else the first answer:
-        where the target is hidden, a wide window shows others like it.
+        """The result, or its first answer where a second look has found something else.
+
+        A wide window shows similar objects while the target is hidden.
         """
         if result.first is None:
             return result
         (chance,) = self.probabilities(known, image_bgr, state, [result])
-        return result if chance >= LEAST_CHANCE else result.first
+        return result if chance >= MIN_PROBABILITY else result.first
 
     def measure(
         self, known: IdentityState, image_bgr: np.ndarray, state: TargetState, answer: TrackResult
@@ -148,7 +149,7 @@ class Verifier:
         if seen.color is not None and seen.color < self.config.min_return_color:
             return -math.inf  # without a person or a detector to confirm it
         return frame_log_odds(
-            self.model, answer.confidence, answer.second_peak, seen.similarity, seen.color
+            self.acceptance, answer.confidence, answer.second_peak, seen.similarity, seen.color
         )
 
     def color_proposals(
@@ -180,6 +181,6 @@ class Verifier:
         return identity.compare(known, similarity, colors(image_bgr, answer.box_xywh))
 
 
-def chances(log_odds: Sequence[float]) -> list[float]:
+def probabilities_of(log_odds: Sequence[float]) -> list[float]:
     """Probabilities in [0, 1]; exactly 0 where the log odds are minus infinity."""
     return [0.0 if value == -math.inf else sigmoid(value) for value in log_odds]

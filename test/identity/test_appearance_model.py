@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pytest
 
-from siamla_ros.identity.model import IdentityConfig
-from siamla_ros.identity.verifier import UNCERTAIN_RATE, Verifier
+from siamla_ros.identity.appearance_model import UNCERTAIN_RATE, AppearanceModel
+from siamla_ros.identity.state import IdentityConfig
 from siamla_ros.supervision.presence import EvidenceModel
 from siamla_ros.tracker.results import TargetState
 
@@ -44,15 +44,15 @@ def scene(box=BOX, color=RED) -> np.ndarray:
 
 
 def followed(frames: int, config=CONFIG, interval_s=1 / 30, **options):
-    """(provider, verifier, identity) after so many trusted frames."""
+    """(provider, appearance, identity) after so many good frames."""
     options['interval_s'] = interval_s
     provider, state = Provider(), TargetState(BOX, None)
-    verifier = Verifier(provider, config, MODEL)
-    known = verifier.begin(scene(), state)
+    appearance = AppearanceModel(provider, config, MODEL)
+    known = appearance.begin(scene(), state)
     for _ in range(frames):
-        sample = verifier.sample(known, scene(), state, Answer(BOX), **options)
-        known = verifier.remember(known, sample, True, interval_s)
-    return provider, verifier, known
+        sample = appearance.sample(known, scene(), state, Answer(BOX), **options)
+        known = appearance.remember(known, sample, True, interval_s)
+    return provider, appearance, known
 
 
 @pytest.mark.parametrize(
@@ -87,67 +87,67 @@ def test_a_slow_camera_is_sampled_by_the_clock(rate_hz, wait, low_confidence_wai
 
 
 def test_frames_that_are_not_sampled_take_time_too():
-    _, verifier, known = followed(1)
+    _, appearance, known = followed(1)
     state = TargetState(BOX, None)
-    assert verifier.sample(known, scene(), state, Answer(BOX), interval_s=0.1) is None
+    assert appearance.sample(known, scene(), state, Answer(BOX), interval_s=0.1) is None
     for _ in range(2):
-        known = verifier.remember(known, None, trusted=False, interval_s=0.1)
-    assert verifier.sample(known, scene(), state, Answer(BOX), interval_s=0.1) is not None
+        known = appearance.remember(known, None, learn=False, interval_s=0.1)
+    assert appearance.sample(known, scene(), state, Answer(BOX), interval_s=0.1) is not None
 
 
-def test_frames_that_are_not_trusted_teach_nothing():
-    _, verifier, known = followed(30)
+def test_nothing_is_learned_from_a_bad_frame():
+    _, appearance, known = followed(30)
     state = TargetState(BOX, None)
-    sample = verifier.sample(known, scene(color=BLUE), state, Answer(BOX), uncertain=True)
-    after = verifier.remember(known, sample, trusted=False)
+    sample = appearance.sample(known, scene(color=BLUE), state, Answer(BOX), uncertain=True)
+    after = appearance.remember(known, sample, learn=False)
     assert after.views == known.views
     assert after.latest.color < 0.2 < known.latest.color
 
 
 @pytest.mark.parametrize(('loss', 'color'), [(0.0, BLUE), (0.15, RED), (0.15, BLUE)])
-def test_candidates_are_told_apart(loss, color):
-    provider, verifier, known = followed(60)
+def test_candidates_are_distinguished(loss, color):
+    provider, appearance, known = followed(60)
     other = (220.0, 60.0, 40.0, 80.0)
     image = scene()
     image[60:140, 220:260] = color
     provider.loss = loss
-    mine, his = verifier.probabilities(
+    own_p, other_p = appearance.probabilities(
         known, image, TargetState(BOX, None), [Answer(BOX), Answer(other)]
     )
-    assert mine > 0.9 and mine > his + 0.02
-    assert his < 0.5 or not (loss and color is BLUE)
+    assert own_p > 0.9 and own_p > other_p + 0.02
+    assert other_p < 0.5 or not (loss and color is BLUE)
 
 
-def test_a_box_that_shows_nothing_is_nobody():
-    _, verifier, known = followed(20)
+def test_a_box_that_shows_nothing_has_probability_zero():
+    _, appearance, known = followed(20)
     state = TargetState(BOX, None)
-    assert verifier.probabilities(known, scene(), state, [Answer((0.0, 0.0, 1.0, 9.0))]) == [0.0]
+    assert appearance.probabilities(known, scene(), state, [Answer((0.0, 0.0, 1.0, 9.0))]) == [0.0]
 
 
-def test_the_targets_colors_are_a_place_to_look_first():
-    _, verifier, known = followed(20)
+def test_the_place_of_the_targets_colors_is_proposed():
+    _, appearance, known = followed(20)
     there = (250.0, 140.0, 40.0, 80.0)
-    (found,) = verifier.color_proposals(known, scene(there), BOX)
+    (found,) = appearance.color_proposals(known, scene(there), BOX)
     assert abs(found[0] + found[2] / 2 - 270.0) < 12.0
     assert abs(found[1] + found[3] / 2 - 180.0) < 16.0
     known_box = (200.0, 80.0, 120.0, 160.0)
-    assert verifier.color_proposals(known, scene(there), BOX, but=[known_box]) == []
+    assert appearance.color_proposals(known, scene(there), BOX, but=[known_box]) == []
 
 
 def test_switched_off_it_asks_nothing_and_leaves_the_confidence():
-    provider, verifier, known = followed(30, replace(CONFIG, enabled=False))
+    provider, appearance, known = followed(30, replace(CONFIG, enabled=False))
     answers = [Answer(BOX, 0.7)]
-    assert verifier.probabilities(known, scene(), TargetState(BOX, None), answers) == [0.7]
-    assert verifier.color_proposals(known, scene(), BOX) == [] and provider.asked == 0
+    assert appearance.probabilities(known, scene(), TargetState(BOX, None), answers) == [0.7]
+    assert appearance.color_proposals(known, scene(), BOX) == [] and provider.asked == 0
 
 
 @pytest.mark.parametrize(('limit', 'accepted'), [(0.9, False), (0.0, True)])
 def test_a_search_accepts_no_box_in_colors_that_the_target_never_showed(limit, accepted):
     generous = replace(MODEL, color_weight=0.0)  # shape and confidence say yes
     provider = Provider()
-    verifier = Verifier(provider, replace(CONFIG, min_return_color=limit), generous)
+    appearance = AppearanceModel(provider, replace(CONFIG, min_return_color=limit), generous)
     state = TargetState(BOX, None)
-    known = verifier.begin(scene(), state)
-    (same,) = verifier.probabilities(known, scene(), state, [Answer(BOX)])
-    (other,) = verifier.probabilities(known, scene(color=BLUE), state, [Answer(BOX)])
+    known = appearance.begin(scene(), state)
+    (same,) = appearance.probabilities(known, scene(), state, [Answer(BOX)])
+    (other,) = appearance.probabilities(known, scene(color=BLUE), state, [Answer(BOX)])
     assert same > 0.4 and (other > 0.4) is accepted and (other == 0.0) is not accepted

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from siamla_ros.identity import model as identity
-from siamla_ros.identity.model import IdentityConfig, compare
+from siamla_ros.identity import state as identity
+from siamla_ros.identity.state import IdentityConfig, compare
 
 CONFIG = IdentityConfig(views=8)
 
@@ -26,9 +26,9 @@ def tint(*bins: int) -> np.ndarray:
 MINE, OTHER = tint(*range(20)), tint(*range(12, 32))
 
 
-def test_a_sample_is_compared_with_the_likest_view():
+def test_a_sample_is_compared_with_the_most_similar_view():
     known = identity.from_first_frame(MINE)
-    known = identity.update(CONFIG, known, compare(known, 0.8, OTHER), trusted=True)
+    known = identity.update(CONFIG, known, compare(known, 0.8, OTHER), learn=True)
     assert compare(known, 0.7, OTHER) == (0.7, 1.0, OTHER, 1)
     assert compare(known, 0.6, MINE) == (0.6, 1.0, MINE, 0)
     assert compare(known, 0.6, tint(99)).color == 0.0
@@ -40,9 +40,9 @@ def test_nothing_to_compare_is_no_measurement(known):
     assert compare(identity.from_first_frame(MINE), 0.5, None) == (0.5, None, None, -1)
 
 
-def test_what_is_not_trusted_is_measured_but_not_learned():
+def test_a_bad_frame_is_measured_but_not_learned():
     known = identity.from_first_frame(MINE)
-    after = identity.update(CONFIG, known, compare(known, 0.5, OTHER), trusted=False)
+    after = identity.update(CONFIG, known, compare(known, 0.5, OTHER), learn=False)
     assert after.views == (MINE,)
     assert after.latest.similarity == 0.5
     assert after.latest.color == pytest.approx(0.4)
@@ -55,7 +55,7 @@ def test_memory_is_bounded_and_keeps_the_first_view(views, samples):
     config = replace(CONFIG, views=views)
     for number in range(samples):
         sample = compare(known, 0.8, tint(number, number + 1))
-        known = identity.update(config, known, sample, trusted=True)
+        known = identity.update(config, known, sample, learn=True)
     assert len(known.views) == min(views, samples + 1)
     assert known.views[0] is MINE
 
@@ -63,7 +63,7 @@ def test_memory_is_bounded_and_keeps_the_first_view(views, samples):
 def test_frames_and_seconds_count_from_the_last_sample():
     known = identity.skip(identity.skip(identity.from_first_frame(MINE), 0.1), 0.2)
     assert (known.frames, known.seconds) == (2, pytest.approx(0.3))
-    after = identity.update(CONFIG, known, compare(known, 0.8, MINE), trusted=False)
+    after = identity.update(CONFIG, known, compare(known, 0.8, MINE), learn=False)
     assert (after.frames, after.seconds) == (0, 0.0)
     assert identity.skip(after).latest == after.latest, 'it stands until the next sample'
 

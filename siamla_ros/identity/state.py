@@ -1,10 +1,9 @@
 """The appearance of a target so far, and how far a box differs from it.
 
-A sample of the appearance is the similarity of a box to the target's first template, by the
-network's features, and the colors of the box. While the target is tracked well its colors are kept
-at different times, since it turns and comes into another light; a box is compared with the likest
-of these views. What the two similarities are worth beside the confidence is not decided here, but
-by the evidence model (`supervision.presence`).
+A sample holds the similarity of a box to the template, by the features of the network, and the
+colors of the box. A target turns and moves into other light, so its colors are kept at different
+times while it is tracked well. A box is compared with the most similar of these views. What the two
+similarities count beside the confidence is up to the evidence model (`supervision.presence`).
 
 Pure: no torch, no ROS, no image; everything is immutable and bounded.
 """
@@ -39,11 +38,13 @@ class IdentityConfig(Configuration):
 
 
 class Appearance(NamedTuple):
-    """What one box shows, against one target.
+    """What one box shows, compared with one target.
 
-    similarity: of its features to the target's first template, [0, 1]; None where not measured.
-    color: of its colors to the likest view of the target, [0, 1]; None likewise. colors: of the
-    box, None where it shows too little of the image. view: number of the likest view, -1: none.
+    Attributes:
+        similarity: Of its features to the template, [0, 1]; None where it was not measured.
+        color: Of its colors to the most similar view of the target, [0, 1]; None likewise.
+        colors: Of the box; None where it shows too little of the image.
+        view: Number of the most similar view; -1: none.
     """
 
     similarity: float | None = None
@@ -56,8 +57,11 @@ class Appearance(NamedTuple):
 class IdentityState:
     """The appearance of a target so far.
 
-    views: its colors at different times, the first of them for ever. latest: the last sample of
-    its followed box. frames, seconds: since that sample.
+    Attributes:
+        views: Its colors at different times; the first one is never replaced.
+        latest: The last sample of its followed box.
+        frames: Frames since that sample.
+        seconds: Seconds since that sample.
     """
 
     views: tuple[Colors, ...] = field(default=(), repr=False)
@@ -77,11 +81,11 @@ def skip(identity: IdentityState, interval_s: float = 0.0) -> IdentityState:
 
 
 def update(
-    config: IdentityConfig, identity: IdentityState, sample: Appearance, trusted: bool
+    config: IdentityConfig, identity: IdentityState, sample: Appearance, learn: bool
 ) -> IdentityState:
-    """Remember a sample of the followed box; its colors only if the frame is trusted."""
+    """Remember a sample of the followed box; its colors only if `learn`."""
     views = identity.views
-    if trusted and sample.colors is not None:
+    if learn and sample.colors is not None:
         views = _with_view(views, sample.colors, sample.view, config.views)
     return IdentityState(views, sample)
 
@@ -95,14 +99,12 @@ def compare(identity: IdentityState, similarity: float, colors: Colors | None) -
 
 
 def _with_view(
-    views: tuple[Colors, ...], colors: Colors, likest: int, most: int
+    views: tuple[Colors, ...], colors: Colors, nearest: int, most: int
 ) -> tuple[Colors, ...]:
-    """With one more view; where there are enough, it replaces the one that it is likest to (or the
-    second, as the first stays for ever).
-    """
+    """With one more view. Where there are enough it replaces the most similar one but the first."""
     if len(views) < most:
         return (*views, colors)
     if len(views) == 1:
         return views
-    place = max(likest, 1)
+    place = max(nearest, 1)
     return (*views[:place], colors, *views[place + 1 :])
