@@ -70,15 +70,12 @@ def _headings(prefix: str, before: str) -> list[str]:
 
 
 def table_text() -> str:
-    """The parameter table of docs/interface.md, in Markdown; `*`: read at configure."""
-    lines = ['| parameter | default | range | meaning |', '|---|---|---|---|']
+    """The parameters in docs/interface.md; `*`: read at configure. Ranges are in the YAML."""
+    lines = []
     for row in (row for row in TABLE if not row.advanced):
-        limits = f'{row.range_text} {row.unit}'.strip() if row.range_text else row.unit
-        mark = '' if row.live else ' *'
-        lines.append(
-            f'| `{row.name}`{mark} | `{value_text(row.default)}` | {limits} | '
-            f'{row.description.replace("|", " or ")} |'
-        )
+        mark = '' if row.live else '*'
+        meaning = '; '.join([', '.join(row.choices)] * bool(row.choices) + [row.description])
+        lines.append(f'* `{row.name}`{mark} {value_text(row.default)}: {meaning}')
     count = sum(row.advanced for row in TABLE)
     lines += ['', f'{count} more, `advanced.*`, are documented in `config/tracker.yaml`.']
     return '\n'.join(lines)

@@ -50,7 +50,7 @@ ADVANCED = frozenset(
         'redetection.max_size_ratio',
         'redetection.grid_windows',
         'redetection.distractor_ratio',
-        'redetection.frames_per_ring',
+        'redetection.images_per_ring',
         'identity.sample_frames',
         'identity.sample_s',
         'identity.views',

@@ -31,7 +31,7 @@ class Searcher:
     ) -> None:
         self._tracker = tracker
         self.redetector, self.appearance = redetector, appearance
-        self.ms_per_crop = 0.0
+        self.ms_per_window = 0.0
 
     def search(self, target: Target, image: np.ndarray, stamp_s: float) -> TrackResult | None:
         """Search for the target in this image; its answer once it is accepted, else None.
@@ -46,7 +46,7 @@ class Searcher:
         size = (image.shape[1], image.shape[0])
         continuity = target.continuity.see(image, memory.search_box_xywh, stamp_s)
         plan = self.redetector.propose(
-            target.search, size, stamp_s, self.ms_per_crop, self._color_proposals(target, image)
+            target.search, size, stamp_s, self.ms_per_window, self._color_proposals(target, image)
         )
         target.searched_xywh = tuple(plan.boxes_xywh)
         if not plan.boxes_xywh:
@@ -105,7 +105,7 @@ class Searcher:
         return self.appearance.color_proposals(target.identity, image, box, taken)
 
     def _note_cost(self, ms: float) -> None:
-        self.ms_per_crop = ms if not self.ms_per_crop else 0.8 * self.ms_per_crop + 0.2 * ms
+        self.ms_per_window = ms if not self.ms_per_window else 0.8 * self.ms_per_window + 0.2 * ms
 
 
 def _elsewhere(box_xywh: Box, offered: Sequence[tuple[Box, float]]) -> list[float]:

@@ -21,12 +21,12 @@ class NodeSettings(Configuration):
 
     model: str = declared(
         'default',
-        '"default" (the weights that ship with the package) or a path to a checkpoint',
+        'default: the weights that ship; or a path to a checkpoint',
         live=False,
     )
     device: str = declared(
         'auto',
-        'where the network runs: auto, cpu, cuda or cuda:N; auto takes CUDA where it works',
+        'auto, cpu, cuda or cuda:N; auto: CUDA where it works',
         live=False,
     )
     runtime: str = choice(
@@ -45,7 +45,7 @@ class NodeSettings(Configuration):
     image_transport: str = choice(
         'raw',
         ('raw', 'compressed'),
-        'raw: Image on "image"; compressed: CompressedImage on "image/compressed"',
+        'compressed: CompressedImage on image/compressed',
         live=False,
     )
     max_targets: int = bounded(8, 1, 64, 'targets followed at once; one more is refused')
@@ -53,7 +53,7 @@ class NodeSettings(Configuration):
         0.0,
         0.0,
         1000.0,
-        'images processed a second at most, the others are dropped; 0: as many as come',
+        'images processed a second at most; 0: as many as come',
         unit='Hz',
     )
     init_stamp_tolerance_s: float = bounded(
@@ -67,7 +67,7 @@ class NodeSettings(Configuration):
         1.0,
         0.0,
         60.0,
-        'how long an init box may wait for its image, when it comes before the image does',
+        'how long an init box waits for an image that has not come yet',
         unit='s',
     )
     catch_up_s: float = bounded(

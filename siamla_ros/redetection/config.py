@@ -16,7 +16,7 @@ class RedetectionConfig(Configuration):
         ('off', 'local', 'global'),
         're-detection of a lost target, and how far it searches',
     )
-    crops_per_frame: int = bounded(4, 1, 64, 'search windows on one image')
+    windows_per_image: int = bounded(4, 1, 64, 'search windows on one image')
     budget_ms: float = bounded(
         0.0, 0.0, 10000.0, 'time for them on one image, fewer windows if needed; 0: no limit'
     )
@@ -45,7 +45,7 @@ class RedetectionConfig(Configuration):
         3.0, 1.0, 100.0, 'largest ratio of sides between the target found and the target lost'
     )
     rings: int = bounded(2, 0, 10, 'rings of windows round the last place')
-    frames_per_ring: int = bounded(8, 1, 1000, 'images after which the next ring is taken in')
+    images_per_ring: int = bounded(8, 1, 1000, 'images after which the next ring is taken in')
     grid_windows: int = bounded(
         48, 1, 1000, 'most windows of the global grid; a coarser one is taken above that'
     )

@@ -6,14 +6,14 @@
     result = redetector.evaluate(plan.memory, found)             # accepted | hypothesis | nothing
 
 * Where: rings of windows that grow round the last box and its predicted motion and, in mode
-  `global`, a coarse grid over the whole image at several scales. Each image gets `crops_per_frame`
-  of them in turn, so that the cost of an image is bounded and a whole round takes several images.
+  `global`, a coarse grid over the whole image at several scales. Each image gets
+  `windows_per_image` of them in turn: its cost is bounded, and a whole round takes several images.
 * Acceptance: a promising answer becomes a hypothesis, which is then sampled on every image from its
   own box. What counts is the probability that it is *this* target (`identity`; without it, the
   network's confidence). It is accepted once the mean of its samples has kept above
-  `accept_threshold`, and further above it the further off it is, for `confirm_frames` images in a
-  row and `confirm_s` seconds, unless another hypothesis elsewhere is nearly as good. One that turns
-  out to be something else is dropped, so that it does not keep windows from the search.
+  `accept_threshold` for `confirm_frames` images in a row and `confirm_s` seconds. A distant one
+  needs more, and none is accepted while another is nearly as probable. One that turns out to be
+  something else is dropped, and its windows go to the search again.
 
 Pure: no torch, no ROS, no clock; memory is immutable.
 """
@@ -107,14 +107,17 @@ class Redetector:
         memory: SearchMemory,
         image_size: tuple[int, int],
         stamp_s: float,
-        ms_per_crop: float = 0.0,
+        ms_per_window: float = 0.0,
         color_proposals: Sequence[Box] = (),
     ) -> Plan:
         """Choose this image's windows.
 
-        image_size: (width, height). ms_per_crop: what a window has cost lately, to keep to
-        `budget_ms`. color_proposals: boxes where the target's colors are seen; a
-        global search probes them first.
+        Args:
+            memory: Of the search so far.
+            image_size: (width, height).
+            stamp_s: Of the image.
+            ms_per_window: What a window has cost lately, to keep to `budget_ms`.
+            color_proposals: Boxes in the target's colors; a global search probes them first.
         """
         check_stamp(stamp_s)
         passed = stamp_s - memory.stamp_s
@@ -131,20 +134,22 @@ class Redetector:
         )
         if self.config.mode == 'off':
             return Plan((), memory)
-        crops = self.affordable(ms_per_crop)
-        memory = replace(memory, hypotheses=memory.hypotheses[: max(crops // 2, 1)])
+        affordable = self.affordable(ms_per_window)
+        memory = replace(memory, hypotheses=memory.hypotheses[: max(affordable // 2, 1)])
         chosen = [hypothesis.box_xywh for hypothesis in memory.hypotheses]
-        far = self._far_share(memory, crops - len(chosen))
+        far = self._far_share(memory, affordable - len(chosen))
         seen = list(color_proposals[: far - 1]) if far > 1 else []
         memory, far_boxes = self._far(memory, far - len(seen))
-        memory, near_boxes = self._near(memory, crops - len(chosen) - len(seen) - len(far_boxes))
+        memory, near_boxes = self._near(
+            memory, affordable - len(chosen) - len(seen) - len(far_boxes)
+        )
         return Plan((*chosen, *near_boxes, *seen, *far_boxes), memory)
 
-    def affordable(self, ms_per_crop: float) -> int:
+    def affordable(self, ms_per_window: float) -> int:
         """How many windows an image may have at that price; never less than one."""
-        most = self.config.crops_per_frame
-        if self.config.budget_ms > 0.0 and ms_per_crop > 0.0:
-            most = min(most, int(self.config.budget_ms / ms_per_crop))
+        most = self.config.windows_per_image
+        if self.config.budget_ms > 0.0 and ms_per_window > 0.0:
+            most = min(most, int(self.config.budget_ms / ms_per_window))
         return max(most, 1)
 
     def evaluate(
@@ -214,7 +219,7 @@ class Redetector:
         """The next windows round the last place and the predicted one."""
         x, y = inside(boxes.center(memory.motion.box_xywh), memory.image_size)
         place = boxes.from_center(x, y, *memory.motion.box_xywh[2:])
-        reach = min(self.config.rings, memory.frames // self.config.frames_per_ring)
+        reach = min(self.config.rings, memory.frames // self.config.images_per_ring)
         windows = [
             box
             for number in range(reach + 1)
@@ -247,7 +252,7 @@ class Redetector:
         """
         if self.config.mode != 'global':
             return 0
-        near_first = self.config.frames_per_ring * (self.config.rings + 1)
+        near_first = self.config.images_per_ring * (self.config.rings + 1)
         return windows // 2 if memory.frames <= near_first else max(windows - 1, 0)
 
     @staticmethod

@@ -1,7 +1,6 @@
 """Response maps in the corner of an image: where their peak is, and that nothing else changes."""
 
 from dataclasses import replace
-from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -15,9 +14,9 @@ from siamla_ros.online.response_inset import GAP_PX, SIDE_PX, Inset
 from siamla_ros.online.session import frame_of
 from siamla_ros.online.settings import NodeSettings
 from siamla_ros.online.targets import TargetOutput
-from siamla_ros.online.tracker_like import default_factory
 from siamla_ros.supervision.supervisor import Reason, State
 from siamla_ros.tracker.results import TrackResult
+from siamla_ros.tracker.tracker import load_tracker
 
 GREEN = (0, 255, 0)
 BLANK = np.full((480, 640, 3), 90, np.uint8)
@@ -91,11 +90,9 @@ def test_only_results_that_kept_their_map_are_shown():
 
 
 @pytest.mark.parametrize('requested', [False, True])
-def test_the_node_keeps_responses_where_its_parameter_says_so(requested, monkeypatch):
-    made = SimpleNamespace(keep_responses=None)
-    monkeypatch.setattr('siamla_ros.tracker.tracker.load_tracker', lambda **_: made)
-    assert default_factory(NodeSettings(debug_response_map=requested)) is made
-    assert made.keep_responses is requested
+def test_the_node_keeps_responses_where_its_parameter_says_so(requested):
+    node = NodeSettings(device='cpu', runtime='onnxruntime', debug_response_map=requested)
+    assert load_tracker(**node.tracker_options).keep_responses is requested
 
 
 def test_the_page_shows_them(monkeypatch):

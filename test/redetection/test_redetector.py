@@ -29,13 +29,13 @@ from siamla_ros.supervision.supervisor import Observation, State, Supervisor, Su
 def test_a_target_that_comes_back_is_found(box, within):
     frame, _, spent = search([Thing(box)])
     assert frame is not None and CONFIG.confirm_frames <= frame <= within
-    assert max(spent) <= CONFIG.crops_per_frame
+    assert max(spent) <= CONFIG.windows_per_image
 
 
 def test_nothing_there_is_never_found_and_the_cost_is_bounded():
     frame, result, spent = search([], frames=200)
     assert frame is None and result.memory.hypotheses == ()
-    assert max(spent) == CONFIG.crops_per_frame and sum(spent) > 3.5 * 200
+    assert max(spent) == CONFIG.windows_per_image and sum(spent) > 3.5 * 200
 
 
 def test_local_mode_stays_near_and_off_asks_nothing():
@@ -149,18 +149,18 @@ def test_a_colored_place_is_looked_at_at_once_in_a_global_search_alone():
         redetector = Redetector(replace(CONFIG, mode=mode), SEARCHED)
         plan = redetector.propose(redetector.begin(LAST, 0.0), IMAGE, 0.03, color_proposals=[sight])
         assert (sight in plan.boxes_xywh) == seen
-        assert len(plan.boxes_xywh) <= CONFIG.crops_per_frame
+        assert len(plan.boxes_xywh) <= CONFIG.windows_per_image
 
 
-@pytest.mark.parametrize(('ms_per_crop', 'windows'), [(0.0, 4), (5.0, 4), (10.0, 2), (99.0, 1)])
-def test_the_time_budget_limits_the_windows(ms_per_crop, windows):
+@pytest.mark.parametrize(('ms_per_window', 'windows'), [(0.0, 4), (5.0, 4), (10.0, 2), (99.0, 1)])
+def test_the_time_budget_limits_the_windows(ms_per_window, windows):
     redetector = Redetector(replace(CONFIG, budget_ms=20.0), SEARCHED)
-    plan = redetector.propose(redetector.begin(LAST, 0.0), IMAGE, 0.03, ms_per_crop)
+    plan = redetector.propose(redetector.begin(LAST, 0.0), IMAGE, 0.03, ms_per_window)
     assert len(plan.boxes_xywh) == windows
 
 
 def test_one_window_an_image_is_enough():
-    assert search([Thing(LAST)], config=replace(CONFIG, crops_per_frame=1))[0] is not None
+    assert search([Thing(LAST)], config=replace(CONFIG, windows_per_image=1))[0] is not None
 
 
 @pytest.mark.parametrize('stamps', [[0.0] * 20, [-0.1 * k for k in range(20)]])
@@ -220,8 +220,8 @@ def test_the_loop_with_the_supervisor_from_loss_to_reacquisition():
     ('field', 'value'),
     [
         ('mode', 'everywhere'),
-        ('crops_per_frame', 0),
-        ('crops_per_frame', 2.0),
+        ('windows_per_image', 0),
+        ('windows_per_image', 2.0),
         ('accept_threshold', math.nan),
         ('rings', -1),
     ],

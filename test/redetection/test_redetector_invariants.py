@@ -40,7 +40,7 @@ coordinates = st.tuples(
     st.floats(0.001, 0.5),
 )
 def test_any_scene_keeps_to_the_budget_and_to_the_proof(mode, crops, confirm, last, scenes, dt):
-    config = replace(CONFIG, mode=mode, crops_per_frame=crops, confirm_frames=confirm)
+    config = replace(CONFIG, mode=mode, windows_per_image=crops, confirm_frames=confirm)
     redetector = Redetector(config, SEARCHED)
     memory: SearchMemory = redetector.begin(last, 0.0, (30.0, -10.0))
     history: list[list[Answer]] = []

@@ -160,12 +160,12 @@ def test_a_calibration_that_cannot_be_fails_the_transition_with_the_reason(graph
         calibration = {'evidence': {'nonsense': 1.0}}
 
     waiting = graphs('color', autostart=False)
-    factory, waiting.tracker._factory = waiting.tracker._factory, lambda node: Miscalibrated()
+    load, waiting.tracker._load = waiting.tracker._load, lambda **_: Miscalibrated()
     assert not waiting.transition(CONFIGURE)
     assert waiting.tracker.state_label == 'unconfigured' and waiting.tracker.engine is None
     assert 'calibration of the weights' in waiting.tracker.failure
     assert 'nonsense' in waiting.tracker.failure
-    waiting.tracker._factory = factory
+    waiting.tracker._load = load
     assert waiting.transition(CONFIGURE), 'it can be put right'
 
 

@@ -14,7 +14,7 @@ LAST = (300.0, 200.0, 40.0, 40.0)
 WINDOW = 4.0  # side of the search windows in box sides
 CONFIG = RedetectionConfig(
     mode='global',
-    crops_per_frame=4,
+    windows_per_image=4,
     accept_threshold=0.6,
     hint_threshold=0.3,
     confirm_frames=3,
@@ -22,7 +22,7 @@ CONFIG = RedetectionConfig(
     distractor_ratio=0.8,
     displacement_penalty=0.0,
     rings=2,
-    frames_per_ring=4,
+    images_per_ring=4,
 )
 RATE_HZ = 30.0
 
