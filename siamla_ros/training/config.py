@@ -116,6 +116,9 @@ class ScheduleConfig:
     Attributes:
         pairs: Pairs seen in all.
         batch: Pairs in a step.
+        accumulate: Parts in which each process takes its pairs of a step, one after the other, so
+            that a larger batch fits the memory. The gradient is that of the whole batch; it takes
+            one more forward pass (:mod:`siamla_ros.training.accumulation`).
         lr_heads: Learning rate of layers that start from random weights.
         lr_init: Learning rate of heads that start from published weights.
         lr_backbone: Learning rate of the neck and of the last ``backbone_blocks`` blocks (not of
@@ -137,6 +140,7 @@ class ScheduleConfig:
 
     pairs: int = 100_000
     batch: int = 32
+    accumulate: int = 1
     lr_heads: float = 1.5e-3
     lr_init: float = 1e-4
     lr_backbone: float = 0.0
@@ -161,6 +165,8 @@ class ScheduleConfig:
                 f'schedule.cached_pairs = {self.cached_pairs}: must be 0, or at least a batch of '
                 f'{self.batch}'
             )
+        if self.accumulate < 1:
+            raise ValueError(f'schedule.accumulate = {self.accumulate}: must be >= 1')
         if not 1 <= self.backbone_blocks <= 16:
             raise ValueError(
                 f'schedule.backbone_blocks = {self.backbone_blocks}: must lie in [1, 16]'

@@ -19,6 +19,7 @@ from siamla_ros.datasets.training_pack import Record
 from siamla_ros.model import SiamLA
 from siamla_ros.model.siamla import Response
 from siamla_ros.training import losses
+from siamla_ros.training.accumulation import joined, part_size, pass_back, unmoved_statistics
 from siamla_ros.training.box_teacher import BoxTeacher, keeping_loss
 from siamla_ros.training.checkpointing import validation_report
 from siamla_ros.training.config import TrainConfig, differences
@@ -79,6 +80,7 @@ class Trainer:
         self.steps = config.schedule.pairs // config.schedule.batch
         self.optimizer = Optimizer(self.model, self.ema, config)
         self.model.train()  # once more: a backbone may keep what is frozen now in evaluation mode
+        self.own = part_size(self.part.stop - self.part.start, config.schedule.accumulate)
         self.learns_features = any(
             p.requires_grad for m in (model.backbone, model.neck) for p in m.parameters()
         )
@@ -162,13 +164,37 @@ class Trainer:
         return mean_over_processes(torch.tensor(float(value), device=self.device)).item() > 0
 
     def _train_step(self, batch: Batch) -> losses.Losses:
-        config, progress = self.config, self.step / max(self.steps, 1)
         template, search, box = (t.to(self.device, non_blocking=True) for t in batch)
+        parts = list(zip(template.split(self.own), search.split(self.own)))
+        if len(parts) == 1:
+            response, taught = self._answer(*parts[0], with_teacher=True)
+            loss = self._loss(response, taught, box)
+            self.optimizer.step(loss.total.backward, self.step, self.steps)
+            return losses.Losses(*(v.detach() for v in loss))
+        with torch.no_grad(), unmoved_statistics(self.model):
+            answers, lessons = zip(*(self._answer(*part, with_teacher=True) for part in parts))
+        response = joined(answers)
+        loss = self._loss(response, torch.cat(lessons) if self.teacher else None, box)
+        loss.total.backward()  # to the maps
+
+        def backward() -> None:
+            pass_back(response, len(parts), lambda i: self._answer(*parts[i])[0])
+
+        self.optimizer.step(backward, self.step, self.steps)
+        return losses.Losses(*(v.detach() for v in loss))
+
+    def _answer(
+        self, template: Tensor, search: Tensor, with_teacher: bool = False
+    ) -> tuple[Response, Tensor | None]:
+        """Maps of crops or features as batches hold them, and the teacher's boxes."""
         template, search = (
             t.float().contiguous(memory_format=torch.channels_last) for t in (template, search)
         )
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=config.schedule.bf16):
-            response, taught = self._respond(template, search)
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.schedule.bf16):
+            return self._respond(template, search, with_teacher)
+
+    def _loss(self, response: Response, taught: Tensor | None, box: Tensor) -> losses.Losses:
+        config, progress = self.config, self.step / max(self.steps, 1)
         label_warmup = (
             1.0 if config.loss.label_warmup <= 0 else min(progress / config.loss.label_warmup, 1.0)
         )
@@ -180,15 +206,16 @@ class Trainer:
         if not torch.isfinite(loss.total):
             value = loss.total.item()
             raise FloatingPointError(f'step {self.step}: loss = {value}; lower the learning rate')
-        self.optimizer.step(loss.total, self.step, self.steps)
-        return losses.Losses(*(v.detach() for v in loss))
+        return loss
 
-    def _respond(self, template: Tensor, search: Tensor) -> tuple[Response, Tensor | None]:
+    def _respond(
+        self, template: Tensor, search: Tensor, with_teacher: bool
+    ) -> tuple[Response, Tensor | None]:
         """Maps of a batch, and the teacher's boxes if there is one."""
-        with torch.set_grad_enabled(self.learns_features):
+        with torch.set_grad_enabled(self.learns_features and torch.is_grad_enabled()):
             z, x = (self._features(self.model, crop) for crop in (template, search))
         taught = None
-        if self.teacher:
+        if self.teacher and with_teacher:
             own = z.detach(), x.detach()
             if self.learns_features:  # they leave those on which the teacher's boxes were learnt
                 with torch.no_grad():
@@ -231,7 +258,9 @@ def check_resumable(path: Path, saved: dict[str, Any] | None, config: TrainConfi
     remedy = 'delete it, or train into another folder'
     if saved is None:
         raise ValueError(f'{path}: holds no configuration to compare with: {remedy}')
-    if found := differences(saved, config.to_dict()):
+    # How a batch is divided is the machine's affair, like the number of processes.
+    own = ('schedule.accumulate: ',)
+    if found := [d for d in differences(saved, config.to_dict()) if not d.startswith(own)]:
         raise ValueError(
             f'{path}: was trained with another configuration ({"; ".join(found)}): restore the '
             f'configuration, {remedy}'

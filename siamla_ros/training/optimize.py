@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import torch
@@ -105,13 +105,13 @@ class Optimizer:
             weight_decay=config.schedule.weight_decay,
         )
 
-    def step(self, loss: Tensor, step: int, steps: int) -> None:
-        """One update from the loss of step ``step`` of ``steps``."""
+    def step(self, backward: Callable[[], object], step: int, steps: int) -> None:
+        """One update in step ``step`` of ``steps``; ``backward`` makes the gradients."""
         share = rate(step / max(steps, 1), self.schedule.warmup)
         for group, options in zip(self.groups, self.adamw.param_groups, strict=True):
             options['lr'] = group.peak * share
         self.adamw.zero_grad(set_to_none=True)
-        loss.backward()
+        backward()
         for group in self.groups:
             if step < group.begins * steps:
                 for parameter in group.parameters:
