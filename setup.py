@@ -19,7 +19,7 @@ PLOT = ['matplotlib>=3.6']
 EVAL = ['scipy>=1.10', *PLOT, *YAML]
 EXTRAS = {
     'torch': TORCH,
-    'train': [*TORCH, *ONNX, *YAML, 'scipy>=1.10'],
+    'train': [*TORCH, *ONNX, *YAML, 'scipy>=1.10', 'tensorboard>=2.10'],
     'eval': EVAL,
     'export': [*TORCH, *ONNX],
     'bags': ['rosbags>=0.10'],

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -56,6 +57,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default='auto',
         help='auto, cpu, cuda or cuda:N; below torchrun each process takes a GPU of its own',
     )
+    parser.add_argument(
+        '--dry-run',
+        action='store_true',
+        help='measure a few steps, say what the run would take, and write nothing',
+    )
+    parser.add_argument('--tensorboard', action='store_true', help='also log to OUTPUT/tensorboard')
     parser.add_argument('--workers', type=int, default=1, help='processes that make pairs')
     parser.add_argument(
         '--threads', type=int, default=0, help="CPU threads of the network; 0: the library's choice"
@@ -102,9 +109,27 @@ def run(args: argparse.Namespace) -> int:
     try:
         if processes.first:
             print(f'device {place} ({device.reason}), processes {processes.count}')
+        if args.dry_run:
+            return _dry_run(args, config, processes, place)
         return _train(args, config, inputs, processes, place)
     finally:
         leave()
+
+
+def _dry_run(
+    args: argparse.Namespace, config: TrainConfig, processes: Processes, device: str
+) -> int:
+    from siamla_ros.training.dry_run import measure, without_preparation
+
+    chosen = without_preparation(config)
+    with tempfile.TemporaryDirectory(prefix='siamla_dry_run_') as folder:
+        changed = {'output': Path(folder), 'video': None, 'tensorboard': False}
+        light = argparse.Namespace(**{**vars(args), **changed})
+        found = measure(_trainer(light, chosen, device, processes), config, args.workers)
+    if processes.first:
+        left_out = ['not measured: pairs of video'] if config.data.video > 0 else []
+        print('\n'.join([*found.lines(), *left_out]))
+    return 0
 
 
 def _train(
@@ -176,14 +201,14 @@ def _trainer(
     benchmarks = _benchmark_tracks(args)
     source = _source(args, config, initial, benchmarks)
     tracks, pairs = validation_tracks(args.data, benchmarks), config.schedule.cached_pairs
+    options = {'tracks': tracks, 'processes': processes, 'tensorboard': args.tensorboard}
     if not pairs:
-        return Trainer(config, initial, source, args.output, device, tracks, processes)
+        return Trainer(config, initial, source, args.output, device, **options)
     folder, init = args.output / 'features', Path(args.init).name
     features = cached_features(
         folder, initial.to(device), source, config, pairs, init, args.workers
     )
-    others = {'tracks': tracks, 'processes': processes}
-    return HeadTrainer(config, initial, source, args.output, features, device, **others)
+    return HeadTrainer(config, initial, source, args.output, features, device, **options)
 
 
 def _benchmark_tracks(args: argparse.Namespace) -> list[FrameTrack]:

@@ -70,7 +70,7 @@ def cached_features(
         path = folder / f'{first:07d}_{min(SHARD, pairs - first)}.safetensors'
         if not path.is_file():
             dataset = PairDataset(source, first, min(first + SHARD, pairs))
-            shard = _compute(model, dataset, config, workers)
+            shard = compute_features(model, dataset, config, workers)
             save_file(shard._asdict(), str(path.with_suffix('.tmp')))
             path.with_suffix('.tmp').replace(path)
         shard = Features(**load_file(str(path)))
@@ -114,7 +114,10 @@ def _digest(parts: Iterable[bytes]) -> str:
 
 
 @torch.no_grad()  # not inference_mode: the converted weights are trained afterwards
-def _compute(model: SiamLA, dataset: PairDataset, config: TrainConfig, workers: int) -> Features:
+def compute_features(
+    model: SiamLA, dataset: PairDataset, config: TrainConfig, workers: int
+) -> Features:
+    """The features of all pairs of a dataset, by the frozen part of a network."""
     device, blocks = next(model.parameters()).device, blocks_behind(config)
     model = model.eval().to(memory_format=torch.channels_last)
     parts: list[tuple[Tensor, Tensor, Tensor]] = []

@@ -26,6 +26,7 @@ from siamla_ros.training.config import TrainConfig, differences
 from siamla_ros.training.distributed import ALONE, Processes, mean_over_processes
 from siamla_ros.training.optimize import Optimizer
 from siamla_ros.training.pairs import PairSource
+from siamla_ros.training.run_log import RunLog
 
 REPORT_EVERY = 50
 Batch = tuple[Tensor, Tensor, Tensor]
@@ -58,6 +59,7 @@ class Trainer:
         source: Draws the pairs.
         tracks: Held-out objects, validated every ``schedule.validate_every`` steps.
         processes: Share every batch; the first one validates and writes.
+        tensorboard: Also log for TensorBoard.
     """
 
     def __init__(
@@ -69,6 +71,7 @@ class Trainer:
         device: str,
         tracks: Sequence[Sequence[Record]] | None = None,
         processes: Processes = ALONE,
+        tensorboard: bool = False,
     ) -> None:
         self.processes, self.part = processes, processes.part(config.schedule.batch)
         self.config, self.folder, self.device = config, folder, torch.device(device)
@@ -84,7 +87,7 @@ class Trainer:
         self.learns_features = any(
             p.requires_grad for m in (model.backbone, model.neck) for p in m.parameters()
         )
-        self.step = 0
+        self.step, self._run_log = 0, RunLog(folder, tensorboard)
         folder.mkdir(parents=True, exist_ok=True)
 
     def resume(self) -> bool:
@@ -141,7 +144,8 @@ class Trainer:
                 self._report(report, bar)
                 report = []
             if first and self.tracks and self.step % schedule.validate_every == 0:
-                self._log(validation_report(self.ema, self.config, self.tracks).summary())
+                scores = validation_report(self.ema, self.config, self.tracks).summary()
+                self._log(scores, 'validation')
             late = self._any(time.monotonic() > deadline)
             if self.step % schedule.checkpoint_every == 0 or self.step == self.steps or late:
                 self.save()
@@ -209,7 +213,7 @@ class Trainer:
         return loss
 
     def _respond(
-        self, template: Tensor, search: Tensor, with_teacher: bool
+        self, template: Tensor, search: Tensor, with_teacher: bool = True
     ) -> tuple[Response, Tensor | None]:
         """Maps of a batch, and the teacher's boxes if there is one."""
         with torch.set_grad_enabled(self.learns_features and torch.is_grad_enabled()):
@@ -235,13 +239,11 @@ class Trainer:
         seconds, self._reported = time.monotonic() - self._reported, time.monotonic()
         pairs = len(report) * self.config.schedule.batch
         rates = [group['lr'] for group in self.optimizer.adamw.param_groups]
-        self._log({**values, 'lr': max(rates), 'pairs_per_s': round(pairs / seconds, 1)})
+        self._log({**values, 'lr': max(rates), 'pairs_per_s': round(pairs / seconds, 1)}, 'train')
 
-    def _log(self, values: dict[str, float]) -> None:
-        if not self.processes.first:
-            return
-        with (self.folder / 'log.jsonl').open('a') as log:
-            log.write(json.dumps({'step': self.step, **values}) + '\n')
+    def _log(self, values: dict[str, float], group: str) -> None:
+        if self.processes.first:
+            self._run_log.write(self.step, values, group)
 
 
 def check_resumable(path: Path, saved: dict[str, Any] | None, config: TrainConfig) -> None:
