@@ -73,6 +73,7 @@ DECLARED_AS = {
     'rosbags': None,
     'av': None,
     'trax': None,
+    'tensorboard': None,
 }
 
 
