@@ -32,6 +32,12 @@ def declared(default: Any, description: str, **more: Any) -> Any:
     return field(default=default, metadata={'description': description, **more})
 
 
+def inherited(base: type, name: str, default: Any) -> Any:
+    """A field of a base class with another default; limits and description stay."""
+    (metadata,) = (item.metadata for item in fields(base) if item.name == name)
+    return field(default=default, metadata=metadata)
+
+
 class Configuration:
     """Base of frozen dataclasses whose fields are declared by these functions.
 

@@ -22,18 +22,11 @@ class IdentityConfig(Configuration):
     """How often the appearance is sampled; every field is also a ROS parameter (docs/tuning.md)."""
 
     enabled: bool = declared(True, 'compare the appearance of boxes with that of the target so far')
-    sample_frames: int = bounded(
-        9, 1, 1000, 'tracked frames from one appearance sample to the next'
-    )
-    sample_s: float = bounded(
-        0.3, 0.0, 3600.0, 'or so many seconds, if they are over sooner: a slow camera'
-    )
+    sample_frames: int = bounded(9, 1, 1000, 'tracked frames between two appearance samples')
+    sample_s: float = bounded(0.3, 0.0, 3600.0, 'seconds between two samples, if over sooner')
     views: int = bounded(8, 1, 64, 'color descriptions kept of a target')
     min_return_color: float = bounded(
-        0.5,
-        0.0,
-        1.0,
-        'similarity of the colors below which a search accepts no box; 0: no limit',
+        0.5, 0.0, 1.0, 'similarity of colors below which a search accepts no box; 0: no limit'
     )
 
 

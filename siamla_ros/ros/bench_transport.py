@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 from rclpy.node import Node
+from rclpy.qos import QoSProfile
 from rclpy.serialization import serialize_message
 from sensor_msgs.msg import Image
 from std_msgs.msg import Header
@@ -91,29 +92,22 @@ class Camera(Node):
 
 
 class Listener(Node):
-    """Notes when detections arrive."""
+    """Notes when messages of a topic arrive, an image once it is copied into an array, as a plain
+    subscriber does.
+    """
 
-    def __init__(self, rows: Rows) -> None:
+    def __init__(self, kind: type, topic: str, profile: QoSProfile, rows: Rows) -> None:
         super().__init__('bench_listener')
         self.rows = rows
-        self.create_subscription(Detection2DArray, 'detections', self._note, qos.result())
+        self.create_subscription(kind, topic, self._note, profile)
 
-    def _note(self, message: Detection2DArray) -> None:
-        self.rows[_stamp(message.header)] = {'arrived': time.time_ns()}
-
-
-class PlainSubscriber(Node):
-    """What a node does that takes images as messages and copies them into an array."""
-
-    def __init__(self, rows: Rows) -> None:
-        super().__init__('bench_plain')
-        self.rows = rows
-        self.create_subscription(Image, 'image', self._note, qos.image_in())
-
-    def _note(self, message: Image) -> None:
-        shape = message.height, message.width, 3
-        np.frombuffer(message.data, np.uint8).reshape(shape).copy()
-        self.rows[_stamp(message.header)] = {'converted': time.time_ns()}
+    def _note(self, message: Any) -> None:
+        moment = 'arrived'
+        if isinstance(message, Image):
+            shape = message.height, message.width, 3
+            np.frombuffer(message.data, np.uint8).reshape(shape).copy()
+            moment = 'converted'
+        self.rows[_stamp(message.header)] = {moment: time.time_ns()}
 
 
 class WatchedTracker(TrackerNode):
@@ -194,8 +188,8 @@ def main(arguments: list[str] | None = None) -> int:
         'camera': (lambda: Camera(size, rate, int(frames), True, rows), 1),
         'camera_alone': (lambda: Camera(size, rate, int(frames), False, rows), 1),
         'tracker': (lambda: WatchedTracker(rows), THREADS),
-        'listener': (lambda: Listener(rows), 1),
-        'plain': (lambda: PlainSubscriber(rows), 1),
+        'listener': (lambda: Listener(Detection2DArray, 'detections', qos.result(), rows), 1),
+        'plain': (lambda: Listener(Image, 'image', qos.image_in(), rows), 1),
     }
     make, threads = makers[role]
     code = run(make, given[6:], threads)

@@ -17,24 +17,20 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from siamla_ros.configuration import bounded
+from siamla_ros.configuration import bounded, inherited
 from siamla_ros.supervision.presence import EvidenceModel, EvidenceWeights
 from siamla_ros.tracker.logistic import sigmoid
 
 
 @dataclass(frozen=True)
 class AcceptanceModel(EvidenceWeights):
-    """Weights of the evidence of a box that a search has found."""
+    """Weights of the evidence of a box that a search or a detector has found."""
 
-    confidence_weight: float = bounded(0.45, 0.0, 20.0, 'log odds a logit of the confidence')
-    second_peak_weight: float = bounded(
-        -3.59, -50.0, 0.0, 'log odds times the square root of second peak / confidence'
-    )
-    similarity_weight: float = bounded(
-        12.89, 0.0, 100.0, 'log odds times the similarity to the template'
-    )
-    color_weight: float = bounded(2.97, 0.0, 100.0, 'log odds times the similarity of the colors')
-    bias: float = bounded(-9.37, -100.0, 100.0, 'log odds where everything else is 0')
+    confidence_weight: float = inherited(EvidenceWeights, 'confidence_weight', 0.45)
+    second_peak_weight: float = inherited(EvidenceWeights, 'second_peak_weight', -3.59)
+    similarity_weight: float = inherited(EvidenceWeights, 'similarity_weight', 12.89)
+    color_weight: float = inherited(EvidenceWeights, 'color_weight', 2.97)
+    bias: float = inherited(EvidenceWeights, 'bias', -9.37)
     other_weight: float = bounded(
         -4.42, -50.0, 0.0, 'log odds times the probability of the likeliest other place'
     )

@@ -36,40 +36,24 @@ LEAST_FOLLOWED = 0.05
 class SupervisorConfig(Configuration):
     """Thresholds and hysteresis; every field is also a ROS parameter (docs/tuning.md)."""
 
-    high_threshold: float = bounded(
-        0.93, 0.0, 1.0, 'confidence from which a frame is good: the appearance is learned from it'
-    )
-    low_threshold: float = bounded(
-        0.45, 0.0, 1.0, 'confidence below which a frame is bad: it is not confirmed'
-    )
+    high_threshold: float = bounded(0.93, 0.0, 1.0, 'confidence from which a frame is good')
+    low_threshold: float = bounded(0.45, 0.0, 1.0, 'confidence below which no box is confirmed')
     lost_s: float = bounded(0.15, 0.0, 60.0, 'shortest stay in UNCERTAIN before LOST')
     uncertain_timeout_s: float = bounded(
-        3.0, 0.0, 3600.0, 'longest stay in UNCERTAIN before LOST; 0: unlimited'
+        3.0, 0.0, 3600.0, 'longest stay in UNCERTAIN; 0: unlimited'
     )
-    search_timeout_s: float = bounded(
-        30.0, 0.0, 86400.0, 'longest search before LOST without one; 0: unlimited'
-    )
-    publish_uncertain: bool = declared(
-        False, 'publish detections in UNCERTAIN too, except on bad frames'
-    )
-    max_speed: float = bounded(
-        30.0, 0.0, 1000.0, 'fastest plausible motion, box sizes a second; 0: no check'
-    )
-    motion_slack: float = bounded(
-        0.75, 0.0, 100.0, 'motion allowed at any frame rate, in box sizes'
-    )
+    search_timeout_s: float = bounded(30.0, 0.0, 86400.0, 'longest search; 0: unlimited')
+    publish_uncertain: bool = declared(False, 'confirm boxes in UNCERTAIN, except on bad frames')
+    max_speed: float = bounded(30.0, 0.0, 1000.0, 'fastest motion, box sizes a second; 0: no check')
+    motion_slack: float = bounded(0.75, 0.0, 100.0, 'motion allowed at any rate, box sizes')
     max_scale_rate: float = bounded(
-        2.0, 0.0, 100.0, 'fastest plausible change of size, natural log a second; 0: no check'
+        2.0, 0.0, 100.0, 'fastest change of size, ln a second; 0: no check'
     )
-    scale_slack: float = bounded(
-        0.5, 0.0, 10.0, 'change of size allowed at any frame rate, natural log'
-    )
+    scale_slack: float = bounded(0.5, 0.0, 10.0, 'change of size allowed at any rate, ln')
     min_visible: float = bounded(
-        0.1, 0.0, 1.0, 'share of the box within the image below which the target has left'
+        0.1, 0.0, 1.0, 'visible share of the box below which the target has left'
     )
-    distractor_ratio: float = bounded(
-        0.7, 0.0, 10.0, 'second peak / confidence from which a distractor is suspected'
-    )
+    distractor_ratio: float = bounded(0.7, 0.0, 10.0, 'second peak / confidence of a distractor')
     stale_after_s: float = bounded(
         1.0, 0.001, 3600.0, 'gap between stamps that ends confirmation; must exceed the interval'
     )

@@ -20,7 +20,7 @@ def test_the_likeliest_other_place_counts_by_its_probability():
     )
 
 
-def test_two_that_look_alike_are_both_doubted():
+def test_two_similar_places_are_both_improbable():
     first, second = against_others(MODEL, [4.0, 4.0])
     assert first == second < 0.1
 
@@ -32,3 +32,5 @@ def test_a_place_that_cannot_be_the_target_says_nothing_against_another():
 def test_weights_out_of_range_are_refused_by_name():
     with pytest.raises(ValueError, match='other_weight'):
         AcceptanceModel(other_weight=1.0)
+    with pytest.raises(ValueError, match=r'bias is 101.0, must lie in \[-100.0, 100.0\]'):
+        AcceptanceModel(bias=101.0)  # its own default, the limits of the base class
