@@ -108,7 +108,7 @@ class LiveView:
         """Forget one target, all of them for ''."""
         engine, worker = self.worker.engine, self.worker
         try:
-            gone = clear_targets(target_id or None, engine, worker, worker.order, lambda ids: None)
+            gone = clear_targets(target_id or None, engine, worker, worker.cutoffs, lambda ids: None)
         except TimeoutError as error:
             return False, str(error)
         return bool(gone), f'forgotten: {", ".join(gone)}' if gone else 'there is no such target'
