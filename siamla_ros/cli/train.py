@@ -35,6 +35,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         'repeat it; data.sampling of the configuration weighs it by NAME',
     )
     parser.add_argument(
+        '--index',
+        type=Path,
+        metavar='DIR',
+        help='what each --dataset holds, kept for other runs; default: OUTPUT/index',
+    )
+    parser.add_argument(
         '--video', type=Path, help='folder with one folder a scene of annotated video'
     )
     parser.add_argument(
@@ -102,6 +108,7 @@ def run(args: argparse.Namespace) -> int:
         torch.set_num_threads(args.threads)
     if args.data is None and not args.dataset:
         raise ValueError('nothing to train on: name --data or --dataset')
+    args.index = args.index or args.output / 'index'
     config = load_config(args.config) if args.config else TrainConfig()
     inputs = checked_inputs(args)
     device = choose_device(args.device)
@@ -212,12 +219,12 @@ def _trainer(
 
 
 def _benchmark_tracks(args: argparse.Namespace) -> list[FrameTrack]:
-    from siamla_ros.datasets.training_tracks import load_tracks
+    from siamla_ros.datasets.track_index import indexed_tracks
 
     damaged: list[str] = []
     tracks = []
     for spec in args.dataset:
-        found = load_tracks(spec, damaged)
+        found = indexed_tracks(spec, args.index, damaged, write=not args.dry_run)
         print(f'{spec.name}: {len(found)} objects, {sum(map(len, found))} boxes')
         tracks += found
     for reason in damaged:

@@ -53,7 +53,7 @@ class FrameTrack(Sequence[Record]):
 
     dataset: str
     name: str
-    paths: tuple[Path, ...]
+    paths: Sequence[Path]
     frames: NDArray[np.int32]
     boxes_xywh: NDArray[np.float32]
 

@@ -1,0 +1,97 @@
+"""The index of a data set gives the same tracks, without looking for them again."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from siamla_ros.datasets import track_index, training_tracks
+from siamla_ros.datasets.sequence import DatasetError
+from siamla_ros.datasets.track_index import indexed_tracks
+from siamla_ros.datasets.training_tracks import DatasetSpec, FrameTrack, load_tracks
+
+
+def add_sequence(root: Path, name: str, write_images, rows: str = '4,5,20,16\n' * 5) -> None:
+    write_images(root / name, 5)
+    (root / name / 'groundtruth.txt').write_text(rows)
+
+
+@pytest.fixture
+def spec(tmp_path: Path, write_images) -> DatasetSpec:
+    for number in range(3):
+        add_sequence(tmp_path / 'got10k', f'GOT_{number}', write_images)
+    return DatasetSpec('got', tmp_path / 'got10k', 'got10k')
+
+
+def content(tracks: list[FrameTrack]) -> list[tuple]:
+    return [
+        (track.dataset, track.name, list(track.paths), track.fingerprint(), track[1])
+        for track in tracks
+    ]
+
+
+def refuse(*_: object, **__: object) -> None:
+    raise AssertionError('the data set was read again')
+
+
+def test_an_index_holds_the_same_tracks_and_is_read_instead_of_them(spec, tmp_path, monkeypatch):
+    direct = load_tracks(spec, [])
+    made = indexed_tracks(spec, tmp_path / 'index', [])
+    monkeypatch.setattr(track_index, 'load_tracks', refuse)
+    again = indexed_tracks(spec, tmp_path / 'index', [])
+    assert content(direct) == content(made) == content(again) and len(again) == 3
+    assert [record.path.name for record in again[1][1:3]] == [
+        record.path.name for record in direct[1][1:3]
+    ]
+    assert list(again[1].paths[1:3]) == list(direct[1].paths[1:3])
+
+
+def test_a_sequence_that_was_added_is_noticed(spec, tmp_path, write_images):
+    assert len(indexed_tracks(spec, tmp_path / 'index', [])) == 3
+    add_sequence(spec.folder, 'GOT_9', write_images)
+    assert len(indexed_tracks(spec, tmp_path / 'index', [])) == 4
+
+
+def test_another_folder_of_the_same_name_is_another_data_set(spec, tmp_path, write_images):
+    indexed_tracks(spec, tmp_path / 'index', [])
+    add_sequence(tmp_path / 'other', 'one', write_images)
+    other = spec._replace(folder=tmp_path / 'other')
+    assert [t.name for t in indexed_tracks(other, tmp_path / 'index', [])] == ['one']
+
+
+def test_what_was_left_out_is_named_each_time(spec, tmp_path, write_images):
+    add_sequence(spec.folder, 'GOT_bad', write_images, rows='1,2,x,4\n')
+    first, second = [], []
+    indexed_tracks(spec, tmp_path / 'index', first)
+    indexed_tracks(spec, tmp_path / 'index', second)
+    assert len(first) == 1 and first == second and 'GOT_bad' in first[0]
+
+
+@pytest.mark.parametrize('file', ['tracks.json', 'boxes.npy', 'files.npy'])
+def test_a_damaged_index_is_made_anew(spec, tmp_path, file):
+    before = content(indexed_tracks(spec, tmp_path / 'index', []))
+    path = tmp_path / 'index/got' / file
+    path.write_bytes(path.read_bytes()[:40])
+    assert content(indexed_tracks(spec, tmp_path / 'index', [])) == before
+    assert path.stat().st_size > 40
+
+
+def test_nothing_is_written_where_it_must_not_be(spec, tmp_path):
+    assert len(indexed_tracks(spec, tmp_path / 'index', [], write=False)) == 3
+    assert not (tmp_path / 'index').exists()
+    with pytest.raises(DatasetError):
+        indexed_tracks(spec._replace(folder=tmp_path / 'none'), tmp_path / 'index', [])
+
+
+def test_objects_of_pictures_in_one_folder_share_it(tmp_path):
+    training = training_tracks.FrameTrack
+    box, frame = np.ones((1, 4), np.float32), np.zeros(1, np.int32)
+    paths = [Path(f'/data/coco/train2017/{n:012d}.jpg') for n in range(4)]
+    tracks = [training('coco', str(n), (path,), frame, box) for n, path in enumerate(paths)]
+    apart = (Path('/data/a/x/1.jpg'), Path('/data/a/y/2.jpg'))
+    tracks.append(
+        training('coco', 'two', apart, np.arange(2, dtype=np.int32), np.ones((2, 4), 'f4'))
+    )
+    track_index._write(tmp_path / 'coco', tracks, {})
+    read = track_index._read(tmp_path / 'coco', DatasetSpec('coco', tmp_path), {}, [])
+    assert [path for track in read for path in track.paths] == [*paths, *apart]
