@@ -112,7 +112,7 @@ def marks_of(outputs: Sequence[TargetOutput]) -> list[Mark]:
 
 def dimmed(marks: Sequence[Mark]) -> list[Mark]:
     """The marks of an image before, for one that was not processed: so that nothing flickers."""
-    kept = [mark for mark in marks if not mark.banner and not mark.thin]
+    kept = [mark for mark in marks if not mark.thin]
     colors = [mark.color_bgr for mark in kept]
     return [
         replace(mark, color_bgr=(b // 2, g // 2, r // 2), confidence=None)

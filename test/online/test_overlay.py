@@ -73,12 +73,18 @@ def test_the_bar_is_as_long_as_the_confidence(confidence, share):
     assert (row == GREEN).all(1).mean() == pytest.approx(share, abs=0.02)
 
 
-def test_marks_of_an_image_before_are_dimmed_and_banners_left_out():
+def test_marks_of_an_image_before_are_dimmed_and_their_banner_does_not_flicker():
     before = [
         Mark((1, 2, 3, 4), 'a', (10, 200, 30), True, 0.5),
         Mark(None, '', GREEN, banner='LOST'),
+        Mark((5, 6, 7, 8), '', GREEN, thin=True),
     ]
-    assert dimmed(before) == [Mark((1, 2, 3, 4), 'a', (5, 100, 15), True)]
+    box, missing = dimmed(before)
+    assert box == Mark((1, 2, 3, 4), 'a', (5, 100, 15), True)
+    assert missing.banner == 'LOST'
+    image = np.full((120, 160, 3), 90, np.uint8)
+    bands = [draw(image, marks)[:BANNER_PX] for marks in (before[1:2], [missing])]
+    assert np.array_equal(*bands)
 
 
 def test_where_a_search_looks_is_a_thin_box():
