@@ -106,9 +106,10 @@ class LiveView:
 
     def on_clear(self, target_id: str) -> tuple[bool, str]:
         """Forget one target, all of them for ''."""
-        engine, worker = self.worker.engine, self.worker
+        worker = self.worker
+        wanted = target_id or None
         try:
-            gone = clear_targets(target_id or None, engine, worker, worker.cutoffs, lambda ids: None)
+            gone = clear_targets(wanted, worker.engine, worker, worker.cutoffs, lambda ids: None)
         except TimeoutError as error:
             return False, str(error)
         return bool(gone), f'forgotten: {", ".join(gone)}' if gone else 'there is no such target'
