@@ -22,7 +22,7 @@ from siamla_ros.supervision.presence import frame_log_odds
 from siamla_ros.tracker.logistic import sigmoid
 from siamla_ros.tracker.results import TargetState, TrackerLike, TrackResult
 
-MIN_PROBABILITY = 0.5  # that what a second look has found is the target
+MIN_PROBABILITY = 0.5  # that what a wide search has found is the target
 UNCERTAIN_RATE = 3  # a frame of low confidence is sampled so many times as often as a good one
 ENLARGED = 1.25  # the window laid over a colored place: its center is known roughly only
 TOLERANCE_S = 0.01  # of a stamp: at 30 Hz nine frames and 0.3 s are the same
@@ -97,7 +97,7 @@ class AppearanceModel:
         """That each answer shows the target; without identity the bare confidence.
 
         Args:
-            known: What the target has looked like.
+            known: The appearance of the target so far.
             image_bgr: H x W x 3 uint8.
             state: Holds the target's template.
             answers: Boxes to compare with it.
@@ -125,9 +125,9 @@ class AppearanceModel:
     def verified(
         self, known: IdentityState, image_bgr: np.ndarray, state: TargetState, result: TrackResult
     ) -> TrackResult:
-        """The result, or its first answer where a second look has found something else.
+        """The result, or its first answer where the wide search has found something else.
 
-        A wide window shows similar objects while the target is hidden.
+        A wide window holds similar objects while the target is hidden.
         """
         if result.first is None:
             return result

@@ -46,7 +46,7 @@ class DecodeConfig:
         calibration_bias: The reported confidence is `sigmoid(scale * logit(c) + bias)`, fitted on
             validation data so that it is the probability of a box with IoU > 0.5; monotone, so that
             no ranking changes; 1 and 0 report c itself.
-        wide_below: Reported confidence below which `update` looks a second time, in a window that
+        wide_below: Reported confidence below which `update` searches once more, in a window that
             is square in the image, and takes what it finds there with more confidence; 0: never.
         wide_factor: Side of that window, in sides of the usual one (of a square box).
     """

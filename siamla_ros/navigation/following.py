@@ -63,7 +63,7 @@ class FollowController:
         self._search_from_s = None
 
     def update_pose(self, sighting: Sighting, steady_s: float) -> None:
-        """A pose of the target; one that is not newer than the last is not looked at.
+        """A pose of the target; one that is not newer than the last is ignored.
 
         Args:
             sighting: the target relative to the camera.
@@ -80,7 +80,7 @@ class FollowController:
         self._received = replace(self._received, sighting=sighting, sighting_at_s=steady_s)
 
     def update_status(self, report: Report, steady_s: float) -> None:
-        """A status of the target; one that is older than the last is not looked at.
+        """A status of the target; one that is older than the last is ignored.
 
         Raises:
             InputError: the confidence is not finite.
@@ -99,7 +99,7 @@ class FollowController:
         )
 
     def update_scan(self, clearance: Clearance, steady_s: float) -> None:
-        """The free way ahead; one that is older than the last is not looked at.
+        """The free way ahead; one that is older than the last is ignored.
 
         Raises:
             InputError: it is not a number of at least 0.

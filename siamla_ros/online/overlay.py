@@ -37,7 +37,7 @@ class Mark:
         box_xywh: Half-open, pixels; None draws no box.
         confidence: Length of the bar below the box, [0, 1]; None draws none.
         banner: Words in a red band across the top of the image; empty for none.
-        thin: A line of one pixel: a place that is only looked at.
+        thin: A line of one pixel: a place that a search probes.
     """
 
     box_xywh: Box | None
@@ -89,7 +89,7 @@ def target_marks(
 
 
 def marks_of(outputs: Sequence[TargetOutput]) -> list[Mark]:
-    """The marks of every target on one image, and where a search looked for it."""
+    """The marks of every target on one image, and the places that a search probed."""
     searched = [
         Mark(box, '', COLORS_BGR[State.SEARCHING], thin=True)
         for output in outputs

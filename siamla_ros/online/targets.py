@@ -33,7 +33,7 @@ class TargetOutput:
         newly_lost: LOST was entered on this image.
         last_confirmed_xywh: The last box that was confirmed.
         last_confirmed_ns: The stamp of its image.
-        searched_xywh: Boxes at which a search looked on this image.
+        searched_xywh: Boxes that a search has probed on this image.
     """
 
     id: str

@@ -33,29 +33,35 @@ _Call = tuple[Callable[[], None], Callable[[], None]]
 
 
 class Worker:
-    """Owns the engine while it runs. `publish` gets every processed image and its outputs, on the
-    worker's thread.
-    """
+    """Owns the engine while it runs."""
 
     def __init__(
         self,
         engine: Engine,
         stats: Stats,
-        publish: Callable[[Frame, Sequence[TargetOutput]], None],
+        publish: Callable[[Frame, Sequence[TargetOutput]], float | None],
         idle: Callable[[], None] = lambda: None,
         starved: Callable[[Frame, Sequence[TargetOutput]], None] = lambda frame, outputs: None,
         cutoffs: InitCutoffs | None = None,
+        device_lost: Callable[[Engine], None] = lambda engine: None,
     ) -> None:
-        """
+        """All callbacks run on the worker's thread.
+
         Args:
-            idle: called on the worker's thread at least every `IDLE_WAIT_S`.
-            starved: called once when no image could be used for `source_timeout_s`: the last image,
+            engine: Used by this thread alone from now on.
+            stats: Counts images.
+            publish: Gets each processed image and its outputs; returns the seconds since the
+                image's stamp, or None if nothing was published.
+            idle: Called at least every `IDLE_WAIT_S`.
+            starved: Called once when no image could be used for `source_timeout_s`: the last image,
                 without its pixels, and the targets, which are confirmed no more.
-            cutoffs: remembers over several workers which boxes come too late.
+            cutoffs: Remembers over several workers which boxes come too late.
+            device_lost: Replaces the tracker of an engine that reports `device_lost`.
         """
         self.engine, self.stats = engine, stats
         self.cutoffs = cutoffs or InitCutoffs()
         self._publish, self._idle, self._starved = publish, idle, starved
+        self._device_lost = device_lost
         self._last: Frame | None = None
         self._last_s = math.inf
         self.starved = False
@@ -213,7 +219,10 @@ class Worker:
         if self.engine.catching:
             self._catch_up()
         self._watch_source()
-        self._idle()
+        if self.engine.device_lost:
+            self._device_lost(self.engine)
+        if not self._abandoned:
+            self._idle()
 
     def _answer_calls(self) -> None:
         """Between two pieces of work: run the calls that have come until now."""
@@ -260,8 +269,9 @@ class Worker:
             outputs = self.engine.note_failure(frame, 'image', error)
         self._last, self._last_s = replace(frame, data=frame.data[:0].copy()), time.monotonic()
         self.starved = False
-        if not self._abandoned:
-            self._publish(frame, outputs)
+        latency_s = None if self._abandoned else self._publish(frame, outputs)
+        if latency_s is not None:
+            self.stats.processed(latency_s, time.monotonic() - frame.received_s)
 
     @property
     def unseen_s(self) -> float:

@@ -111,7 +111,7 @@ class Listener(Node):
 
 
 class WatchedTracker(TrackerNode):
-    """The tracker node, with a look at the clock between its parts."""
+    """The tracker node, with the times of its parts."""
 
     def __init__(self, rows: Rows) -> None:
         self.rows = rows

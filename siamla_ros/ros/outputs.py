@@ -78,8 +78,14 @@ class Outputs:
         for publisher in (self._detection, self._detections, self._status, self._debug):
             destroy_lifecycle_publisher(self._node, publisher)
 
-    def publish(self, frame: Frame, outputs: Sequence[TargetOutput]) -> float:
-        """Everything about one processed image; returns seconds from its stamp to now."""
+    def publish(self, frame: Frame, outputs: Sequence[TargetOutput]) -> float | None:
+        """Everything about one processed image.
+
+        Returns:
+            Seconds from its stamp to now; None if ROS was shut down.
+        """
+        if not self._node.context.ok():
+            return None
         header = messages.header_of(frame)
         confirmed = [
             messages.detection_message(
@@ -100,6 +106,8 @@ class Outputs:
 
     def publish_starved(self, frame: Frame, outputs: Sequence[TargetOutput]) -> None:
         """Status of every target when images stay away, under the header of the last image."""
+        if not self._node.context.ok():
+            return
         latency_s = (self._node.get_clock().now().nanoseconds - frame.stamp_ns) / 1e9
         self._publish_status(messages.header_of(frame), outputs, latency_s)
 
@@ -113,6 +121,8 @@ class Outputs:
 
     def repeat_requests(self) -> None:
         """Publish the requests for new boxes that are due."""
+        if not self._node.context.ok():
+            return
         period_s = self.settings.reinit_request_period_s
         for request in self.requests.due(time.monotonic(), period_s):
             self._request.publish(messages.request_message(request))

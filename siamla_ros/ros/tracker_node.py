@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import itertools
 import sys
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
@@ -19,11 +18,9 @@ from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackRet
 
 from siamla_ros.online.clearing import clear_targets
 from siamla_ros.online.engine import Engine
-from siamla_ros.online.frame import Frame
 from siamla_ros.online.init_requests import InitCode, InitOutcome, InitRequest, Pending
 from siamla_ros.online.parameters import Settings
 from siamla_ros.online.stats import Stats
-from siamla_ros.online.targets import TargetOutput
 from siamla_ros.online.waiting_boxes import InitCutoffs
 from siamla_ros.online.worker import Worker
 from siamla_ros.ros import log_bridge
@@ -134,7 +131,13 @@ class TrackerNode(LifecycleNode):
             return result
         self.engine.suspend()
         self.worker = Worker(
-            self.engine, self.stats, self._publish, self._idle, self._starved, self._cutoffs
+            self.engine,
+            self.stats,
+            self.outputs.publish,
+            idle=self.outputs.repeat_requests,
+            starved=self.outputs.publish_starved,
+            cutoffs=self._cutoffs,
+            device_lost=self._replace_tracker,
         )
         self.worker.start()
         self.source = ImageSource(
@@ -227,24 +230,6 @@ class TrackerNode(LifecycleNode):
             self.worker.configure(settings)
         elif self.engine is not None:
             self.engine.configure(settings)
-
-    def _publish(self, frame: Frame, outputs: Sequence[TargetOutput]) -> None:
-        """On the worker's thread."""
-        if self.context.ok():
-            latency_s = self.outputs.publish(frame, outputs)
-            self.stats.processed(latency_s, time.monotonic() - frame.received_s)
-
-    def _starved(self, frame: Frame, outputs: Sequence[TargetOutput]) -> None:
-        """On the worker's thread: images stay away."""
-        if self.context.ok():
-            self.outputs.publish_starved(frame, outputs)
-
-    def _idle(self) -> None:
-        """On the worker's thread, several times a second."""
-        if self.engine is not None and self.engine.device_lost:
-            self._replace_tracker(self.engine)
-        if self.context.ok():
-            self.outputs.repeat_requests()
 
     def _replace_tracker(self, engine: Engine) -> None:
         """On the worker's thread: the device is lost to this process. Targets go on from their

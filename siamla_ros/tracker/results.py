@@ -52,7 +52,7 @@ class TrackResult:
         fused_confidence: SiamLA's own, `p^(1-a) Q^a` of the cell that gave the box, in [0, 1].
         state: The next state; a caller that rejects the result keeps the old one. `Tracker` sets
             it.
-        first: What the usual window showed, where a second look showed more.
+        first: The answer of the usual window, where a wide search gave a better one.
         response: Fused confidence (H, W) of all cells of the search window, float64, row 0 at its
             top; None unless `Tracker.keep_responses`.
     """

@@ -102,7 +102,7 @@ class Tracker:
         """
         check_image(image_bgr)
         results = self._search(image_bgr, states, [state.box_xywh for state in states])
-        return self._looked_again(image_bgr, states, results)
+        return self._search_wide(image_bgr, states, results)
 
     def probe(
         self, image_bgr: ImageArray, state: TargetState, boxes_xywh: Sequence[Sequence[float]]
@@ -146,14 +146,14 @@ class Tracker:
         templates = [runtime.template(image, window, border) for window in windows]
         return [runtime.similarity(state.template, template) for template in templates]
 
-    def _looked_again(
+    def _search_wide(
         self, image: ImageArray, states: Sequence[TargetState], results: list[TrackResult]
     ) -> list[TrackResult]:
-        """The results; those of low confidence replaced where a wider look shows more.
+        """The results; those of low confidence replaced where a wide search gives more.
 
         A target may have moved beyond its window, which reaches least along its narrow side. Where
-        a wide window shows something, one of the usual size is laid on it: only what that finds
-        compares with the first answer.
+        a wide window shows something, a window of the usual size is laid on it; what that finds
+        competes with the first answer.
         """
         low = [i for i, r in enumerate(results) if r.confidence < self.decode.wide_below]
         last = [states[i].box_xywh for i in low]

@@ -5,8 +5,7 @@ import numpy as np
 import pytest
 from support.ros_doubles import IdentityTracker
 
-from siamla_ros.geometry.resemblance import look_of, resemblance
-from siamla_ros.online.continuity import STEPS, Continuity
+from siamla_ros.online.continuity import STEPS, Continuity, patch_of, resemblance
 from siamla_ros.online.session import TrackingSession
 from siamla_ros.supervision.evidence import MIN_CONTINUITY, Quality, Reason, assess
 from siamla_ros.supervision.supervisor import Observation, State, Supervisor, SupervisorConfig
@@ -62,18 +61,18 @@ def test_small_boxes_and_slow_images_are_not_judged(box, rate_hz):
     assert {continuity.see(image, box, n / rate_hz) for n, image in enumerate(images)} == {None}
 
 
-def test_a_look_knows_neither_light_nor_size_and_one_color_has_none():
+def test_a_patch_knows_neither_light_nor_size_and_one_color_has_none():
     image = blurred(3)
-    look, large = (
-        look_of(image, BOXES[0]),
-        look_of(cv2.resize(image, (1280, 960)), (80, 80, 1120, 800)),
+    patch, large = (
+        patch_of(image, BOXES[0]),
+        patch_of(cv2.resize(image, (1280, 960)), (80, 80, 1120, 800)),
     )
-    assert resemblance(look, look) == pytest.approx(1.0, abs=1e-5)
-    assert resemblance(look, large) > 0.98
-    assert resemblance(look, look_of(image // 2 + 20, BOXES[0])) > 0.98
-    assert resemblance(look, look_of(blurred(4), BOXES[0])) < MIN_CONTINUITY
-    assert look_of(np.full((240, 320, 3), 90, np.uint8), BOXES[0]) is None
-    assert look_of(image, (-50, -50, 51, 51)) is None and look_of(image, (900, 0, 9, 9)) is None
+    assert resemblance(patch, patch) == pytest.approx(1.0, abs=1e-5)
+    assert resemblance(patch, large) > 0.98
+    assert resemblance(patch, patch_of(image // 2 + 20, BOXES[0])) > 0.98
+    assert resemblance(patch, patch_of(blurred(4), BOXES[0])) < MIN_CONTINUITY
+    assert patch_of(np.full((240, 320, 3), 90, np.uint8), BOXES[0]) is None
+    assert patch_of(image, (-50, -50, 51, 51)) is None and patch_of(image, (900, 0, 9, 9)) is None
 
 
 @pytest.mark.parametrize(

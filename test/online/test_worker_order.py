@@ -68,7 +68,12 @@ def test_a_call_waits_for_one_piece_of_work_however_many_boxes_wait(stamped):
 @pytest.mark.parametrize('stamped', [False, True])
 def test_an_image_waits_for_few_starts_however_many_boxes_wait(stamped):
     bench, film, tracker, gate, asked = flooded(stamped)
-    bench.worker._publish = lambda frame, _: (tracker.order.append('image'), bench.said.release())
+
+    def publish(frame, outputs):
+        tracker.order.append('image')
+        bench.said.release()
+
+    bench.worker._publish = publish
     bench.worker.offer(film.shoot(100))
     gate.set()
     for _ in range(40):

@@ -1,4 +1,4 @@
-"""What a second look finds counts only where it resembles the target."""
+"""What a wide search finds counts only where it resembles the target."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def result(box, confidence, first=None) -> TrackResult:
 
 
 @pytest.mark.parametrize(('similarity', 'taken'), [(0.95, True), (0.1, False)])
-def test_a_second_look_is_kept_where_it_resembles_the_target(similarity, taken):
+def test_a_wide_search_is_kept_where_it_resembles_the_target(similarity, taken):
     tracker = Likeness(similarity)
     appearance = AppearanceModel(tracker)
     known = appearance.begin(IMAGE, STATE)

@@ -1,4 +1,4 @@
-"""The second look: a target that has left the usual window is found, and nothing else changes."""
+"""The wide search: a target that has left the usual window is found, and nothing else changes."""
 
 from __future__ import annotations
 
