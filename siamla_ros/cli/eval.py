@@ -68,7 +68,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--shard", type=shard, default=(1, 1), metavar="I/N",
         help="only every N-th sequence from the I-th on, for several machines; --resume without it "
-        "puts runs that were copied into one --output together",
+        "puts the runs together that were copied into one --output",
     )  # fmt: skip
     parser.add_argument(
         '--resume', action='store_true', help='keep the runs that --output holds from before'
@@ -109,7 +109,9 @@ def run(args: argparse.Namespace) -> int:
     if args.lost:
         from siamla_ros.evaluation import lost_bench
 
-        text, content = lost_bench.evaluate(trackers, sequences, args.search, args.seed, args.quiet)
+        text, content = lost_bench.evaluate(
+            trackers, every, args.search, args.seed, args.quiet, _store(args, 'lost'), args.shard
+        )
         return _finish(args, trackers, sequences, text, {'lost': content})
     if args.supervised:
         runs = suites.supervised(trackers, sequences, args.quiet)
@@ -120,9 +122,15 @@ def run(args: argparse.Namespace) -> int:
     if args.session:
         from siamla_ros.evaluation import session_bench
 
-        text, content = session_bench.evaluate(trackers, sequences, args.search, args.quiet)
+        text, content = session_bench.evaluate(
+            trackers, sequences, args.search, args.quiet, _store(args, 'session')
+        )
         return _finish(args, trackers, sequences, text, {'session': content})
     return _one_pass(args, trackers, sequences)
+
+
+def _store(args: argparse.Namespace, kind: str) -> RunStore | None:
+    return RunStore(args.output / f'runs_{kind}', False, args.resume) if args.output else None
 
 
 def _crossings(args: argparse.Namespace) -> int:
@@ -141,14 +149,17 @@ def _crossings(args: argparse.Namespace) -> int:
 def _check_one_pass_options(args: argparse.Namespace) -> None:
     if (args.resume or args.shard != (1, 1)) and not args.output:
         raise ValueError('--resume and --shard need --output')
-    if args.lost or args.session or args.crossings or args.supervised or args.confidence:
+    kept = args.lost or args.session
+    if kept and args.jobs > 1:
+        raise ValueError('--jobs is for one-pass scores alone')
+    if not kept and (args.crossings or args.supervised or args.confidence):
         for name, given in (
             ('--jobs', args.jobs > 1),
             ('--shard', args.shard != (1, 1)),
             ('--resume', args.resume),
         ):
             if given:
-                raise ValueError(f'{name} is for one-pass scores alone')
+                raise ValueError(f'{name} is for one-pass scores, --lost and --session alone')
 
 
 def _one_pass(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -22,9 +23,11 @@ from siamla_ros.evaluation.lost_metrics import (
 from siamla_ros.evaluation.peers.base import EvalTracker
 from siamla_ros.evaluation.peers.siamla import SiamlaTracker
 from siamla_ros.evaluation.report import markdown_table
-from siamla_ros.evaluation.runner import Run, run_sequence
+from siamla_ros.evaluation.run_store import RunStore, shard_of
+from siamla_ros.evaluation.runner import Run
 from siamla_ros.evaluation.scenarios import Episode, episodes
 from siamla_ros.evaluation.splice import FrameList
+from siamla_ros.evaluation.stored import Maker, run_of, trace_of
 
 THRESHOLDS = 40  # tried, at even shares of the peer's own scores
 PATIENCE = (1, 2, 3, 5, 8)  # frames in a row below the threshold
@@ -59,24 +62,35 @@ def evaluate(
     modes: list[str],
     seed: int,
     quiet: bool = False,
+    store: RunStore | None = None,
+    shard: tuple[int, int] = (1, 1),
 ) -> tuple[str, dict[str, Any]]:
     """The tables as text, and everything for JSON.
 
     modes: of siamla's re-detection, each a row of its own. Peers keep tracking and decide by their
     score; threshold and patience are tuned on these very episodes, which flatters them.
+    store: holds what was followed before; what it lacks is added. shard: only every n-th scene from
+    the i-th on, for (i, n); all are read, for each lends its pictures to others.
     """
     scenes, refused = suites.scenes_of(sequences)
     own = {
-        f'{tracker.name}, search {mode}': supervised(tracker.tracker, mode).follow
+        (name := f'{tracker.name}, search {mode}'): partial(
+            trace_of,
+            store,
+            Maker(name, tracker.describe),
+            supervised(tracker.tracker, mode).follow,
+        )
         for tracker in trackers
         if isinstance(tracker, SiamlaTracker)
         for mode in modes
     }
     peers = [tracker for tracker in trackers if not isinstance(tracker, SiamlaTracker)]
-    with suites.progress('scenes', len(scenes), quiet) as bar:
-        results, recorded = play(
-            _spliced(suites.counted(scenes, bar), scenes, seed), own, peers, bar
-        )
+    played = shard_of(scenes, shard)
+    if not played:
+        raise ValueError(f'--shard {shard[0]}/{shard[1]}: {len(scenes)} scenes only')
+    with suites.progress('scenes', len(played), quiet) as bar:
+        episodes_played = _spliced(suites.counted(played, bar), scenes, seed)
+        results, recorded = play(episodes_played, own, peers, bar, store)
     notes = [f'not spliced: {reason}' for reason in refused]
     for name, runs in recorded.items():
         if not all(np.isfinite(run.confidence).all() for _, run in runs):
@@ -97,7 +111,11 @@ def _spliced(
 
 
 def play(
-    of: Iterable[Episode], own: dict[str, Follow], peers: list[EvalTracker], bar: tqdm
+    of: Iterable[Episode],
+    own: dict[str, Follow],
+    peers: list[EvalTracker],
+    bar: tqdm,
+    store: RunStore | None = None,
 ) -> tuple[dict[str, list[EpisodeResult]], dict[str, list[tuple[Episode, Run]]]]:
     """Every follower through every episode; the frames are made once and then dropped.
 
@@ -112,7 +130,7 @@ def play(
         for name, follow in own.items():
             results[name].append(EpisodeResult(light, tally(episode, follow(episode.sequence))))
         for peer in peers:
-            recorded[peer.name].append((light, run_sequence(peer, episode.sequence)))
+            recorded[peer.name].append((light, run_of(store, peer, episode.sequence)))
     return results, recorded
 
 

@@ -13,15 +13,25 @@ import shutil
 import zipfile
 import zlib
 from pathlib import Path
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
 from siamla_ros.datasets.sequence import Sequence
-from siamla_ros.evaluation.peers.base import EvalTracker
 from siamla_ros.evaluation.report import versions
 from siamla_ros.evaluation.runner import Run
 
+Item = TypeVar('Item')
 ARRAYS = ('boxes_xywh', 'confidence', 'seconds', 'truth_xywh', 'absent')
+
+
+class Described(Protocol):
+    """What is needed of a tracker to know its runs again."""
+
+    @property
+    def name(self) -> str: ...
+
+    def describe(self) -> dict[str, Any]: ...
 
 
 class RunStore:
@@ -39,7 +49,7 @@ class RunStore:
         if not keep:
             shutil.rmtree(folder, ignore_errors=True)
 
-    def load(self, tracker: EvalTracker, sequence: Sequence) -> Run | None:
+    def load(self, tracker: Described, sequence: Sequence) -> Run | None:
         """The finished run of this tracker on this sequence, None if there is none.
 
         Raises:
@@ -57,7 +67,7 @@ class RunStore:
                 f'{path}: damaged ({error}); remove it, or leave out --resume'
             ) from error
 
-    def _read(self, path: Path, tracker: EvalTracker, sequence: Sequence) -> Run:
+    def _read(self, path: Path, tracker: Described, sequence: Sequence) -> Run:
         with np.load(path) as stored:
             if str(stored['fingerprint']) != self._fingerprint(tracker, sequence):
                 raise ValueError(
@@ -68,7 +78,7 @@ class RunStore:
             extra = {k[6:]: stored[k] for k in stored.files if k.startswith('extra.')}
         return Run(tracker.name, sequence.name, *arrays, extra, sequence.origin_px)
 
-    def save(self, tracker: EvalTracker, sequence: Sequence, run: Run) -> None:
+    def save(self, tracker: Described, sequence: Sequence, run: Run) -> None:
         """Write the run, whole or not at all."""
         path = self._path(tracker.name, sequence.name)
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -81,7 +91,7 @@ class RunStore:
     def _path(self, tracker: str, sequence: str) -> Path:
         return self._folder / tracker / f'{sequence.replace("/", "_")}.npz'
 
-    def _fingerprint(self, tracker: EvalTracker, sequence: Sequence) -> str:
+    def _fingerprint(self, tracker: Described, sequence: Sequence) -> str:
         made_by = {
             'tracker': tracker.describe(),
             'init': sequence.init_box_xywh,
@@ -93,7 +103,7 @@ class RunStore:
         return hashlib.sha256(text.encode()).hexdigest()
 
 
-def shard_of(sequences: list[Sequence], shard: tuple[int, int]) -> list[Sequence]:
-    """Every n-th sequence from the i-th on, for (i, n) with 1 <= i <= n."""
+def shard_of(items: list[Item], shard: tuple[int, int]) -> list[Item]:
+    """Every n-th item from the i-th on, for (i, n) with 1 <= i <= n."""
     number, count = shard
-    return sequences[number - 1 :: count]
+    return items[number - 1 :: count]

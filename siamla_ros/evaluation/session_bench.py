@@ -18,7 +18,8 @@ from siamla_ros.evaluation.followers import Trace, by_threshold, supervised
 from siamla_ros.evaluation.peers.base import EvalTracker
 from siamla_ros.evaluation.peers.siamla import SiamlaTracker
 from siamla_ros.evaluation.report import markdown_table
-from siamla_ros.evaluation.runner import Run, run_sequence
+from siamla_ros.evaluation.run_store import RunStore
+from siamla_ros.evaluation.runner import Run
 from siamla_ros.evaluation.session_metrics import (
     TargetTally,
     f_score,
@@ -26,6 +27,7 @@ from siamla_ros.evaluation.session_metrics import (
     session_figures,
     tally,
 )
+from siamla_ros.evaluation.stored import Maker, run_of, trace_of
 
 THRESHOLDS = 40  # tried, at even shares of the peer's own scores
 COLUMNS = {
@@ -42,7 +44,11 @@ Tallies = dict[str, list[TargetTally]]
 
 
 def evaluate(
-    trackers: list[EvalTracker], sequences: list[Sequence], modes: list[str], quiet: bool = False
+    trackers: list[EvalTracker],
+    sequences: list[Sequence],
+    modes: list[str],
+    quiet: bool = False,
+    store: RunStore | None = None,
 ) -> tuple[str, dict[str, Any]]:
     """The tables as text, and everything for JSON.
 
@@ -51,6 +57,7 @@ def evaluate(
         sequences: Plain sequences, one target each.
         modes: Of siamla's search, each a row of its own.
         quiet: No progress bar.
+        store: Holds what was followed before; what it lacks is added.
     """
     rows: Tallies = {}
     notes: list[str] = []
@@ -58,11 +65,11 @@ def evaluate(
         for tracker in trackers:
             bar.set_description(tracker.name)
             if isinstance(tracker, SiamlaTracker):
-                rows.update(_own(tracker, sequences, modes, bar.update))
+                rows.update(_own(tracker, sequences, modes, bar.update, store))
                 continue
             runs = []
             for sequence in sequences:
-                runs.append(run_sequence(tracker, sequence))
+                runs.append(run_of(store, tracker, sequence))
                 bar.update()
             if all(np.isfinite(run.confidence).all() for run in runs):
                 label, rows_of = tuned(tracker.name, runs)
@@ -86,11 +93,13 @@ def _own(
     sequences: list[Sequence],
     modes: list[str],
     on_sequence: Callable[[], object],
+    store: RunStore | None,
 ) -> Tallies:
     rows: Tallies = {f'{tracker.name}, search {mode}': [] for mode in modes}
     for sequence in sequences:
-        for mode, kept in zip(modes, rows.values(), strict=True):
-            kept.append(_tally(sequence, supervised(tracker.tracker, mode).follow(sequence)))
+        for mode, (name, kept) in zip(modes, rows.items(), strict=True):
+            follow, maker = supervised(tracker.tracker, mode).follow, Maker(name, tracker.describe)
+            kept.append(_tally(sequence, trace_of(store, maker, follow, sequence)))
         on_sequence()
     return rows
 

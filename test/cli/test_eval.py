@@ -6,11 +6,11 @@ from zipfile import ZipFile
 
 import numpy as np
 import pytest
+from support.evaluation_doubles import Doubtful
 
 from siamla_ros.cli import bench as bench_cli
 from siamla_ros.cli import eval as cli
 from siamla_ros.evaluation.peers.arguments import option
-from siamla_ros.evaluation.peers.base import Estimate
 from siamla_ros.evaluation.peers.registry import MAKERS
 from siamla_ros.evaluation.report import format_cell, markdown_table
 
@@ -19,22 +19,6 @@ def call(module, *arguments):
     parser = argparse.ArgumentParser()
     module.add_arguments(parser)
     return module.run(parser.parse_args([str(argument) for argument in arguments]))
-
-
-class Doubtful:
-    """Stays where it is and is sure while the image is bright there."""
-
-    name = 'doubtful'
-
-    def init(self, image_bgr, box_xywh):
-        self.box = box_xywh
-
-    def update(self, image_bgr):
-        x, y, w, h = (int(v) for v in self.box)
-        return Estimate(self.box, float(image_bgr[y : y + h, x : x + w].mean() / 255))
-
-    def describe(self):
-        return {'name': self.name}
 
 
 @pytest.fixture
@@ -128,8 +112,10 @@ def test_limits_of_shards_and_jobs(moving_target, words, capsys):
 
 def test_shards_of_other_benchmarks_are_refused(moving_target, tmp_path):
     words = ('--dataset', moving_target, '--trackers', 'identity', '--output', tmp_path)
-    with pytest.raises(ValueError, match='--shard is for one-pass scores alone'):
-        call(cli, *words, '--session', '--shard', '1/2')
+    with pytest.raises(ValueError, match='--shard is for one-pass scores, --lost and --session al'):
+        call(cli, *words, '--supervised', '--shard', '1/2')
+    with pytest.raises(ValueError, match='--jobs is for one-pass scores alone'):
+        call(cli, *words, '--session', '--jobs', '2')
     with pytest.raises(ValueError, match='--resume and --shard need --output'):
         call(cli, *words[:-2], '--resume')
     with pytest.raises(ValueError, match='--shard 3/3: 2 sequences only'):

@@ -1,10 +1,11 @@
-"""A tracker that follows one color, and a scene with a square of that color."""
+"""Trackers that follow one color or nothing, and a scene with a square of that color."""
 
 from __future__ import annotations
 
 import cv2
 import numpy as np
 
+from siamla_ros.evaluation.peers.base import Estimate
 from siamla_ros.evaluation.splice import Scene
 from siamla_ros.redetection.redetector import WINDOW
 from siamla_ros.tracker.results import TargetState, TrackResult
@@ -67,3 +68,19 @@ def colored(image, box_xywh=None):
         x, y, w, h = (int(v) for v in box_xywh)
         image = image[y : y + h, x : x + w]
     return int((np.abs(image.astype(int) - COLOR).max(-1) < 30).sum())
+
+
+class Doubtful:
+    """Stays where it is and is sure while the image is bright there."""
+
+    name = 'doubtful'
+
+    def init(self, image_bgr, box_xywh):
+        self.box = box_xywh
+
+    def update(self, image_bgr):
+        x, y, w, h = (int(v) for v in self.box)
+        return Estimate(self.box, float(image_bgr[y : y + h, x : x + w].mean() / 255))
+
+    def describe(self):
+        return {'name': self.name}
