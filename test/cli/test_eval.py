@@ -10,6 +10,7 @@ from support.evaluation_doubles import Doubtful
 
 from siamla_ros.cli import bench as bench_cli
 from siamla_ros.cli import eval as cli
+from siamla_ros.evaluation import splice
 from siamla_ros.evaluation.peers.arguments import option
 from siamla_ros.evaluation.peers.registry import MAKERS
 from siamla_ros.evaluation.report import format_cell, markdown_table
@@ -140,6 +141,20 @@ def test_hidden_truth_gives_files_for_the_server(tmp_path, write_images, capsys)
         assert archive.namelist() == [
             'a/a_001.txt', 'a/a_time.txt', 'b/b_001.txt', 'b/b_time.txt',
         ]  # fmt: skip
+
+
+def test_results_for_a_server_are_of_this_run_alone(tmp_path, write_images, monkeypatch, doubtful):
+    nowhere = Estimate((float('nan'), 1.0, float('inf'), 1.0))
+    monkeypatch.setattr(Doubtful, 'update', lambda self, image_bgr: nowhere)
+    for name in ('a', 'b'):
+        write_images(tmp_path / name / 'frames' / name, 2, '{}.jpg')
+        (tmp_path / name / 'anno').mkdir()
+        (tmp_path / name / 'anno' / f'{name}.txt').write_text('1,2,10,12\n')
+        words = ('--dataset', tmp_path / name, '--trackers', doubtful, '--quiet', '--no-plots')
+        assert call(cli, *words, '--output', tmp_path / 'out') == 0
+    with ZipFile(tmp_path / 'out' / 'got10k' / 'doubtful.zip') as archive:
+        assert archive.namelist() == ['b/b_001.txt', 'b/b_time.txt']
+        assert np.loadtxt(archive.open('b/b_001.txt'), delimiter=',')[1].tolist() == [0, 0, 0, 0]
 
 
 def test_result_files_count_pixels_as_the_benchmark_does(tmp_path, write_images):

@@ -83,10 +83,10 @@ def evaluate(dataset, output, *more):
 
 def test_it_reads_what_eval_writes(moving_target, tmp_path, capsys):
     for name in ('before', 'after'):
-        more = ('--trackers', 'mil', '--starts', 'exact', 'careless')
+        more = ('--trackers', 'identity', '--starts', 'exact', 'careless')
         assert evaluate(moving_target, tmp_path / name, *more) == 0
     records = (tmp_path / 'before/records').glob('*.csv')
-    assert [path.name for path in records] == ['mil.csv']
+    assert [path.name for path in records] == ['identity.csv']
     setup = json.loads((tmp_path / 'before/results.json').read_text())['setup']
     assert setup['starts'] == ['exact', 'careless']
     assert set(setup['sequences']) == {'down', 'down@careless', 'right', 'right@careless'}

@@ -19,34 +19,44 @@ DOUBLES = str(Path(__file__).resolve().parents[1] / 'support/ros_doubles.py')
 LIMIT_S = 240.0
 
 
-@pytest.mark.parametrize('search', ['off', 'local'])
-def test_a_target_that_leaves_is_asked_for_and_taken_up_again(tmp_path, search):
-    # nothing of this test's own domain: tests before it may still be leaving
-    domain = str(1 + (int(os.environ['ROS_DOMAIN_ID']) + 50) % 100)
-    done = subprocess.run(
-        [
-            sys.executable,
-            str(DEMO),
-            'leave_and_return',
-            '--film',
-            'generated',
-            '--search',
-            search,
-            '--output',
-            str(tmp_path),
-            '--tracker',
-            sys.executable,
-            DOUBLES,
-            'color',
-        ],
-        capture_output=True,
-        text=True,
-        timeout=LIMIT_S,
-        env={**os.environ, 'ROS_DOMAIN_ID': domain},
-    )
-    text = done.stdout + done.stderr
-    assert done.returncode == 0, text
-    figures = json.loads((tmp_path / 'verdict.json').read_text())
+SEARCHES = ('off', 'local')
+
+
+@pytest.fixture(scope='module')
+def scenes(tmp_path_factory):
+    """Plays the scene with both kinds of search at once, each in a domain of its own: most of their
+    time is waiting. By search: folder, exit code and what was printed.
+    """
+    folders = {search: tmp_path_factory.mktemp(search) for search in SEARCHES}
+    words = [sys.executable, str(DEMO), 'leave_and_return', '--film', 'generated']
+    running = {}
+    for number, (search, folder) in enumerate(folders.items()):
+        # nothing of this test's own domain: tests before it may still be leaving
+        domain = str(1 + (int(os.environ['ROS_DOMAIN_ID']) + 50 + number) % 100)
+        running[search] = subprocess.Popen(
+            [*words, '--search', search, '--output', folder]
+            + ['--tracker', sys.executable, DOUBLES, 'color'],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            env={**os.environ, 'ROS_DOMAIN_ID': domain},
+        )
+    try:
+        texts = {search: child.communicate(timeout=LIMIT_S)[0] for search, child in running.items()}
+    finally:
+        for child in running.values():
+            child.kill()
+            child.wait()
+    return {
+        search: (folders[search], running[search].returncode, texts[search]) for search in texts
+    }
+
+
+@pytest.mark.parametrize('search', SEARCHES)
+def test_a_target_that_leaves_is_asked_for_and_taken_up_again(scenes, search):
+    folder, code, text = scenes[search]
+    assert code == 0, text
+    figures = json.loads((folder / 'verdict.json').read_text())
     # The color double falls silent at once: what is above 10 is a machine with other work.
     assert figures['lost_after'] <= 25 and figures['requested_after'] <= 30, text
     assert figures['found_after'] <= 80 and figures['same_id'], text
@@ -54,6 +64,6 @@ def test_a_target_that_leaves_is_asked_for_and_taken_up_again(tmp_path, search):
     assert figures['taken_wrong'] == figures['false_confirmations'] == 0, text
     if search == 'off':
         assert figures['how'] == 'REINITIALIZED', text
-    assert (tmp_path / 'annotated.mp4').stat().st_size > 10_000
-    bridge = (tmp_path / 'log/bridge.log').read_text()
+    assert (folder / 'annotated.mp4').stat().st_size > 10_000
+    bridge = (folder / 'log/bridge.log').read_text()
     assert "no box for 'target'" in bridge and 'Traceback' not in bridge

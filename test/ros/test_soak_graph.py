@@ -8,11 +8,13 @@ pytest.importorskip('rclpy', reason='needs ROS 2')
 pytest.importorskip('siamla_ros.msg', reason='needs the built messages: make setup')
 
 import soak
+from endurance import phases as work
 
 
-def test_images_overload_and_cycles_in_short(tmp_path):
+def test_images_overload_and_cycles_in_short(tmp_path, monkeypatch):
+    monkeypatch.setattr(work, 'VIEWER_TURNS', 2)
     state = tmp_path / 'soak.json'
-    short = ['--minutes', '0.05', '--overload', '1', '--viewers', '6', '--cycles', '2']
+    short = ['--minutes', '0.05', '--overload', '1', '--viewers', '3', '--cycles', '2']
     short += ['--engine', 'double']
     assert soak.main([*short, '--state', str(state)]) == 0, state.with_suffix('.log').read_text()
     phases = json.loads(state.read_text())

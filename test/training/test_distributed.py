@@ -15,7 +15,9 @@ yaml = pytest.importorskip('yaml')
 from support.networks import tiny_checkpoint, tiny_config  # noqa: E402
 from support.packs import write_pack  # noqa: E402
 
+from siamla_ros.cli.main import main  # noqa: E402
 from siamla_ros.model.checkpoint import load_model, read_checkpoint  # noqa: E402
+from siamla_ros.training import loop  # noqa: E402
 from siamla_ros.training.distributed import Processes  # noqa: E402
 
 STEPS = 20
@@ -54,17 +56,24 @@ def command(tmp_path_factory):
     return make
 
 
+@pytest.fixture(autouse=True)
+def every_step_is_logged(monkeypatch, one_thread):
+    monkeypatch.setattr(loop, 'REPORT_EVERY', 1)
+
+
 def train(words, processes=1):
-    """Run it; the losses of every step as they are logged."""
-    launcher = ['-m', 'torch.distributed.run', '--standalone', f'--nproc-per-node={processes}']
-    program = [*launcher, '--no-python', sys.executable] if processes > 1 else []
-    done = subprocess.run(
-        [sys.executable, *program, '-c', RUN, *words],
-        capture_output=True,
-        text=True,
-        env={**os.environ, 'OMP_NUM_THREADS': '1'},
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
+    """Run it, alone in this process; the losses of every step as they are logged."""
+    if processes == 1:
+        assert main(words) == 0
+    else:
+        launcher = ['torch.distributed.run', '--standalone', f'--nproc-per-node={processes}']
+        done = subprocess.run(
+            [sys.executable, '-m', *launcher, '--no-python', sys.executable, '-c', RUN, *words],
+            capture_output=True,
+            text=True,
+            env={**os.environ, 'OMP_NUM_THREADS': '1'},
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
     folder = words[words.index('--output') + 1]
     rows = map(json.loads, Path(folder, 'log.jsonl').read_text(encoding='utf-8').splitlines())
     return [[row['step'], row['total'], row['regression'], row['mean_iou']] for row in rows]
