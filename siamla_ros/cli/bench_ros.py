@@ -15,6 +15,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ import numpy as np
 from siamla_ros.evaluation import report
 
 MODULE = 'siamla_ros.ros.bench_transport'
-START_S, END_S = 120.0, 30.0
+START_S, END_S, POLL_S = 120.0, 30.0, 0.05
 # Stage -> the moments between which it lies, or the time that was added up under its name.
 SPANS = {
     'publish (camera)': ('stamp', 'sent'),
@@ -83,7 +84,7 @@ def _measure(args: argparse.Namespace, roles: Sequence[str]) -> list[Rows]:
             for role, path in paths.items()
         }
         try:
-            running[roles[0]].wait(START_S + 3 * args.frames / args.rate)
+            _wait_for_first(running, START_S + 3 * args.frames / args.rate)
             for role in roles[1:]:
                 running[role].send_signal(signal.SIGINT)
             for role, process in running.items():
@@ -96,6 +97,26 @@ def _measure(args: argparse.Namespace, roles: Sequence[str]) -> list[Rows]:
                 process.kill()
                 process.wait()
         return [json.loads(path.read_text(encoding='utf-8')) for path in paths.values()]
+
+
+def _wait_for_first(running: dict[str, subprocess.Popen], limit_s: float) -> None:
+    """Until the first process has ended; it would wait in vain for another that has.
+
+    Raises:
+        ValueError: Another ended before it.
+        subprocess.TimeoutExpired: It did not end.
+    """
+    (_, first), *others = running.items()
+    end_s = time.monotonic() + limit_s
+    while first.poll() is None:
+        for role, process in others:
+            if process.poll() is not None:
+                raise ValueError(
+                    f'--ros: the process {role} ended with {process.returncode} at the start'
+                )
+        if time.monotonic() > end_s:
+            raise subprocess.TimeoutExpired(first.args, limit_s)
+        time.sleep(POLL_S)
 
 
 def _joined(noted: Sequence[Rows]) -> list[dict[str, int]]:

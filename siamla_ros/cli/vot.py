@@ -20,6 +20,7 @@ import numpy as np
 from siamla_ros.datasets.image_files import read_image
 from siamla_ros.evaluation.peers.arguments import add_tracker_arguments, named_trackers
 from siamla_ros.evaluation.peers.base import EvalTracker
+from siamla_ros.geometry.boxes import Box
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -31,7 +32,7 @@ def run(args: argparse.Namespace) -> int:
     """Answer the toolkit until it ends the session; 0.
 
     Raises:
-        ValueError: Not one tracker, or one that cannot be made.
+        ValueError: Not one tracker, one that cannot be made, or a region that is no rectangle.
         ModuleNotFoundError: vot-trax is not installed.
     """
     import trax  # noqa: F401  (the error names the extra before a network is loaded)
@@ -62,10 +63,16 @@ def serve(make: Callable[[], EvalTracker]) -> None:
             for region, _ in request.objects or ():
                 if count == len(trackers):
                     trackers.append(make())
-                trackers[count].init(image, region.bounds())
+                trackers[count].init(image, _bounds(region))
                 answers.append((region, {}))
                 count += 1
             server.status(answers)
+
+
+def _bounds(region: Any) -> Box:
+    if not hasattr(region, 'bounds'):
+        raise ValueError(f'a region of the toolkit is {region}, must be a rectangle')
+    return region.bounds()
 
 
 def _update(tracker: EvalTracker, image: np.ndarray) -> tuple[Any, dict[str, str]]:

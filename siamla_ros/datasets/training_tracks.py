@@ -11,7 +11,7 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from siamla_ros.datasets.discovery import FORMATS, load_dataset
 from siamla_ros.datasets.sequence import DatasetError, ImageFrames
 from siamla_ros.datasets.training_pack import MIN_SIDE_PX, Pack, Record, weights_of
+from siamla_ros.geometry.boxes import FARTHEST_PX, check_box
 
 LAYOUTS = (*FORMATS, 'coco', 'imagenet_vid')
 VALIDATION_SHARE = 0.02  # of the tracks of a data set, by a hash of their names
@@ -86,7 +87,7 @@ def load_tracks(spec: DatasetSpec, damaged: list[str]) -> list[FrameTrack]:
     if spec.layout not in LAYOUTS:
         raise DatasetError(f'layout {spec.layout!r}: must be one of {", ".join(LAYOUTS)}')
     if spec.layout == 'coco' or (spec.layout == 'auto' and (spec.folder / 'annotations').is_dir()):
-        tracks = list(coco_tracks(spec))
+        tracks = list(coco_tracks(spec, damaged))
     elif spec.layout == 'imagenet_vid':
         from siamla_ros.datasets.imagenet_vid import imagenet_vid_tracks
 
@@ -106,32 +107,59 @@ def _video_tracks(spec: DatasetSpec, damaged: list[str]) -> Iterator[FrameTrack]
                 'random; use --video, or extract them'
             )
         boxes = sequence.boxes_xywh
-        frames = np.flatnonzero((np.nan_to_num(boxes[:, 2:]) >= MIN_SIDE_PX).all(1))
+        known = np.where(np.isfinite(boxes) & (np.abs(boxes) <= FARTHEST_PX), boxes, 0.0)
+        frames = np.flatnonzero((known[:, 2:] >= MIN_SIDE_PX).all(1) & (known == boxes).all(1))
         if len(frames) >= LEAST_VISIBLE_FRAMES:
             paths = tuple(sequence.source.paths[frame] for frame in frames)
             chosen = boxes[frames].astype(np.float32)
             yield FrameTrack(spec.name, sequence.name, paths, frames.astype(np.int32), chosen)
 
 
-def coco_tracks(spec: DatasetSpec) -> Iterator[FrameTrack]:
+def coco_tracks(spec: DatasetSpec, damaged: list[str]) -> Iterator[FrameTrack]:
     """COCO's objects as tracks of one picture: annotations/instances_<part>.json + <part>/.
 
-    Crowds and objects with a side under 8 px are left out. `train*` is read where there is one.
+    Crowds, objects with a side under 8 px, and boxes that are none or lie beyond their picture are
+    left out, the latter with a word in `damaged`. `train*` is read where there is one.
     """
     found = sorted((spec.folder / 'annotations').glob('instances_*.json'))
     chosen = [path for path in found if 'train' in path.stem] or found
     if not chosen:
         raise DatasetError(f'{spec.folder / "annotations"}: no instances_*.json')
     for path in chosen:
-        content = json.loads(path.read_text(encoding='utf-8'))
-        images = spec.folder / path.stem.removeprefix('instances_')
-        names = {image['id']: images / image['file_name'] for image in content['images']}
-        for item in content['annotations']:
-            x, y, w, h = item['bbox']
-            if item.get('iscrowd') or min(w, h) < MIN_SIDE_PX:
+        images, items = _coco_content(path)
+        folder, bad = spec.folder / path.stem.removeprefix('instances_'), []
+        for number, item in enumerate(items):
+            try:
+                image = images[item['image_id']]
+                place, box = folder / image['file_name'], _coco_box(item['bbox'], image)
+                name = str(item['id'])
+            except (KeyError, TypeError, ValueError) as error:
+                bad.append(f'{number} ({type(error).__name__}: {error})')
                 continue
-            box, frame = np.array([[x, y, w, h]], np.float32), np.zeros(1, np.int32)
-            yield FrameTrack(spec.name, str(item['id']), (names[item['image_id']],), frame, box)
+            if not item.get('iscrowd') and box[0, 2:].min() >= MIN_SIDE_PX:
+                yield FrameTrack(spec.name, name, (place,), np.zeros(1, np.int32), box)
+        if bad:
+            damaged.append(f'{path}: {len(bad)} of {len(items)} annotations, the first is {bad[0]}')
+
+
+def _coco_content(path: Path) -> tuple[dict[Any, Any], list[Any]]:
+    """Pictures by their number, and annotations."""
+    try:
+        content = json.loads(path.read_text(encoding='utf-8'))
+        return {image['id']: image for image in content['images']}, list(content['annotations'])
+    except (ValueError, KeyError, TypeError) as error:
+        raise DatasetError(
+            f'{path}: no annotations of COCO ({type(error).__name__}: {error})'
+        ) from error
+
+
+def _coco_box(values: Any, image: dict[str, Any]) -> NDArray[np.float32]:
+    x, y, w, h = (float(value) for value in values)
+    check_box((x, y, w, h), 0.0)
+    width, height = (image.get(side, FARTHEST_PX) for side in ('width', 'height'))
+    if x + w <= 0 or y + h <= 0 or x >= width or y >= height:
+        raise ValueError(f'bbox {values} lies beyond its picture')
+    return np.array([[x, y, w, h]], np.float32)
 
 
 def held_out(track: FrameTrack) -> bool:

@@ -112,9 +112,8 @@ def write_got10k(folder: Path, runs: list[Run]) -> None:
     The layout of the got-10k toolkit; _confidence.txt is added where the tracker has one.
     """
     for run in runs:
-        place = folder / run.tracker / run.sequence
-        place.mkdir(parents=True, exist_ok=True)
-        stem = place / run.sequence.replace('/', '_')
+        stem = _stem(folder, run)
+        stem.parent.mkdir(parents=True, exist_ok=True)
         _write_boxes(Path(f'{stem}_001.txt'), run)
         np.savetxt(f'{stem}_time.txt', run.seconds, fmt='%.8f')
         if np.isfinite(run.confidence).all():
@@ -132,18 +131,24 @@ def write_submissions(folder: Path, runs: list[Run]) -> None:
     nested, flat = folder / 'got10k', folder / 'trackingnet'
     flat.mkdir(parents=True, exist_ok=True)
     with ZipFile(nested / f'{tracker}.zip', 'w', ZIP_DEFLATED) as archive:
-        for path in sorted((nested / tracker).rglob('*.txt')):
-            if not path.name.endswith('_confidence.txt'):
+        for run in runs:  # and not of an evaluation before, whose files lie beside
+            stem = _stem(nested, run)
+            for path in (Path(f'{stem}_001.txt'), Path(f'{stem}_time.txt')):
                 archive.write(path, path.relative_to(nested / tracker))
     with ZipFile(flat / f'{tracker}.zip', 'w', ZIP_DEFLATED) as archive:
         for run in runs:
-            name = run.sequence.replace('/', '_')
-            archive.write(nested / tracker / run.sequence / f'{name}_001.txt', f'{name}.txt')
+            stem = _stem(nested, run)
+            archive.write(f'{stem}_001.txt', f'{stem.name}.txt')
+
+
+def _stem(folder: Path, run: Run) -> Path:
+    return folder / run.tracker / run.sequence / run.sequence.replace('/', '_')
 
 
 def _write_boxes(path: Path, run: Run) -> None:
-    """x,y,w,h, with the first pixel counted as the benchmark does."""
+    """x,y,w,h, with the first pixel counted as the benchmark does; zeros where there is no box."""
     rows = run.boxes_xywh + (run.origin_px, run.origin_px, 0.0, 0.0)
+    rows = np.where(np.isfinite(rows).all(1, keepdims=True), rows, 0.0)
     np.savetxt(path, rows, fmt='%.3f', delimiter=',')
 
 

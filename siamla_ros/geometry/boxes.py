@@ -146,6 +146,11 @@ def check_init_box(
     text = ','.join(f'{value:g}' for value in box)
     if not np.isfinite(box).all():
         raise BoxError('not_finite', f'init box x,y,w,h = {text}: every value must be finite')
+    if np.abs(box).max() > FARTHEST_PX:
+        raise BoxError(
+            'outside',
+            f'init box x,y,w,h = {text}: every value must lie within +-{FARTHEST_PX:g} px',
+        )
     x, y, w, h = (float(value) for value in box)
     if w < min_side or h < min_side:
         raise BoxError(

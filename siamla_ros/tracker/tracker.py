@@ -23,6 +23,9 @@ from siamla_ros.runtime.base import BoxRuntime, Runtime
 from siamla_ros.tracker.decode import decode_boxes, decoded_row, fused
 from siamla_ros.tracker.results import TargetState, TrackResult
 
+SMALLEST_PX = 1e-3
+"""Side of a box that is searched from: of less, float32 makes no window."""
+
 
 class Tracker:
     """Follows any number of targets with one network; holds no target itself.
@@ -98,10 +101,10 @@ class Tracker:
         ``states``.
 
         Raises:
-            ValueError: Not an image.
+            ValueError: Not an image, or the box of a state is none.
         """
         check_image(image_bgr)
-        results = self._search(image_bgr, states, [state.box_xywh for state in states])
+        results = self._search(image_bgr, states, [_check_place(s.box_xywh) for s in states])
         return self._search_wide(image_bgr, states, results)
 
     def probe(
@@ -273,9 +276,10 @@ def check_image(image_bgr: Any) -> None:
 
 
 def _check_place(box_xywh: Sequence[float]) -> Box:
-    box = tuple(float(v) for v in box_xywh)
-    if len(box) != 4 or not np.isfinite(box).all() or min(box[2:]) <= 0:
-        raise ValueError(f'box x,y,w,h = {box}: must be 4 finite numbers with width and height > 0')
+    if len(box_xywh) != 4:
+        raise ValueError(f'box_xywh is {box_xywh!r}, must be four finite numbers')
+    box = boxes.as_box(box_xywh)
+    boxes.check_box(box, SMALLEST_PX)
     return box
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 
 from siamla_ros.cli import bench_ros
@@ -72,6 +75,17 @@ def test_processes_are_joined_by_the_stamp_of_an_image_that_the_camera_counts():
 def test_no_image_with_a_target_is_an_error():
     with pytest.raises(ValueError, match='no image came through with a target'):
         bench_ros.figures([image(0, sent=1)], [image(0, converted=4)])
+
+
+def test_a_process_that_ends_at_the_start_is_named_and_nobody_waits_for_it():
+    code = {'camera': 'import time; time.sleep(60)', 'tracker': 'raise SystemExit(3)'}
+    running = {k: subprocess.Popen([sys.executable, '-c', v]) for k, v in code.items()}
+    try:
+        with pytest.raises(ValueError, match='the process tracker ended with 3 at the start'):
+            bench_ros._wait_for_first(running, 50.0)
+    finally:
+        running['camera'].kill()
+        running['camera'].wait()
 
 
 def test_without_ros_it_says_so(monkeypatch, capsys):

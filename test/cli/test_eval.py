@@ -168,7 +168,9 @@ def test_result_files_count_pixels_as_the_benchmark_does(tmp_path, write_images)
     assert json.loads((out / 'results.json').read_text())['scores']['identity']['mean']['ao'] == 1
 
 
-def test_a_tracker_without_a_score_has_no_confidence_figures(moving_target, tmp_path):
+def test_a_tracker_without_a_score_has_no_confidence_figures(moving_target, tmp_path, monkeypatch):
+    for name in ('VISIBLE_FRAMES', 'ABSENT_FRAMES'):
+        monkeypatch.setattr(splice, name, 3)  # MIL is slow
     words = ('--dataset', moving_target, '--trackers', 'mil', '--confidence', '--no-plots')
     call(cli, *words, '--quiet', '--output', tmp_path)
     figures = json.loads((tmp_path / 'results.json').read_text())['confidence']['mil']

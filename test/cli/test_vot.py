@@ -6,6 +6,7 @@ import sys
 import cv2
 import pytest
 
+from siamla_ros.cli import vot
 from siamla_ros.cli.main import main
 
 trax = pytest.importorskip('trax', reason='vot-trax has no wheel for this machine')
@@ -40,6 +41,13 @@ def test_a_session_over_the_protocol(tmp_path, textured, tracker):
         assert len(client.frame(image, {}, [])[0]) == 1
         client.quit()
         assert process.wait(30) == 0
+
+
+def test_a_region_that_is_no_rectangle_is_named():
+    from trax import Special
+
+    with pytest.raises(ValueError, match='must be a rectangle'):
+        vot._bounds(Special.create(1))
 
 
 def test_more_than_one_tracker_is_refused(capsys):

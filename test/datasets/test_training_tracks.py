@@ -57,6 +57,41 @@ def test_coco_gives_a_track_an_object(tmp_path):
     assert (len(track), track[0].box_xywh) == (1, (5.0, 6.0, 20.0, 30.0))
 
 
+NAN = float('nan')
+BAD = [None, 'text', [1, 2, 3], ['a', 0, 9, 9], [NAN, 0, 9, 9], [0, 0, NAN, 9], [0, 0, 1e30, 1e30]]
+BAD += [[64, 0, 9, 9], [0, 48, 9, 9], [-9, 0, 9, 9]]  # beyond a picture of 64x48
+
+
+def test_annotations_of_coco_that_are_no_boxes_are_left_out_and_counted(tmp_path):
+    (tmp_path / 'annotations').mkdir()
+    items = [{'id': i, 'image_id': 9, 'bbox': box} for i, box in enumerate(BAD)]
+    items += [{'id': 90, 'image_id': 9, 'bbox': [60, 40, 9, 9]}, 'text', {'id': 91, 'image_id': 7}]
+    images = [{'id': 9, 'file_name': '9.jpg', 'width': 64, 'height': 48}]
+    path = tmp_path / 'annotations' / 'instances_train.json'
+    path.write_text(json.dumps({'images': images, 'annotations': items}))
+    damaged = []
+    (track,) = load_tracks(DatasetSpec('coco', tmp_path), damaged)
+    assert track.name == '90'
+    (words,) = damaged
+    assert f'{path}: 12 of 13 annotations, the first is 0 (TypeError' in words
+
+
+@pytest.mark.parametrize('text', ['not json', '[1, 2]', '{}', '{"images": [5], "annotations": []}'])
+def test_a_file_that_holds_no_annotations_of_coco_is_named(tmp_path, text):
+    (tmp_path / 'annotations').mkdir()
+    (tmp_path / 'annotations' / 'instances_train.json').write_text(text)
+    with pytest.raises(DatasetError, match=r'instances_train\.json: no annotations of COCO'):
+        load_tracks(DatasetSpec('coco', tmp_path), [])
+
+
+def test_boxes_of_video_beyond_any_picture_are_left_out(got10k):
+    rows = '1,2,10,12\n2,2,10,12\n1e9,2,10,12\n4,2,1e30,12\n'
+    (got10k / 'GOT_1' / 'groundtruth.txt').write_text(rows)
+    (got10k / 'GOT_1' / 'absence.label').write_text('0\n0\n0\n0\n')
+    (track,) = load_tracks(DatasetSpec('got', got10k), [])
+    assert track.frames.tolist() == [0, 1]
+
+
 def test_imagenet_vid_gives_a_track_an_object_of_a_video(tmp_path):
     video = tmp_path / 'Annotations' / 'VID' / 'train' / 'a' / 'v1'
     video.mkdir(parents=True)

@@ -57,6 +57,22 @@ def test_without_a_gpu_it_says_so_and_fails(monkeypatch, capsys, tmp_path):
     assert not output.exists()
 
 
+def test_files_that_cannot_be_written_are_named_before_minutes_are_spent(
+    tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setattr(check, 'check', None)
+    (tmp_path / 'file').write_text('')
+    for option in ('--output', '--page'):
+        status = check.main(['--device', 'cpu', option, str(tmp_path / 'file/found')])
+        assert status == 1 and 'file' in capsys.readouterr().err.splitlines()[-1]
+
+
+def test_an_answer_of_a_process_that_is_none_is_a_failure():
+    command = [sys.executable, '-c', 'print("{cut")']
+    child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert faults._answer(child) == {'ok': False, 'error': "answered '{cut'"}
+
+
 def test_it_needs_nothing_but_what_a_bare_machine_has():
     """torch, NumPy, OpenCV and safetensors; the network is built and runs."""
     script = """

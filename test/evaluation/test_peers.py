@@ -50,6 +50,9 @@ def test_labels_must_differ():
     assert names == ['identity', 'still']
     with pytest.raises(ValueError, match="two trackers are called 'identity'"):
         make_trackers(['identity', 'identity'])
+    for label in ('a/b', '..', '/tmp/x'):  # files are called so, at the end of hours
+        with pytest.raises(TrackerUnavailable, match='without /'):
+            make_tracker(f'{label}=identity')
 
 
 def test_identity_stays():

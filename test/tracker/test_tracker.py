@@ -242,12 +242,18 @@ def test_a_doubted_answer_does_not_lead_the_search_away(tracker, hold, follows):
     assert found.state.box_xywh == (found.box_xywh if follows else place)
 
 
-@pytest.mark.parametrize('box', [(1, 2, 3), (float('inf'), 0, 1, 1), (0, 0, 0, 5)])
+@pytest.mark.parametrize(
+    'box',
+    [(1, 2, 3), (np.inf, 0, 1, 1), (np.nan, 0, 1, 1), (0, 0, 0, 5), (5, 5, -5, 5), (0, 0, 1e30, 9)]
+    + [(5, 5, 1e-9, 5)],
+)
 def test_places_that_are_no_boxes_are_refused(tracker, box):
     state = tracker.init(IMAGE, BOX)
     for call in (tracker.probe, tracker.similarity):
-        with pytest.raises(ValueError, match='box x,y,w,h'):
+        with pytest.raises(ValueError, match='box_xywh is'):
             call(IMAGE, state, [box])
+    with pytest.raises(ValueError, match='box_xywh is'):
+        tracker.update(IMAGE, [state, state.moved(box, 1.0)])
 
 
 def test_a_place_far_outside_can_be_probed(tracker):

@@ -51,6 +51,13 @@ def run(args: argparse.Namespace) -> int:
         return 1
     if device == 'cpu':
         print('gpu-check: a dry run on the CPU; it proves nothing about a GPU', file=sys.stderr)
+    try:
+        for path in filter(None, (args.output, args.page)):  # before minutes are spent
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.open('a').close()
+    except OSError as error:
+        print(f'gpu-check: {error}', file=sys.stderr)
+        return 1
     found = check(_plan(device, args.brief))
     from siamla_ros.evaluation.gpu.page import page
 
@@ -58,7 +65,6 @@ def run(args: argparse.Namespace) -> int:
     print(text)
     for path, content in ((args.output, json.dumps(found, indent=1)), (args.page, text)):
         if path is not None:
-            path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(content + '\n', encoding='utf-8')
     failed = [name for name, part in found['parts'].items() if not part['ok']]
     if failed:

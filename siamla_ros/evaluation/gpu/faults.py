@@ -83,6 +83,7 @@ def die(plan: Plan) -> dict[str, Any]:
     images, boxes = scene(plan.sizes[0], 2, 2)
     states = started(tracker, images[0], boxes)
     expected = tracker.update(images[1], states)
+    killed = 'nothing'
     try:
         torch.zeros(4, device=plan.device)[torch.tensor([9], device=plan.device)].cpu()
     except RuntimeError as error:
@@ -150,7 +151,10 @@ def _answer(child: subprocess.Popen) -> dict[str, Any]:
     lines = out.splitlines()
     if child.returncode or not lines:
         return {'ok': False, 'error': err.strip()[-500:]}
-    return json.loads(lines[-1])
+    try:
+        return json.loads(lines[-1])
+    except ValueError:
+        return {'ok': False, 'error': f'answered {lines[-1][:200]!r}'}
 
 
 def _alike(found: list, expected: list) -> bool:

@@ -92,6 +92,8 @@ def make_tracker(
     label, given, rest = spec.partition('=')
     if not given or ':' in label:
         label, rest = '', spec
+    if '/' in label or label in ('.', '..'):
+        raise TrackerUnavailable(f'tracker {spec!r}: the label is a name of files, without /')
     place, _, runtime = rest.rpartition('@')
     if runtime in RUNTIMES and place.partition(':')[0] == 'siamla':
         rest, options = place, {**(options or {}), 'runtime': runtime}
