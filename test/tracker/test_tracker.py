@@ -242,11 +242,7 @@ def test_a_doubted_answer_does_not_lead_the_search_away(tracker, hold, follows):
     assert found.state.box_xywh == (found.box_xywh if follows else place)
 
 
-@pytest.mark.parametrize(
-    'box',
-    [(1, 2, 3), (np.inf, 0, 1, 1), (np.nan, 0, 1, 1), (0, 0, 0, 5), (5, 5, -5, 5), (0, 0, 1e30, 9)]
-    + [(5, 5, 1e-9, 5)],
-)
+@pytest.mark.parametrize('box', [(1, 2, 3), (np.inf, 0, 1, 1), (5, 5, 0, 5), (0, 0, 1e30, 9)])
 def test_places_that_are_no_boxes_are_refused(tracker, box):
     state = tracker.init(IMAGE, BOX)
     for call in (tracker.probe, tracker.similarity):
