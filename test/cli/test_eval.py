@@ -12,6 +12,7 @@ from siamla_ros.cli import bench as bench_cli
 from siamla_ros.cli import eval as cli
 from siamla_ros.evaluation import splice
 from siamla_ros.evaluation.peers.arguments import option
+from siamla_ros.evaluation.peers.base import Estimate
 from siamla_ros.evaluation.peers.registry import MAKERS
 from siamla_ros.evaluation.report import format_cell, markdown_table
 
