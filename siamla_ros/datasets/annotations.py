@@ -8,6 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from siamla_ros.datasets.image_files import imread
 from siamla_ros.datasets.sequence import DatasetError
 
 
@@ -55,7 +56,7 @@ def read_rows(path: Path, least: int) -> list[list[float]]:
 
 def read_mask_boxes(path: Path) -> dict[int, tuple[float, float, float, float]]:
     """The bounding box x,y,w,h of every color of a mask image but black; the key is the color."""
-    mask = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    mask = imread(path, cv2.IMREAD_COLOR)
     if mask is None:
         raise DatasetError(f'{path}: not a mask image that OpenCV can read')
     colors = mask.astype(np.int64) @ np.array([1, 256, 65536])

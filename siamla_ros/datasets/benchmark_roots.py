@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from siamla_ros.datasets.annotations import read_boxes, read_mask_boxes
+from siamla_ros.datasets.archives import folder_or_archive
 from siamla_ros.datasets.formats import image_number, image_sequence, list_images, pad
 from siamla_ros.datasets.sequence import DatasetError, Entry, Sequence
 
@@ -37,16 +38,26 @@ UAV123_FIRST_FRAME = {
 
 
 def trackingnet_entries(root: Path) -> Iterator[Entry]:
-    """anno/NAME.txt + frames/NAME/N.jpg, at root or in its TRAIN_0 ... TRAIN_11 and TEST."""
+    """anno/NAME.txt + frames/NAME/N.jpg, at root or in its TRAIN_0 ... TRAIN_11 and TEST; or the
+    zips/NAME.zip that it is shipped as.
+    """
     for part in trackingnet_parts(root):
         for truth in sorted((part / 'anno').glob('*.txt')):
-            yield Entry(truth.stem, partial(_trackingnet, truth, part / 'frames' / truth.stem))
+            folder = part / 'frames' / truth.stem
+            if not folder.is_dir():
+                shipped = folder_or_archive(part / 'zips' / truth.stem)
+                folder = shipped if shipped.is_dir() else folder
+            yield Entry(truth.stem, partial(_trackingnet, truth, folder))
 
 
 def trackingnet_parts(root: Path) -> list[Path]:
-    """Root itself if it holds anno/ and frames/, else its folders that do."""
+    """Root itself if it holds anno/ and frames/ or zips/, else its folders that do."""
     parts = [root, *sorted(path for path in root.iterdir() if path.is_dir())]
-    found = [part for part in parts if (part / 'anno').is_dir() and (part / 'frames').is_dir()]
+    found = [
+        part
+        for part in parts
+        if (part / 'anno').is_dir() and ((part / 'frames').is_dir() or (part / 'zips').is_dir())
+    ]
     return found[:1] if found[:1] == [root] else found
 
 

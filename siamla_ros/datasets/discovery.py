@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from siamla_ros.datasets import benchmark_roots, formats, mot, scenes
+from siamla_ros.datasets.archives import folder_of, is_archive, subfolders
 from siamla_ros.datasets.sequence import DatasetError, Entry, Sequence
 
 FOLDER_READERS: dict[str, Callable[[Path], Iterator[Sequence]]] = {
@@ -78,17 +79,25 @@ def _annotated(folder: Path) -> bool:
 
 
 def sequence_folders(root: Path) -> list[Path]:
-    """Folders at or up to DEPTH below root that hold ground truth, by name; none in another."""
+    """Folders at or up to DEPTH below root that hold ground truth, by name; none in another. Those
+    in archives count as well, unless they are unpacked beside it.
+    """
     if not root.is_dir():
         raise DatasetError(f'{root}: no such folder')
-    return _annotated_below(root, DEPTH)
+    found = _annotated_below(root, DEPTH)
+    unpacked = {path.name for path in found if isinstance(path, Path)}
+    return [path for path in found if isinstance(path, Path) or path.name not in unpacked]
 
 
 def _annotated_below(folder: Path, depth: int) -> list[Path]:
     if _annotated(folder):
         return [folder]
-    children = sorted(path for path in folder.iterdir() if path.is_dir()) if depth else []
-    return [found for child in children for found in _annotated_below(child, depth - 1)]
+    children = subfolders(folder) if depth else []
+    return [
+        found
+        for child in children
+        for found in _annotated_below(child, depth - (not is_archive(child)))
+    ]
 
 
 def _entries(root: Path, layout: str) -> list[Entry]:
@@ -113,7 +122,7 @@ def load_dataset(
     Annotations of sequences that match no pattern are not read.
 
     Args:
-        root: The folder of the dataset.
+        root: The folder of the dataset, or a ZIP or TAR archive of it.
         layout: One of FORMATS.
         names: Names or patterns with * and ?; all if empty.
         on_damage: Receives the error of each sequence that is left out. A sequence that is named
@@ -122,7 +131,7 @@ def load_dataset(
     Raises:
         DatasetError: A file is missing or damaged, or a pattern matches nothing.
     """
-    root, patterns = Path(root), list(names)
+    root, patterns = folder_of(Path(root)), list(names)
     if layout not in FORMATS:
         raise DatasetError(f'format {layout!r}: must be one of {", ".join(FORMATS)}')
     layout = detect_format(root) if layout == 'auto' else layout

@@ -8,6 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from siamla_ros.datasets.archives import ArchivePath
 from siamla_ros.geometry.pixels import stretch_16_bit
 
 IMAGE_SUFFIXES = ('.png', '.jpg', '.jpeg', '.bmp', '.webp', '.tif', '.tiff')
@@ -35,6 +36,14 @@ def image_files(folder: Path) -> list[Path]:
     return sorted(found, key=natural_key)
 
 
+def imread(path: Path | ArchivePath, flags: int) -> np.ndarray | None:
+    """OpenCV's reader, of files in archives, too; None where it cannot read the image."""
+    if not isinstance(path, ArchivePath):
+        return cv2.imread(str(path), flags)
+    data = np.frombuffer(path.read_bytes(), np.uint8)
+    return cv2.imdecode(data, flags) if data.size else None
+
+
 def read_image(path: Path) -> np.ndarray:
     """An image as HxWx3 uint8 BGR; 16-bit ones are stretched, see `stretch_16_bit`.
 
@@ -42,10 +51,10 @@ def read_image(path: Path) -> np.ndarray:
         ValueError: OpenCV cannot read the file.
     """
     try:
-        image = cv2.imread(str(path), cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH)
+        image = imread(path, cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH)
         if image is not None and image.dtype not in (np.uint8, np.uint16):
-            image = cv2.imread(str(path), cv2.IMREAD_COLOR)  # floats: OpenCV's own rule
-    except cv2.error as error:  # more pixels than it allows, for instance
+            image = imread(path, cv2.IMREAD_COLOR)  # floats: OpenCV's own rule
+    except (cv2.error, OSError) as error:  # more pixels than it allows, or a damaged archive
         raise ValueError(f'{path} is not a readable image: {error}') from error
     if image is not None and image.dtype == np.uint16:
         return stretch_16_bit(np.asarray(image, np.uint16))

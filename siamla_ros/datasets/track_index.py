@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from siamla_ros.datasets.archives import place_of
 from siamla_ros.datasets.training_tracks import DatasetSpec, FrameTrack, load_tracks
 
 VERSION = 1
@@ -41,7 +42,7 @@ class IndexedPaths(Sequence[Path]):
     def __getitem__(self, index):  # type: ignore[no-untyped-def]
         if isinstance(index, slice):
             return IndexedPaths(self.folder, self.files[index])
-        return Path(self.folder, os.fsdecode(bytes(self.files[index])))
+        return place_of(os.path.join(self.folder, os.fsdecode(bytes(self.files[index]))))
 
 
 def indexed_tracks(
@@ -78,8 +79,8 @@ def indexed_tracks(
 def _look_of(spec: DatasetSpec) -> dict[str, Any]:
     """By what a data set is known to be the same: when its folders last changed."""
     root = spec.folder.resolve()
-    seen = {'.': root.stat().st_mtime_ns} if root.is_dir() else {}
-    for entry in sorted(os.scandir(root), key=lambda item: item.name) if seen else []:
+    seen = {'.': root.stat().st_mtime_ns} if root.exists() else {}
+    for entry in sorted(os.scandir(root), key=lambda item: item.name) if root.is_dir() else []:
         seen[entry.name] = entry.stat().st_mtime_ns
     return {'version': VERSION, 'root': str(root), 'layout': spec.layout, 'seen': seen}
 

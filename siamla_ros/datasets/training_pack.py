@@ -18,6 +18,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from siamla_ros.datasets.image_files import imread
+
 COLUMNS = ('dataset', 'track_id', 'frame', 'file', 'x', 'y', 'w', 'h')
 MIN_SIDE_PX = 8.0
 
@@ -60,7 +62,7 @@ class Pack:
 
 def read_image(path: Path) -> NDArray[np.uint8]:
     """An image as HxWx3 uint8 BGR; OSError if it cannot be read."""
-    image = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    image = imread(path, cv2.IMREAD_COLOR)
     if image is None:
         raise OSError(f'{path}: cannot be read as an image')
     return image

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from siamla_ros.datasets.archives import folder_or_archive
 from siamla_ros.datasets.discovery import FORMATS, load_dataset
 from siamla_ros.datasets.sequence import DatasetError, ImageFrames
 from siamla_ros.datasets.training_pack import MIN_SIDE_PX, Pack, Record, weights_of
@@ -116,7 +117,8 @@ def _video_tracks(spec: DatasetSpec, damaged: list[str]) -> Iterator[FrameTrack]
 
 
 def coco_tracks(spec: DatasetSpec, damaged: list[str]) -> Iterator[FrameTrack]:
-    """COCO's objects as tracks of one picture: annotations/instances_<part>.json + <part>/.
+    """COCO's objects as tracks of one picture: annotations/instances_<part>.json + <part>/ or
+    <part>.zip.
 
     Crowds, objects with a side under 8 px, and boxes that are none or lie beyond their picture are
     left out, the latter with a word in `damaged`. `train*` is read where there is one.
@@ -127,7 +129,8 @@ def coco_tracks(spec: DatasetSpec, damaged: list[str]) -> Iterator[FrameTrack]:
         raise DatasetError(f'{spec.folder / "annotations"}: no instances_*.json')
     for path in chosen:
         images, items = _coco_content(path)
-        folder, bad = spec.folder / path.stem.removeprefix('instances_'), []
+        part = path.stem.removeprefix('instances_')
+        folder, bad = folder_or_archive(spec.folder / part, part), []
         for number, item in enumerate(items):
             try:
                 image = images[item['image_id']]
