@@ -86,8 +86,7 @@ class Camera(Node):
             return
         self._warm_up += 1
         if self._follow and self._warm_up % WARM_UP_IMAGES == WARM_UP_IMAGES // 2:
-            header = Header(frame_id='camera')
-            header.stamp.sec, header.stamp.nanosec = sec, nanosec
+            header = Header(frame_id='camera')  # of the next image: any one may get lost
             self._boxes.publish(messages.detection_message(header, self._box, 1.0, 'target', ''))
 
 

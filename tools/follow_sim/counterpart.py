@@ -35,7 +35,7 @@ from siamla_ros.supervision.supervisor import State
 TARGET_ID = 'target'
 START_S = 100.0
 """The simulated clock at the begin: stamp zero would mean no stamp."""
-LIMIT_S = 60.0
+LIMIT_S = 120.0
 """Longest wait for an answer, by the wall: a machine may be very busy."""
 AGAIN_S = 5.0
 """An image without an answer is sent again: sensor data is best effort."""
