@@ -59,10 +59,11 @@ class ImageFrames:
 class Sequence:
     """A target in a sequence.
 
-    boxes_xywh: N x 4 float64, pixels, half-open, one row a frame; a row of NaN where the target is
-    absent or not annotated.
-    absent: N bool, true where the target is known not to be visible (not merely not annotated).
-    origin_px: What the benchmark calls its first column and row, added again in result files.
+    Attributes:
+        boxes_xywh: N x 4 float64, pixels, half-open, one row a frame; NaN where the target is
+            absent or not annotated.
+        absent: N bool; true where the target is known not to be visible.
+        origin_px: What the benchmark calls its first column and row; result files count from it.
     """
 
     name: str

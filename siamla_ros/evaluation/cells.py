@@ -14,8 +14,10 @@ from siamla_ros.geometry import boxes
 class Cells:
     """Every cell of one response map, in image pixels.
 
-    boxes_xywh: M x 4, the box that the cell predicts. centers_xy: M x 2, where the cell lies.
-    score: M, what the tracker ranks cells by, before any window or penalty.
+    Attributes:
+        boxes_xywh: M x 4, the box that the cell predicts.
+        centers_xy: M x 2, where the cell lies.
+        score: M, what the tracker ranks cells by, before any window or penalty.
     """
 
     boxes_xywh: np.ndarray
@@ -26,9 +28,10 @@ class Cells:
 def alignment(cells: Cells, truth_xywh: np.ndarray) -> dict[str, float]:
     """How score and overlap go together among the cells inside the true box.
 
-    alignment_gap: IoU of the best of these boxes minus IoU of the one with the highest score, >= 0.
-    alignment_rank: Spearman correlation of score and IoU over them; NaN for fewer than 3 cells or
-    constant values. Empty when no cell lies in the true box.
+    Returns:
+        alignment_gap: IoU of the best of these boxes minus IoU of the one with the highest score,
+        >= 0; alignment_rank: Spearman correlation of score and IoU over them, NaN for fewer than 3
+        cells or constant values. Empty where no cell lies in the true box.
     """
     x, y, w, h = (float(v) for v in truth_xywh)
     centers = np.asarray(cells.centers_xy)

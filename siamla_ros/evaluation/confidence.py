@@ -21,9 +21,13 @@ KEPT_SHARE = 0.95  # the threshold to fall below keeps this share of the frames 
 class Absence:
     """How a confidence behaves when the target goes, over the sequences of one kind.
 
-    auroc: frames on the target (IoU > 0.5) against frames without it. threshold: the value that
-    95 % of the former exceed. fall_median, fall_worst: frames without the target until the
-    confidence is below it, 1 being at once, infinite for never; never: sequences of that sort.
+    Attributes:
+        auroc: Frames on the target (IoU > 0.5) against frames without it.
+        threshold: The value that 95 % of the frames on the target exceed.
+        fall_median, fall_worst: Frames without the target until the confidence is below the
+            threshold; 1: at once, infinite: never.
+        never: Sequences in which it does not fall so far.
+        sequences: How many there are.
     """
 
     auroc: float

@@ -22,13 +22,19 @@ SETTLED = 10  # frames at the end that decide whether the distractor took over
 class EpisodeTally:
     """One episode. Frames are counted from 1: 1 is the first frame that could show it.
 
-    lost_after: frames to LOST after the target went; infinite for never, NaN if it was LOST before
-    or its absence is short. found_after: frames after its return to a confirmed box on it;
-    infinite for never, NaN without a return. visible: frames on which it was visible and followed;
-    false_lost: LOST declared on them; visible_lost: those of them spent LOST. away,
-    confirmed_away: frames from LOST_WITHIN on of a long absence, and those with a confirmed box.
-    found, found_wrong: times LOST ended, and those with the box not on the target. switched: the
-    distractor has taken its place at the end.
+    Attributes:
+        lost_after: Frames from the begin of the absence to LOST. Infinite: never; NaN: it was LOST
+            before, or its absence is short.
+        found_after: Frames from its return to a confirmed box on it. Infinite: never; NaN: it does
+            not return.
+        visible: Frames on which it was visible and followed.
+        false_lost: Times that LOST was declared on them.
+        visible_lost: Those of them that were spent LOST.
+        away: Frames of a long absence from LOST_WITHIN on.
+        confirmed_away: Those of them with a confirmed box.
+        found: Times that LOST ended.
+        found_wrong: Those at which the box was not on the target.
+        switched: The distractor has taken its place at the end.
     """
 
     lost_after: float

@@ -38,9 +38,14 @@ View = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
 
 @dataclass(frozen=True)
 class Episode:
-    """A sequence and what it is about; gone, back: first frame without the target, and with it.
+    """A sequence and what happens in it.
 
-    distractor_xywh: N x 4, where the distractor is, NaN without one.
+    Attributes:
+        scenario: Its kind.
+        sequence: Images and true boxes.
+        gone: First frame without the target.
+        back: First frame with it again.
+        distractor_xywh: N x 4, where the distractor is; NaN without one.
     """
 
     scenario: str

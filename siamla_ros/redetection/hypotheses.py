@@ -27,9 +27,13 @@ MAX_SPEED = 10.0
 class Hypothesis:
     """A place that may be the target's.
 
-    confidence: of the last sample. log_odds: that it is the target, mean of its last samples, of
-    which there were `samples`. confirmed_frames, confirmed_s: how long that mean has kept above the
-    accept threshold without a break; the first sample counts a frame and no time.
+    Attributes:
+        box_xywh: Of the last sample.
+        confidence: Of the last sample.
+        log_odds: That it is the target: mean of its last samples.
+        samples: How many there were.
+        confirmed_frames: Images in a row on which that mean was above the accept threshold.
+        confirmed_s: Seconds that these images span.
     """
 
     box_xywh: Box

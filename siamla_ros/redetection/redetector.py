@@ -55,7 +55,20 @@ ASSUMED_INTERVAL_S = 1.0 / 30.0  # where stamps do not advance
 
 @dataclass(frozen=True)
 class SearchMemory:
-    """State of one search; immutable, made by `Redetector`. lost_xywh: where it began."""
+    """State of one search; immutable, made by `Redetector`.
+
+    Attributes:
+        motion: Where the target may be by now.
+        stamp_s: Of the last image.
+        lost_xywh: Where the search began.
+        image_size: (width, height) of the last image.
+        interval_s: Seconds between the last two images.
+        frames: Images so far.
+        near_turn: Next window of the rings.
+        far_turn: Next window of the grid.
+        far_round: Rounds of the grid so far.
+        hypotheses: Places that are sampled on every image.
+    """
 
     motion: BoxMotion
     stamp_s: float
@@ -77,7 +90,12 @@ class Plan(NamedTuple):
 
 
 class SearchResult(NamedTuple):
-    """index: which of the answers was accepted, None otherwise; its state continues the target."""
+    """What a search gave on one image.
+
+    Attributes:
+        index: Of the answer that was accepted, whose state continues the target; else None.
+        memory: For the next image.
+    """
 
     index: int | None
     memory: SearchMemory

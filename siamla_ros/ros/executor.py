@@ -15,12 +15,12 @@ PATIENCE_S = (
 class ThreadedExecutor(MultiThreadedExecutor):
     """Takes the next callback when a thread has begun with the last one, not before.
 
-    What has not begun is still there to be found, so that rclpy does not wait for something new but
-    turns round and round: it hands the same callback to its threads again and again (before 10.0.4,
-    https://github.com/ros2/rclpy/issues/1452), or is woken by the QoS events of a subscription
-    whose message has not been taken yet (Fast DDS has one condition for both). Each turn takes
-    Python's lock from the very thread that should begin: beside a network at work, callbacks come
-    some tenths of a second late, for seconds on end.
+    A callback that has not begun is still ready, so rclpy's executor does not wait. Before 10.0.4
+    it hands the same callback to its threads again and again
+    (https://github.com/ros2/rclpy/issues/1452). Later versions are woken by the QoS events of a
+    subscription whose message has not been taken yet: Fast DDS has one condition for both. Each
+    turn takes Python's lock from the thread that should begin. While a network computes, callbacks
+    then come some tenths of a second late, for seconds on end.
     """
 
     def __init__(self, threads: int) -> None:

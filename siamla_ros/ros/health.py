@@ -44,7 +44,12 @@ class HealthMonitor:
     """Figures since the last message, and problems that were reported by callbacks."""
 
     def __init__(self, node: Node, stats: Stats, parts: Callable[[], NodeParts]) -> None:
-        """node: publishes and logs. parts: called for each message."""
+        """
+        Args:
+            node: Publishes and logs.
+            stats: Figures of the worker.
+            parts: Called for each message.
+        """
         self._node, self._stats, self._parts = node, stats, parts
         self._publisher = node.create_publisher(DiagnosticArray, '/diagnostics', qos.diagnostics())
         # With the time from which the graph is asked whether they persist: it may learn of a peer

@@ -56,9 +56,15 @@ class ImageSource:
         numbers: Iterator[int] | None = None,
         reject: Callable[[str], None] = lambda reason: None,
     ) -> None:
-        """report: gets QoS problems as sentences. profile: `qos.image_in()` by default.
-        numbers: of the frames, by default from 1 on. reject: gets the reason why an image that
-        came cannot be deserialized.
+        """
+        Args:
+            node: Subscribes.
+            transport: `raw` or `compressed`.
+            sink: Gets the frames.
+            report: Gets QoS problems as sentences.
+            profile: `qos.image_in()` by default.
+            numbers: Of the frames; by default from 1 on.
+            reject: Gets the reason why an image that came cannot be deserialized.
         """
         self._reject = reject
         self._node, self._sink = node, sink

@@ -30,8 +30,9 @@ LONGEST_STEP_S = 60.0
 class BoxMotion:
     """A box, its velocity and how sure both are; made by `start`, `seen` and `predicted`.
 
-    mean: 6 numbers (center x, y in pixels; log width, log height; velocity x, y in pixels a
-    second). covariance: 6x6, row by row.
+    Attributes:
+        mean: Center x, y in pixels; log width, log height; velocity x, y in pixels a second.
+        covariance: 6x6, row by row.
     """
 
     mean: tuple[float, ...]

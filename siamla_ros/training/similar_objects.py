@@ -71,9 +71,9 @@ def table(model: SiamLA, pack: Pack, path: Path) -> list[list[int]]:
 def similar_objects(model: SiamLA, pack: Pack, count: int = NEIGHBORS) -> list[list[int]]:
     """For every track of the pack the tracks, at most ``count``, that resemble it most.
 
-    Tracks of the same data set only (two sets may hold the same picture), none that shares its
-    source, and none so like that it may be the same object; nor such as have several frames, since
-    the same thing is often filmed more than once.
+    Only tracks of the same data set: two sets may hold the same picture. None that shares its
+    source, or is so similar that it may be the same object. None of several frames: the same object
+    is often filmed more than once.
     """
     firsts = [track[len(track) // 2] for track in pack.tracks]
     vectors = describe(model, firsts)

@@ -1,8 +1,11 @@
 """Pairs from annotated video: real gaps between frames, real distractors and real backgrounds.
 
-The search window of a pair lies where a tracker would search: round the target's box some frames
-before, between the target and a neighbor, anywhere that keeps the target in view, or where the
-tracker with the initial weights did search (:mod:`siamla_ros.training.tracked_windows`).
+The search window of a pair lies where a tracker would search:
+
+* round the target's box some frames before
+* between the target and a neighbor
+* anywhere that keeps the target in view
+* where the tracker with the initial weights did search (`siamla_ros.training.tracked_windows`)
 """
 
 from __future__ import annotations

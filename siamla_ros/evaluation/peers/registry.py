@@ -85,9 +85,15 @@ def make_tracker(
 ) -> EvalTracker:
     """The tracker of `[label=]name[:files]`.
 
-    device, options: for siamla, a runtime behind `@` goes before that of the options. threads: of
-    every network. Raises TrackerUnavailable when the name is unknown, a file is missing, or this
-    installation lacks what the tracker needs.
+    Args:
+        spec: As above.
+        device: For siamla.
+        options: For siamla; a runtime behind `@` goes before that of the options.
+        threads: Of every network.
+
+    Raises:
+        TrackerUnavailable: The name is unknown, a file is missing, or this installation lacks what
+            the tracker needs.
     """
     label, given, rest = spec.partition('=')
     if not given or ':' in label:
