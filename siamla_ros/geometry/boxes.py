@@ -22,8 +22,10 @@ MIN_BOX_SIDE_PX = 2.0
 """Shortest side of a box that can be tracked: below it a template holds no texture."""
 
 
-FARTHEST_PX = 1e7
-"""A coordinate beyond is a defect of the sender."""
+FARTHEST_PX = 1e6
+"""Beyond any image: a larger coordinate is a defect of the sender, and might overflow."""
+SMALLEST_PX = 1e-3
+"""A box with a smaller side is empty: of less, float32 makes no window."""
 BORDER_PX = 1.0
 """A box this near to the border counts as cut by it."""
 MAX_COVER = 0.9
@@ -167,13 +169,17 @@ def check_init_box(
     return x, y, w, h
 
 
-def check_box(box_xywh: Box, smallest: float = 0.0) -> None:
-    """Raise ValueError unless the box has four finite numbers and sides not below `smallest`."""
-    if len(box_xywh) != 4 or not all(math.isfinite(value) for value in box_xywh):
-        raise ValueError(f'box_xywh is {box_xywh!r}, must be four finite numbers')
-    if max(abs(value) for value in box_xywh) > FARTHEST_PX:
-        raise ValueError(f'box_xywh is {box_xywh!r}, must lie within +-{FARTHEST_PX:.0f} pixels')
-    if min(box_xywh[2:]) < smallest:
-        raise ValueError(
-            f'box_xywh is {box_xywh!r}, its width and height must be at least {smallest}'
-        )
+def check_box(box_xywh: Sequence[float], smallest: float = 0.0) -> Box:
+    """The box as floats.
+
+    Raises:
+        ValueError: It has not four finite numbers, a side below `smallest`, or lies far away.
+    """
+    box = tuple(float(value) for value in box_xywh)
+    if len(box) != 4 or not all(math.isfinite(value) for value in box):
+        raise ValueError(f'box_xywh is {box}, must be four finite numbers')
+    if max(abs(value) for value in box) > FARTHEST_PX:
+        raise ValueError(f'box_xywh is {box}, must lie within +-{FARTHEST_PX:.0f} pixels')
+    if min(box[2:]) < smallest:
+        raise ValueError(f'box_xywh is {box}, its width and height must be at least {smallest}')
+    return box

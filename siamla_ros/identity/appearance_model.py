@@ -52,7 +52,7 @@ class AppearanceModel:
         known: IdentityState,
         image_bgr: np.ndarray,
         state: TargetState,
-        answer: TrackResult,
+        result: TrackResult,
         interval_s: float = 0.0,
         low_confidence: bool = False,
         uncertain: bool = False,
@@ -63,16 +63,16 @@ class AppearanceModel:
             known: The appearance of the target so far.
             image_bgr: H x W x 3 uint8.
             state: Holds the target's template.
-            answer: The box.
+            result: The box.
             interval_s: Since the image before.
             low_confidence: The confidence of this frame is low.
             uncertain: The target is not confirmed.
         """
-        small = min(answer.box_xywh[2:]) < SMALLEST_PX
+        small = min(result.box_xywh[2:]) < SMALLEST_PX
         due = uncertain or self._due(known, interval_s, UNCERTAIN_RATE if low_confidence else 1)
         if not (self.config.enabled and due) or small:
             return None
-        return self._sample(known, image_bgr, state, answer)
+        return self._sample(known, image_bgr, state, result)
 
     def remember(
         self,
@@ -91,22 +91,22 @@ class AppearanceModel:
         known: IdentityState,
         image_bgr: np.ndarray,
         state: TargetState,
-        answers: Sequence[TrackResult],
+        results: Sequence[TrackResult],
         one_of_them: bool = False,
     ) -> list[float]:
-        """That each answer shows the target; without identity the bare confidence.
+        """That each result shows the target; without identity the bare confidence.
 
         Args:
             known: The appearance of the target so far.
             image_bgr: H x W x 3 uint8.
             state: Holds the target's template.
-            answers: Boxes to compare with it.
+            results: Boxes to compare with it.
             one_of_them: They are different places of one image, so that each speaks against the
                 others (a search); otherwise each is judged by itself.
         """
         if not self.config.enabled:
-            return [answer.confidence for answer in answers]
-        odds = self.odds_of(known, image_bgr, state, answers)
+            return [result.confidence for result in results]
+        odds = self.odds_of(known, image_bgr, state, results)
         return probabilities_of(against_others(self.acceptance, odds) if one_of_them else odds)
 
     def odds_of(
@@ -114,42 +114,42 @@ class AppearanceModel:
         known: IdentityState,
         image_bgr: np.ndarray,
         state: TargetState,
-        answers: Sequence[TrackResult],
+        results: Sequence[TrackResult],
     ) -> list[float]:
-        """Log odds that each answer, by itself, shows the target; see `log_odds`."""
+        """Log odds that each result, by itself, shows the target; see `log_odds`."""
         return [
-            self.log_odds(answer, self.measure(known, image_bgr, state, answer))
-            for answer in answers
+            self.log_odds(result, self.measure(known, image_bgr, state, result))
+            for result in results
         ]
 
     def verified(
         self, known: IdentityState, image_bgr: np.ndarray, state: TargetState, result: TrackResult
     ) -> TrackResult:
-        """The result, or its first answer where the wide search has found something else.
+        """The result, or its first one where the wide search has found something else.
 
         A wide window holds similar objects while the target is hidden.
         """
         if result.first is None:
             return result
-        (chance,) = self.probabilities(known, image_bgr, state, [result])
-        return result if chance >= MIN_PROBABILITY else result.first
+        (probability,) = self.probabilities(known, image_bgr, state, [result])
+        return result if probability >= MIN_PROBABILITY else result.first
 
     def measure(
-        self, known: IdentityState, image_bgr: np.ndarray, state: TargetState, answer: TrackResult
+        self, known: IdentityState, image_bgr: np.ndarray, state: TargetState, result: TrackResult
     ) -> Appearance | None:
-        """How an answer compares with the target; None for a box that shows nothing."""
-        if min(answer.box_xywh[2:]) < SMALLEST_PX:
+        """How a result compares with the target; None for a box that shows nothing."""
+        if min(result.box_xywh[2:]) < SMALLEST_PX:
             return None
-        return self._sample(known, image_bgr, state, answer)
+        return self._sample(known, image_bgr, state, result)
 
-    def log_odds(self, answer: TrackResult, seen: Appearance | None) -> float:
-        """Of an answer being the target, by what is seen there; minus infinity: it cannot be."""
+    def log_odds(self, result: TrackResult, seen: Appearance | None) -> float:
+        """Of a result being the target, by what is seen there; minus infinity: it cannot be."""
         if seen is None:
             return -math.inf
         if seen.color is not None and seen.color < self.config.min_return_color:
             return -math.inf  # without a person or a detector to confirm it
         return frame_log_odds(
-            self.acceptance, answer.confidence, answer.second_peak, seen.similarity, seen.color
+            self.acceptance, result.confidence, result.second_peak, seen.similarity, seen.color
         )
 
     def color_proposals(
@@ -175,10 +175,10 @@ class AppearanceModel:
         )
 
     def _sample(
-        self, known: IdentityState, image_bgr: np.ndarray, state: TargetState, answer: TrackResult
+        self, known: IdentityState, image_bgr: np.ndarray, state: TargetState, result: TrackResult
     ) -> Appearance:
-        similarity = self._tracker.similarity(image_bgr, state, [answer.box_xywh])[0]
-        return identity.compare(known, similarity, colors(image_bgr, answer.box_xywh))
+        similarity = self._tracker.similarity(image_bgr, state, [result.box_xywh])[0]
+        return identity.compare(known, similarity, colors(image_bgr, result.box_xywh))
 
 
 def probabilities_of(log_odds: Sequence[float]) -> list[float]:

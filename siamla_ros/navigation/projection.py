@@ -66,7 +66,7 @@ def elevation(optical_xyz: Sequence[float]) -> float:
     return math.atan2(-optical_xyz[1], math.hypot(optical_xyz[0], optical_xyz[2]))
 
 
-def check_box(box_xywh: Sequence[float], confidence: float) -> None:
+def _check_detection(box_xywh: Sequence[float], confidence: float) -> None:
     """Raise RangeError unless the box is finite with a positive size and confidence in [0, 1]."""
     if not all(math.isfinite(value) for value in box_xywh):
         raise RangeError(f'bbox is {tuple(box_xywh)}, must be finite')
@@ -96,7 +96,7 @@ def locate(
         RangeError: no range can be derived.
         CameraError: the box lies where the distortion cannot be inverted.
     """
-    check_box(box_xywh, confidence)
+    _check_detection(box_xywh, confidence)
     uncertainty = config.box_tolerance / max(confidence, MIN_CONFIDENCE)
     sigma_x, sigma_y = uncertainty * box_xywh[2], uncertainty * box_xywh[3]
     (ray,) = camera.rays([center(box_xywh)])

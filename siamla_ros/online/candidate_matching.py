@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from siamla_ros.configuration import Configuration, bounded
-from siamla_ros.geometry.boxes import Box
+from siamla_ros.geometry.boxes import Box, box_size, center, check_box
 
-FAR_PX, TINY_PX = 1e6, 0.1
+SMALLEST_PX = 0.1
 
 
 @dataclass(frozen=True)
@@ -145,7 +145,11 @@ def match_by_distance(
 
 def is_box(box_xywh: Box) -> bool:
     """Whether a box is finite, and of a size and place that pixels can have."""
-    return max(map(abs, box_xywh)) <= FAR_PX and min(box_xywh[2:]) >= TINY_PX
+    try:
+        check_box(box_xywh, SMALLEST_PX)
+    except ValueError:
+        return False
+    return True
 
 
 def _fits(
@@ -156,20 +160,13 @@ def _fits(
     label = aliases.get(candidate.class_id, candidate.class_id)
     if target.label and label != target.label:
         return False
-    ratio = _side(candidate.box_xywh) / _side(target.box_xywh)
+    ratio = box_size(candidate.box_xywh) / box_size(target.box_xywh)
     if max(ratio, 1.0 / ratio) > rules.max_size_ratio:
         return False
     limit = rules.reach + rules.speed * max(target.age_s, 0.0)
     return rules.reach == 0.0 or _apart(target.box_xywh, candidate.box_xywh) <= limit
 
 
-def _side(box_xywh: Box) -> float:
-    return math.sqrt(box_xywh[2] * box_xywh[3])
-
-
 def _apart(box_xywh: Box, other_xywh: Box) -> float:
     """Distance between the centers, in sides of the first box."""
-    x, y, w, h = box_xywh
-    other_x, other_y, other_w, other_h = other_xywh
-    dx, dy = other_x + other_w / 2 - x - w / 2, other_y + other_h / 2 - y - h / 2
-    return math.hypot(dx, dy) / _side(box_xywh)
+    return math.dist(center(box_xywh), center(other_xywh)) / box_size(box_xywh)

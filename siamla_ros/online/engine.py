@@ -1,5 +1,4 @@
-"""The heart of the node without ROS: many targets, one batched forward pass an image, init in the
-past with catch-up.
+"""Many targets: one batched forward pass an image, start on a past image with catch-up. No ROS.
 
 Used by one thread only. The tracker may fail on any image (CUDA out of memory): targets survive
 that, and it is reported.

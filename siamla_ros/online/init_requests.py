@@ -8,11 +8,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import IntEnum
 
-from siamla_ros.geometry.boxes import BoxError
+from siamla_ros.geometry.boxes import FARTHEST_PX, BoxError
 
 DEFAULT_ID = 'target'
 MAX_ID_LENGTH = 128
-FARTHEST_PX = 1e6  # beyond any image; what is larger still would overflow
 
 
 class InitCode(IntEnum):

@@ -34,7 +34,7 @@ class Searcher:
         self.ms_per_window = 0.0
 
     def search(self, target: Target, image: np.ndarray, stamp_s: float) -> TrackResult | None:
-        """Search for the target in this image; its answer once it is accepted, else None.
+        """Search for the target in this image; its result once it is accepted, else None.
 
         Whatever the tracker raises is passed on.
         """
@@ -58,13 +58,13 @@ class Searcher:
         result = self.redetector.evaluate(
             plan.memory,
             found,
-            lambda answers: self.appearance.probabilities(
-                target.identity, image, target.state, answers, one_of_them=True
+            lambda results: self.appearance.probabilities(
+                target.identity, image, target.state, results, one_of_them=True
             ),
         )
         target.search = result.memory
         if continuity is not None and continuity < MIN_CONTINUITY:
-            return None  # successive images have nothing in common: what looks alike is chance
+            return None  # successive images have nothing in common: similar ones are accidental
         return None if result.index is None else found[result.index]
 
     def score_boxes(
@@ -79,7 +79,7 @@ class Searcher:
         if not boxes_xywh:
             return []
         found = self._tracker.probe(image, target.state, boxes_xywh)
-        answers = [
+        results = [
             result
             if _holds_center(box, result.box_xywh)
             else replace(result, box_xywh=box, confidence=0.0)
@@ -87,8 +87,8 @@ class Searcher:
         ]
         appearance = self.appearance
         if not appearance.config.enabled:
-            return [answer.confidence for answer in answers]
-        odds = appearance.odds_of(target.identity, image, target.state, answers)
+            return [result.confidence for result in results]
+        odds = appearance.odds_of(target.identity, image, target.state, results)
         offered = tuple(zip(boxes_xywh, odds, strict=True))
         every = [pair for call in (offered, *target.offered) for pair in call]
         target.offered = (offered, *target.offered)[:OFFERS_KEPT]

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from siamla_ros.geometry.boxes import Box
+from siamla_ros.geometry.boxes import Box, box_size
 from siamla_ros.identity.state import IdentityState
 from siamla_ros.online.continuity import Continuity
 from siamla_ros.online.frame import Frame
@@ -176,7 +176,7 @@ class Target:
             return None
         guess = self.motion.predicted(interval_s)
         box = guess.box_xywh
-        return box if guess.spread_px <= MAX_SPREAD * math.sqrt(box[2] * box[3]) else None
+        return box if guess.spread_px <= MAX_SPREAD * box_size(box) else None
 
     def _describe(self, decision: Decision, newly_lost: bool) -> TargetOutput:
         memory = decision.memory

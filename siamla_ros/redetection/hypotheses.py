@@ -45,15 +45,15 @@ class Hypothesis:
 
 
 class HypothesisSample(NamedTuple):
-    """An answer that is worth verifying: its index, and the hypothesis that it was aimed at."""
+    """A result that is worth verifying: its index, and the hypothesis that it was aimed at."""
 
     index: int
-    answer: TrackResult
+    result: TrackResult
     known: Hypothesis | None
 
 
 class RankedHypothesis(NamedTuple):
-    """A hypothesis as this image shows it, and the index of the answer that shows it."""
+    """A hypothesis as this image shows it, and the index of the result that shows it."""
 
     hypothesis: Hypothesis
     index: int
@@ -61,10 +61,10 @@ class RankedHypothesis(NamedTuple):
 
 def check_confidences(found: Sequence[TrackResult]) -> None:
     """Raise ValueError for a confidence outside [0, 1]; NaN is outside, too."""
-    for index, answer in enumerate(found):
-        if not 0.0 <= answer.confidence <= 1.0:
+    for index, result in enumerate(found):
+        if not 0.0 <= result.confidence <= 1.0:
             raise ValueError(
-                f'confidence of answer {index} is {answer.confidence!r}, must lie in [0, 1]'
+                f'confidence of result {index} is {result.confidence!r}, must lie in [0, 1]'
             )
 
 
@@ -75,19 +75,19 @@ def update_hypothesis(
 
     required: the log odds that the mean of its samples must reach.
     """
-    box, known, odds = tuple(sample.answer.box_xywh), sample.known, logit(probability)
+    box, known, odds = tuple(sample.result.box_xywh), sample.known, logit(probability)
     if known is not None and not _moved_on(known, box, interval_s):
         known = None
     count = known.samples + 1 if known else 1
     if known:
         odds = known.log_odds + (odds - known.log_odds) / min(count, AVERAGED_SAMPLES)
     if odds < required:
-        return Hypothesis(box, sample.answer.confidence, odds, count)
+        return Hypothesis(box, sample.result.confidence, odds, count)
     if known is None or known.confirmed_frames == 0:
-        return Hypothesis(box, sample.answer.confidence, odds, count, 1)
+        return Hypothesis(box, sample.result.confidence, odds, count, 1)
     return Hypothesis(
         box,
-        sample.answer.confidence,
+        sample.result.confidence,
         odds,
         count,
         known.confirmed_frames + 1,
@@ -102,12 +102,12 @@ def non_maximum_suppression(samples: Sequence[HypothesisSample]) -> list[Hypothe
         samples,
         key=lambda sample: (
             -(sample.known.confirmed_frames if sample.known else 0),
-            -sample.answer.confidence,
+            -sample.result.confidence,
         ),
     )
     kept: list[HypothesisSample] = []
     for sample in ranked:
-        if all(_apart(sample.answer, other.answer) for other in kept):
+        if all(_apart(sample.result, other.result) for other in kept):
             kept.append(sample)
     return kept[:MAX_HYPOTHESES]
 

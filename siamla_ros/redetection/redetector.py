@@ -8,7 +8,7 @@
 * Where: rings of windows that grow round the last box and its predicted motion and, in mode
   `global`, a coarse grid over the whole image at several scales. Each image gets
   `windows_per_image` of them in turn: its cost is bounded, and a whole round takes several images.
-* Acceptance: a promising answer becomes a hypothesis, which is then sampled on every image from its
+* Acceptance: a promising result becomes a hypothesis, which is then sampled on every image from its
   own box. What counts is the probability that it is *this* target (`identity`; without it, the
   network's confidence). It is accepted once the mean of its samples has kept above
   `accept_threshold` for `confirm_frames` images in a row and `confirm_s` seconds. A distant one
@@ -26,7 +26,7 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from siamla_ros.geometry import boxes
-from siamla_ros.geometry.boxes import Box, box_size, check_box
+from siamla_ros.geometry.boxes import SMALLEST_PX, Box, box_size, check_box
 from siamla_ros.redetection.config import RedetectionConfig
 from siamla_ros.redetection.hypotheses import (
     Hypothesis,
@@ -93,7 +93,7 @@ class SearchResult(NamedTuple):
     """What a search gave on one image.
 
     Attributes:
-        index: Of the answer that was accepted, whose state continues the target; else None.
+        index: Of the result that was accepted, whose state continues the target; else None.
         memory: For the next image.
     """
 
@@ -114,7 +114,7 @@ class Redetector:
     ) -> SearchMemory:
         """Start from the last confirmed box. Raises ValueError for an invalid box."""
         check_stamp(stamp_s)
-        check_box(box_xywh, smallest=1e-3)
+        check_box(box_xywh, SMALLEST_PX)
         start = BoxMotion.start(box_xywh)
         return SearchMemory(
             replace(start, mean=(*start.mean[:4], *map(float, velocity_px_s))), stamp_s, box_xywh
@@ -176,9 +176,9 @@ class Redetector:
         found: Sequence[TrackResult],
         verify: Callable[[Sequence[TrackResult]], Sequence[float]] | None = None,
     ) -> SearchResult:
-        """Weigh the answers to a plan, in its order.
+        """Weigh the results to a plan, in its order.
 
-        verify: probability that each of a few answers, at most `MAX_HYPOTHESES` of them, shows this
+        verify: probability that each of a few results, at most `MAX_HYPOTHESES` of them, shows this
         very target; without it, their confidence. Raises ValueError for a confidence outside
         [0, 1] (NaN, too).
         """
@@ -186,10 +186,10 @@ class Redetector:
         lost_size = box_size(memory.motion.box_xywh)
         samples = non_maximum_suppression(
             [
-                HypothesisSample(index, answer, self._hypothesis_at(memory, index))
-                for index, answer in enumerate(found)
-                if answer.confidence >= self.config.hint_threshold
-                and size_fits(answer.box_xywh, lost_size, self.config.max_size_ratio)
+                HypothesisSample(index, result, self._hypothesis_at(memory, index))
+                for index, result in enumerate(found)
+                if result.confidence >= self.config.hint_threshold
+                and size_fits(result.box_xywh, lost_size, self.config.max_size_ratio)
             ]
         )
         ranked = self._ranked(memory, samples, verify)
@@ -205,30 +205,30 @@ class Redetector:
         samples: Sequence[HypothesisSample],
         verify: Callable[[Sequence[TrackResult]], Sequence[float]] | None,
     ) -> list[RankedHypothesis]:
-        """What the samples are hypotheses for, the likeliest first; none below drop_threshold."""
-        answers = [sample.answer for sample in samples]
+        """What the samples are hypotheses for, most probable first; none below drop_threshold."""
+        results = [sample.result for sample in samples]
         if verify is None or not samples:
-            chances: Sequence[float] = [answer.confidence for answer in answers]
+            probabilities: Sequence[float] = [result.confidence for result in results]
         else:
-            chances = verify(answers)
+            probabilities = verify(results)
         ranked = [
             RankedHypothesis(
                 update_hypothesis(
                     sample,
-                    chance,
-                    self._required_log_odds(memory, sample.answer),
+                    probability,
+                    self._required_log_odds(memory, sample.result),
                     memory.interval_s,
                 ),
                 sample.index,
             )
-            for sample, chance in zip(samples, chances)
+            for sample, probability in zip(samples, probabilities)
         ]
         worth = [p for p in ranked if probability_of(p.hypothesis) >= self.config.drop_threshold]
         return sorted(worth, key=lambda place: -place.hypothesis.log_odds)
 
-    def _required_log_odds(self, memory: SearchMemory, answer: TrackResult) -> float:
+    def _required_log_odds(self, memory: SearchMemory, result: TrackResult) -> float:
         """Log odds that a hypothesis must reach: the further off it is, the more."""
-        (x, y), (old_x, old_y) = boxes.center(answer.box_xywh), boxes.center(memory.lost_xywh)
+        (x, y), (old_x, old_y) = boxes.center(result.box_xywh), boxes.center(memory.lost_xywh)
         sides = math.hypot(x - old_x, y - old_y) / box_size(memory.lost_xywh)
         least = logit(self.config.accept_threshold)
         return least + self.config.displacement_penalty * math.log1p(sides)

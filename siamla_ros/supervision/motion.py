@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from siamla_ros.geometry.boxes import Box, check_box
+from siamla_ros.geometry.boxes import SMALLEST_PX, Box, check_box
 
 STATES = 6  # center x, y; natural log of width, height; velocity x, y
 MEASURED = 4
@@ -116,7 +116,7 @@ def _process_noise(step_s: float, size: float) -> np.ndarray:
 
 
 def _measured(box_xywh: Box) -> tuple[float, float, float, float]:
-    check_box(box_xywh, smallest=1e-3)
+    check_box(box_xywh, SMALLEST_PX)
     x, y, w, h = box_xywh
     return x + w / 2, y + h / 2, math.log(w), math.log(h)
 

@@ -29,6 +29,7 @@ from dataclasses import replace
 
 from siamla_ros.geometry.boxes import (
     MAX_COVER,
+    SMALLEST_PX,
     Box,
     box_size,
     center,
@@ -173,7 +174,7 @@ class Supervisor:
         self, stamp_s: float, box_xywh: Box, image_size: tuple[int, int], reason: Reason
     ) -> Decision:
         check_stamp(stamp_s)
-        check_box(box_xywh, smallest=1e-6)
+        check_box(box_xywh, SMALLEST_PX)
         memory = Memory(
             state=State.TRACKING,
             reason=reason,

@@ -23,9 +23,6 @@ from siamla_ros.runtime.base import BoxRuntime, Runtime
 from siamla_ros.tracker.decode import decode_boxes, decoded_row, fused
 from siamla_ros.tracker.results import TargetState, TrackResult
 
-SMALLEST_PX = 1e-3
-"""Side of a box that is searched from: of less, float32 makes no window."""
-
 
 class Tracker:
     """Follows any number of targets with one network; holds no target itself.
@@ -52,7 +49,7 @@ class Tracker:
         calibration: dict[str, dict[str, float]] | None = None,
     ) -> None:
         self.runtime, self.model, self.decode = runtime, model, decode
-        self._finds_boxes = runtime if isinstance(runtime, BoxRuntime) else None
+        self._box_runtime = runtime if isinstance(runtime, BoxRuntime) else None
         self._reason, self.keep_responses = device_reason, False
         self.description = dict(description or {})
         self.calibration = dict(calibration or {})
@@ -104,7 +101,7 @@ class Tracker:
             ValueError: Not an image, or the box of a state is none.
         """
         check_image(image_bgr)
-        results = self._search(image_bgr, states, [_check_place(s.box_xywh) for s in states])
+        results = self._search(image_bgr, states, [_place(s.box_xywh) for s in states])
         return self._search_wide(image_bgr, states, results)
 
     def probe(
@@ -118,7 +115,7 @@ class Tracker:
             ValueError: Not an image, or a box is not finite or empty.
         """
         check_image(image_bgr)
-        places = [_check_place(box) for box in boxes_xywh]
+        places = [_place(box) for box in boxes_xywh]
         return self._search(image_bgr, [state] * len(places), places)
 
     def similarity(
@@ -131,9 +128,9 @@ class Tracker:
             ValueError: Not an image, or a box is not finite or empty.
         """
         check_image(image_bgr)
+        places = [_place(box) for box in boxes_xywh]
         windows = [
-            context_window(_check_place(box), self.model.template_context, self.model.isotropic)
-            for box in boxes_xywh
+            context_window(box, self.model.template_context, self.model.isotropic) for box in places
         ]
         values = self._cosines(image_bgr, windows, state) if windows else []
         return [float(np.clip(value, 0.0, 1.0)) for value in values]
@@ -142,9 +139,9 @@ class Tracker:
         self, image: ImageArray, windows: Sequence[Window], state: TargetState
     ) -> Sequence[float]:
         runtime, border = self.runtime, state.border_bgr
-        if self._finds_boxes is not None:
+        if self._box_runtime is not None:
             borders = [border] * len(windows)
-            found = self._finds_boxes.similarities(image, windows, borders, state.template)
+            found = self._box_runtime.similarities(image, windows, borders, state.template)
             return [float(value) for value in found]
         templates = [runtime.template(image, window, border) for window in windows]
         return [runtime.similarity(state.template, template) for template in templates]
@@ -187,8 +184,8 @@ class Tracker:
         isotropic = 1.0 if wide else self.model.isotropic
         windows = [context_window(box, context, isotropic) for box in places]
         borders, templates = [s.border_bgr for s in states], [s.template for s in states]
-        if self._finds_boxes is not None and not self.keep_responses:
-            rows = self._finds_boxes.boxes(image, windows, borders, templates, places, self.decode)
+        if self._box_runtime is not None and not self.keep_responses:
+            rows = self._box_runtime.boxes(image, windows, borders, templates, places, self.decode)
             found = [decoded_row(row, window) for row, window in zip(rows, windows, strict=True)]
         else:
             maps = self.runtime.respond(image, windows, borders, templates)
@@ -275,13 +272,9 @@ def check_image(image_bgr: Any) -> None:
         raise ValueError(f'image: shape {shape} holds no pixel')
 
 
-def _check_place(box_xywh: Sequence[float]) -> Box:
-    if len(box_xywh) != 4:
-        raise ValueError(f'box_xywh is {box_xywh!r}, must be four finite numbers')
-    box = boxes.as_box(box_xywh)
-    boxes.check_box(box, SMALLEST_PX)
-    return box
-
-
 def _size(image: ImageArray) -> tuple[int, int]:
     return image.shape[1], image.shape[0]
+
+
+def _place(box_xywh: Sequence[float]) -> Box:
+    return boxes.check_box(box_xywh, boxes.SMALLEST_PX)

@@ -73,7 +73,7 @@ def test_clip_in_an_image_smaller_than_the_shortest_side():
         ((1, 2, 3), 'not_finite', '4 numbers'),
         ((np.nan, 0, 10, 10), 'not_finite', 'finite'),
         ((0, 0, np.inf, 10), 'not_finite', 'finite'),
-        ((-1e300, 0, 2e300, 10), 'outside', '1e+07 px'),
+        ((-1e300, 0, 2e300, 10), 'outside', '1e+06 px'),
         ((0, 0, 0, 10), 'too_small', 'width and height must be >= 2'),
         ((0, 0, 10, -4), 'too_small', 'width and height must be >= 2'),
         ((0, 0, 1.9, 10), 'too_small', '1.9'),

@@ -1,5 +1,7 @@
 """Which of a detector's boxes is the lost target, as a table."""
 
+import math
+
 import pytest
 
 from siamla_ros.online.candidate_matching import (
@@ -7,11 +9,13 @@ from siamla_ros.online.candidate_matching import (
     LostTarget,
     MatchingRules,
     fitting,
+    is_box,
     match_by_distance,
     match_by_probability,
     parse_aliases,
 )
 
+NAN = math.nan
 LOST = LostTarget('person', (100.0, 100.0, 20.0, 20.0), age_s=0.5)
 RULES = MatchingRules()
 
@@ -96,3 +100,8 @@ def test_by_probability(scores, index):
     assert fits == [1, 2]
     match = match_by_probability(fits, scores, rules)
     assert match.index == (None if index is None else index + 1) and match.why
+
+
+@pytest.mark.parametrize('box', [(5.0, NAN, 3.0, 3.0), (NAN, 5.0, 3.0, 3.0), (2e6, 0.0, 3.0, 3.0)])
+def test_what_is_not_finite_or_far_away_is_no_box(box):
+    assert not is_box(box) and is_box((5.0, 5.0, 3.0, 3.0))

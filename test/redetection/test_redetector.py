@@ -244,7 +244,7 @@ def test_every_parameter_describes_itself():
 def test_a_confidence_that_is_none_is_refused(confidence):
     redetector = Redetector(CONFIG, SEARCHED)
     plan = redetector.propose(redetector.begin(LAST, 0.0), IMAGE, 0.03)
-    with pytest.raises(ValueError, match='confidence of answer 1 is'):
+    with pytest.raises(ValueError, match='confidence of result 1 is'):
         redetector.evaluate(plan.memory, [Answer(LAST, 0.5), Answer(LAST, confidence)])
 
 
