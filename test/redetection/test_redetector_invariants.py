@@ -5,23 +5,26 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from support.searches import CONFIG, IMAGE, Answer, Thing, probe
 from support.searches import WINDOW as SEARCHED
 
 from siamla_ros.redetection.config import RedetectionConfig
+from siamla_ros.redetection.hypotheses import AVERAGED_SAMPLES
 from siamla_ros.redetection.redetector import Redetector, SearchMemory
 
 
 def lasting(history: list[list[Answer]], config: RedetectionConfig) -> bool:
-    """Whether the last `confirm_frames` images all had a promising answer, and one a good one."""
-    recent = history[-config.confirm_frames :]
-    best = [max((answer.confidence for answer in found), default=0.0) for found in recent]
+    """Whether the last `confirm_frames` images all had a promising result, and one of those that
+    are averaged a good one.
+    """
+    best = [max((result.confidence for result in found), default=0.0) for found in history]
+    recent = best[-config.confirm_frames :]
     return (
         len(recent) == config.confirm_frames
-        and min(best) >= config.hint_threshold
-        and max(best) >= config.accept_threshold
+        and min(recent) >= config.hint_threshold
+        and max(best[-AVERAGED_SAMPLES:]) >= config.accept_threshold
     )
 
 
@@ -30,7 +33,11 @@ coordinates = st.tuples(
 )
 
 
+FOUND, FAINTER = ((0.0, 0.0, 2.0, 2.0), 1.0), ((0.0, 0.0, 1.0, 1.0), 0.5)
+
+
 @settings(max_examples=60, deadline=None)
+@example('local', 1, 1, (0.0, 0.0, 8.0, 1.0), [[FOUND], [FAINTER]], 0.5)  # the mean is good
 @given(
     st.sampled_from(['local', 'global']),
     st.integers(1, 6),

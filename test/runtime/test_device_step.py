@@ -97,7 +97,7 @@ def assert_alike(expected, found, box_px, score):
 @pytest.mark.parametrize('name', CONFIGURATIONS)
 def test_every_field_is_that_of_the_reference(name):
     reference, step, runtime = trackers(tiny_model(), CONFIGURATIONS[name])
-    assert (reference._finds_boxes, step._finds_boxes is None) == (None, False)
+    assert (reference._box_runtime, step._box_runtime is None) == (None, False)
     states = [reference.init(IMAGE, box) for box in BOXES]
     moved = np.roll(IMAGE, (3, 5), (0, 1))
     expected = reference.update(moved, states)
