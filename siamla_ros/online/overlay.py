@@ -251,7 +251,13 @@ def _draw_mark(
         cv2.rectangle(canvas, (left, top), (right, bottom), mark.color_bgr, width, cv2.LINE_AA)
     if mark.confidence is not None:
         _draw_bar(canvas, mark, left, right, bottom, thresholds)
-    _text(canvas, mark.text, (left, top - 6 if top > 18 else bottom + 20), mark.color_bgr)
+    b, g, r = mark.color_bgr
+    pale = (
+        (b + 255) // 2,
+        (g + 255) // 2,
+        (r + 255) // 2,
+    )  # thin strokes of the plain color are dark
+    _text(canvas, mark.text, (left, top - 6 if top > 18 else bottom + 20), pale)
 
 
 def _dashes(

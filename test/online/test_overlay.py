@@ -65,6 +65,14 @@ def test_the_label_is_inside_the_image(box):
     assert int((text != bare).any(2).sum()) > 0.8 * whole, 'as many pixels as where there is room'
 
 
+def test_a_label_is_paler_than_its_box_so_that_thin_strokes_are_seen():
+    blank, blue = np.zeros((120, 240, 3), np.uint8), COLORS_BGR[State.SEARCHING]
+    mark = Mark((30, 50, 60, 40), 'person 0.97', blue)
+    label = draw(blank, [mark])[:48]
+    assert np.median(label[label.any(2)].max(0)) >= (blue[1] + 255) // 2
+    assert (draw(blank, [replace(mark, text='')])[50:52, 40:80] == blue).all(), 'the box is not'
+
+
 @pytest.mark.parametrize('confidence, share', [(0.0, 0.0), (0.5, 0.5), (1.0, 1.0)])
 def test_the_bar_is_as_long_as_the_confidence(confidence, share):
     image = np.full((120, 160, 3), 90, np.uint8)
