@@ -7,13 +7,21 @@ import io
 import os
 import tarfile
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+try:
+    from lzma import LZMAError
+except ImportError:  # a Python without it refuses such archives
+    LZMAError = zlib.error  # type: ignore[misc, assignment]
+
 SUFFIXES = ('.zip', '.tar')
 SIGN = '!/'  # between an archive and what is in it, in texts
+# RuntimeError: encrypted, or compressed in a way that this Python does not know.
+DAMAGED = (zipfile.BadZipFile, tarfile.TarError, EOFError, zlib.error, LZMAError, RuntimeError)
 OPEN_AT_ONCE = 64  # archives a process keeps open: TrackingNet has one for each video
 
 
@@ -88,14 +96,14 @@ class ArchivePath:
         """The content.
 
         Raises:
-            OSError: There is no such file, or it is damaged.
+            OSError: There is no such file, or it is damaged or encrypted.
         """
         member = self._open().files.get(str(self.inner))
         if member is None:
             raise FileNotFoundError(f'{self}: no such file')
         try:
             return member()
-        except (zipfile.BadZipFile, tarfile.TarError, EOFError) as error:
+        except DAMAGED as error:
             raise OSError(f'{self}: damaged: {error}') from error
 
     def read_text(self, encoding: str = 'utf-8') -> str:
@@ -128,7 +136,7 @@ def _content(archive: str, _: int) -> _Content:
     """By process: one that was forked must not share the place in the file."""
     try:
         return _Content(_zip_files(archive) if archive.endswith('.zip') else _tar_files(archive))
-    except (zipfile.BadZipFile, tarfile.TarError, EOFError) as error:
+    except DAMAGED as error:
         raise OSError(f'{archive}: no archive that can be read: {error}') from error
 
 

@@ -147,3 +147,26 @@ def test_damaged_archives_are_named(tmp_path, write_images):
     other.write_bytes(whole[:100])
     with pytest.raises(OSError, match=r'dog\.zip: no archive that can be read'):
         load_dataset(tmp_path)
+
+
+CENTRAL, LOCAL = b'PK\x01\x02', b'PK\x03\x04'
+# Offsets from the signatures of an entry, and what is written there.
+DAMAGES = {
+    'encrypted': ((CENTRAL, 8, b'\x01'), (LOCAL, 6, b'\x01')),
+    'not supported': ((CENTRAL, 10, b'\x63'), (LOCAL, 8, b'\x63')),
+    'invalid block type': ((LOCAL, 35, b'\xff'),),  # where the data begins
+}
+
+
+@pytest.mark.parametrize('words', DAMAGES)
+def test_a_member_that_cannot_be_read_is_named(tmp_path, words):
+    path = tmp_path / 'set.zip'
+    with zipfile.ZipFile(path, 'w', zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr('1.txt', '1,2,3,4' * 50)
+    content = bytearray(path.read_bytes())
+    for sign, offset, value in DAMAGES[words]:
+        place = content.index(sign) + offset
+        content[place : place + 1] = value
+    path.write_bytes(content)
+    with pytest.raises(OSError, match=rf'set\.zip!/1\.txt: damaged: .*{words}'):
+        (ArchivePath(path) / '1.txt').read_bytes()
