@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from siamla_ros.datasets.archives import place_of
+from siamla_ros.datasets.sequence import DatasetError
 from siamla_ros.datasets.training_tracks import DatasetSpec, FrameTrack, load_tracks
 
 VERSION = 1
@@ -60,13 +61,13 @@ def indexed_tracks(
         write: Make the index where there is none.
 
     Raises:
-        DatasetError: As `load_tracks`.
+        DatasetError: As `load_tracks`, or the index would take the place of something else.
     """
-    place, looks = folder / spec.name, _look_of(spec)
+    place, looks = _place_of(folder, spec.name), _look_of(spec)
     try:
         return _read(place, spec, looks, damaged)
-    except (OSError, ValueError, KeyError):  # none, another version or data set, or damaged
-        pass
+    except (OSError, EOFError, LookupError, TypeError, ValueError):
+        pass  # none, another version or data set, or damaged
     left_out: list[str] = []
     tracks = load_tracks(spec, left_out)
     damaged += left_out
@@ -74,6 +75,17 @@ def indexed_tracks(
         return tracks
     _write(place, tracks, {**looks, 'left_out': left_out})
     return _read(place, spec, looks, [])  # mapped, so that the paths in memory can go
+
+
+def _place_of(folder: Path, name: str) -> Path:
+    """Where the index of that name is, or may be written: whatever is there is removed."""
+    if name in ('.', '..') or '/' in name:
+        raise DatasetError(f'data set {name!r}: a folder of the index is called so, without /')
+    known = {'tracks.json', *(f'{array}.npy' for array in ARRAYS)}
+    for place in (folder / name, folder / f'{name}.tmp'):
+        if place.exists() and not (place.is_dir() and set(os.listdir(place)) <= known):
+            raise DatasetError(f'{place}: exists and is no index; name another --index')
+    return folder / name
 
 
 def _look_of(spec: DatasetSpec) -> dict[str, Any]:
@@ -99,7 +111,9 @@ def _read(
         raise ValueError(f'{place}: damaged')
     damaged += noted.get('left_out', [])
     tracks = []
-    for name, number, count, end in zip(noted['names'], noted['places'], noted['counts'], ends):
+    for name, number, count, end in zip(
+        noted['names'], noted['places'], noted['counts'], ends, strict=True
+    ):
         part = slice(int(end) - count, int(end))
         paths = IndexedPaths(noted['folders'][number], files[part])
         tracks.append(FrameTrack(spec.name, name, paths, frames[part], boxes[part]))

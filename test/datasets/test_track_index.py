@@ -1,5 +1,6 @@
 """The index of a data set gives the same tracks, without looking for them again."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -95,3 +96,33 @@ def test_objects_of_pictures_in_one_folder_share_it(tmp_path):
     track_index._write(tmp_path / 'coco', tracks, {})
     read = track_index._read(tmp_path / 'coco', DatasetSpec('coco', tmp_path), {}, [])
     assert [path for track in read for path in track.paths] == [*paths, *apart]
+
+
+@pytest.mark.parametrize('name', ['../got10k', 'got10k', '{folder}', '..', '.'])
+def test_nothing_but_an_index_is_ever_removed(spec, tmp_path, name):
+    """Its own data set was, where `--index` is the folder that holds it."""
+    name = name.format(folder=spec.folder)
+    before = sorted(spec.folder.rglob('*'))
+    with pytest.raises(DatasetError, match='without /|is no index; name another --index'):
+        indexed_tracks(spec._replace(name=name), tmp_path, [])
+    assert sorted(spec.folder.rglob('*')) == before
+
+
+DAMAGES = ['[]', 'null', '{"names": []}', '{"counts": []}', '{"counts": ["a"]}']
+DAMAGES += ['{"folders": null}', '{"places": [9, 9, 9]}', '{"left_out": 3}']
+
+
+@pytest.mark.parametrize('text', DAMAGES)
+def test_an_index_of_other_content_is_made_anew(spec, tmp_path, text):
+    expected = content(indexed_tracks(spec, tmp_path / 'index', []))
+    file = tmp_path / 'index/got/tracks.json'
+    change = json.loads(text)
+    kept = {**json.loads(file.read_text()), **change} if isinstance(change, dict) else change
+    file.write_text(json.dumps(kept))
+    assert content(indexed_tracks(spec, tmp_path / 'index', [])) == expected
+
+
+def test_an_array_that_is_empty_is_made_anew(spec, tmp_path):
+    expected = content(indexed_tracks(spec, tmp_path / 'index', []))
+    (tmp_path / 'index/got/boxes.npy').write_bytes(b'')
+    assert content(indexed_tracks(spec, tmp_path / 'index', [])) == expected
