@@ -62,14 +62,14 @@ class SampleRecorder(AppearanceModel):
     frame = 0
 
     def measure(
-        self, known: IdentityState, image_bgr: np.ndarray, state: TargetState, answer: TrackResult
+        self, known: IdentityState, image_bgr: np.ndarray, state: TargetState, result: TrackResult
     ) -> Appearance | None:
         """Like the base class; recorded."""
-        seen = super().measure(known, image_bgr, state, answer)
+        seen = super().measure(known, image_bgr, state, result)
         if seen is not None:
             similarity, color = (math.nan if v is None else float(v) for v in seen[:2])
-            values = (answer.confidence, answer.second_peak, similarity, color)
-            self.samples.append(SearchSample(self.frame, values, tuple(answer.box_xywh)))
+            values = (result.confidence, result.second_peak, similarity, color)
+            self.samples.append(SearchSample(self.frame, values, tuple(result.box_xywh)))
         return seen
 
     def probabilities(self, *args: Any, **options: Any) -> list[float]:
