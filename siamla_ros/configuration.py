@@ -14,7 +14,7 @@ from typing import Any
 
 
 def bounded(default: float, minimum: float, maximum: float, description: str, **more: Any) -> Any:
-    """A dataclass field: number within [minimum, maximum]; an int default asks for an int."""
+    """A dataclass field: number within [minimum, maximum]; an int default means an int."""
     return declared(default, description, minimum=minimum, maximum=maximum, **more)
 
 

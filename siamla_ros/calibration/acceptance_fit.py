@@ -21,7 +21,7 @@ LEAST_SAMPLES = 20  # of each kind
 
 @dataclass(frozen=True)
 class AcceptanceFit:
-    """A model, and how well it tells places apart that it was fitted to.
+    """A model, and how well it separates the places that it was fitted to.
 
     Attributes:
         model: Fitted, or the one of the start where there was too little to fit.

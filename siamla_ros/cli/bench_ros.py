@@ -100,7 +100,7 @@ def _measure(args: argparse.Namespace, roles: Sequence[str]) -> list[Rows]:
 
 
 def _wait_for_first(running: dict[str, subprocess.Popen], limit_s: float) -> None:
-    """Until the first process has ended; it would wait in vain for another that has.
+    """Until the first process has ended; another would wait for it for ever.
 
     Raises:
         ValueError: Another ended before it.

@@ -101,8 +101,8 @@ class AppearanceModel:
             image_bgr: H x W x 3 uint8.
             state: Holds the target's template.
             results: Boxes to compare with it.
-            one_of_them: They are different places of one image, so that each speaks against the
-                others (a search); otherwise each is judged by itself.
+            one_of_them: They are different places of one image (a search), so that each lowers
+                the odds of the others; otherwise each counts by itself.
         """
         if not self.config.enabled:
             return [result.confidence for result in results]

@@ -14,7 +14,7 @@ OBSTACLES = ('off', 'scan')
 
 @dataclass(frozen=True)
 class FollowConfig(Configuration):
-    """Everything that the controller knows; each number once, with its limits."""
+    """All parameters of the controller, with their limits."""
 
     mode: str = choice(
         'differential', MODES, 'differential base (linear.x, angular.z) or pan-tilt head'

@@ -18,24 +18,24 @@ from siamla_ros.navigation.safety import (
     Clearance,
     Received,
     Report,
+    SafetyDecision,
     Sighting,
-    Verdict,
     evaluate,
 )
 
 MAX_CATCH_UP = 4
 """Steps made at once when the caller was late."""
-DISABLED = Verdict(Action.RAMP, 'disabled')
+DISABLED = SafetyDecision(Action.RAMP, 'disabled')
 
 
 @dataclass(frozen=True)
 class Velocity:
-    """A command: ahead in m/s, pan (to the left) and tilt (upward) in rad/s, and its verdict."""
+    """A command: ahead in m/s, pan (to the left) and tilt (upward) in rad/s, and its decision."""
 
     ahead: float
     pan: float
     tilt: float
-    verdict: Verdict
+    decision: SafetyDecision
 
     @property
     def is_zero(self) -> bool:
@@ -125,13 +125,13 @@ class FollowController:
             steady_s: clock of the arrivals.
         """
         self._now_s = now_s
-        verdict = self.verdict(now_s, steady_s)
+        decision = self.decision(now_s, steady_s)
         for _ in range(self._steps(steady_s)):
-            self._advance(verdict, now_s, steady_s)
+            self._advance(decision, now_s, steady_s)
         self._own.add(now_s, self._ahead.velocity, self._pan.velocity, self._tilt.velocity)
-        return Velocity(self._ahead.velocity, self._pan.velocity, self._tilt.velocity, verdict)
+        return Velocity(self._ahead.velocity, self._pan.velocity, self._tilt.velocity, decision)
 
-    def verdict(self, now_s: float, steady_s: float) -> Verdict:
+    def decision(self, now_s: float, steady_s: float) -> SafetyDecision:
         """What the inputs allow."""
         if not self.enabled:
             return DISABLED
@@ -147,28 +147,28 @@ class FollowController:
             return 1
         return min(max(round((steady_s - last) / self.config.period_s), 1), MAX_CATCH_UP)
 
-    def _advance(self, verdict: Verdict, now_s: float, steady_s: float) -> None:
-        if verdict.action is not Action.FOLLOW:
+    def _advance(self, decision: SafetyDecision, now_s: float, steady_s: float) -> None:
+        if decision.action is not Action.FOLLOW:
             self._target.reset()
-        if not verdict.lost:
+        if not decision.lost:
             self._search_from_s = None
-        if verdict.action is Action.FOLLOW:
+        if decision.action is Action.FOLLOW:
             self._follow(self._own.bring_to(self._received.sighting, now_s), now_s)
-        elif verdict.action is Action.RAMP:
+        elif decision.action is Action.RAMP:
             self._ramp()
         else:
-            self._halt(verdict, steady_s)
+            self._halt(decision, steady_s)
 
     def _ramp(self) -> None:
         self._ahead = brake(self._ahead, self.config.linear)
         self._pan = brake(self._pan, self.config.angular)
         self._tilt = brake(self._tilt, self.config.angular)
 
-    def _halt(self, verdict: Verdict, steady_s: float) -> None:
+    def _halt(self, decision: SafetyDecision, steady_s: float) -> None:
         self._ahead, self._tilt = STILL, STILL
         if self._search_from_s is None:
             self._pan = STILL
-            if verdict.lost:
+            if decision.lost:
                 self._search_from_s = steady_s
             return
         config, sighting = self.config, self._received.sighting

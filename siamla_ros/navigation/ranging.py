@@ -29,7 +29,7 @@ class RangeError(ValueError):
 
 @dataclass(frozen=True)
 class RangeConfig(Configuration):
-    """Which method gives the range, and what it has to know."""
+    """Which method gives the range, and its parameters."""
 
     method: str = choice('height', METHODS, 'how the range is found')
     target_height_m: float = bounded(1.7, 0.01, 100.0, 'height of the target, for height')

@@ -1,4 +1,4 @@
-"""Whether a robot may move: one verdict from what was received, and when.
+"""Whether a robot may move: one decision from what was received, and when.
 
 Two clocks: stamps are compared with the clock of the messages (the ROS clock, that of a simulation
 too), arrivals with a steady clock, which is never stopped or set.
@@ -21,7 +21,7 @@ class InputError(ValueError):
 
 
 class Action(Enum):
-    """What a verdict asks for."""
+    """What a decision asks for."""
 
     FOLLOW = 'follow'
     RAMP = 'ramp to zero'
@@ -29,8 +29,14 @@ class Action(Enum):
 
 
 @dataclass(frozen=True)
-class Verdict:
-    """What to do, and why in plain words. lost: the target was declared LOST, by a live tracker."""
+class SafetyDecision:
+    """What to do.
+
+    Attributes:
+        action: Follow, or how to stop.
+        reason: Why, in plain words.
+        lost: A tracker that runs has declared the target LOST.
+    """
 
     action: Action
     reason: str
@@ -64,7 +70,7 @@ class Sighting:
 
 @dataclass(frozen=True)
 class Report:
-    """What the tracker says of its target: stamp, a state of TrackStatus, confidence in [0, 1]."""
+    """The status of a target: stamp, a state of TrackStatus, confidence in [0, 1]."""
 
     stamp_s: float
     state: int
@@ -108,8 +114,10 @@ class Received:
     clearance_at_s: float = -math.inf
 
 
-def evaluate(received: Received, now_s: float, steady_s: float, config: FollowConfig) -> Verdict:
-    """The verdict at a moment, for a robot that is enabled.
+def evaluate(
+    received: Received, now_s: float, steady_s: float, config: FollowConfig
+) -> SafetyDecision:
+    """The decision at a moment, for a robot that is enabled.
 
     Args:
         received: what came so far.
@@ -119,30 +127,30 @@ def evaluate(received: Received, now_s: float, steady_s: float, config: FollowCo
     """
     report, sighting = received.report, received.sighting
     if report is None:
-        return Verdict(Action.HALT, 'waiting for status')
+        return SafetyDecision(Action.HALT, 'waiting for status')
     stale = _stale('status', report.stamp_s, received.report_at_s, now_s, steady_s, config)
     if report.state in (LOST, SEARCHING):
-        return Verdict(Action.HALT, 'the target is LOST', lost=not stale)
+        return SafetyDecision(Action.HALT, 'the target is LOST', lost=not stale)
     if report.state not in (TRACKING, UNCERTAIN):
-        return Verdict(Action.HALT, 'there is no target')
+        return SafetyDecision(Action.HALT, 'there is no target')
     if stale:
-        return Verdict(Action.RAMP, stale)
+        return SafetyDecision(Action.RAMP, stale)
     if report.state == UNCERTAIN:
-        return Verdict(Action.RAMP, 'the target is UNCERTAIN')
+        return SafetyDecision(Action.RAMP, 'the target is UNCERTAIN')
     if report.confidence < config.min_confidence:
-        return Verdict(
+        return SafetyDecision(
             Action.RAMP,
             f'confidence is {report.confidence:.2f}, must be at least {config.min_confidence:g}',
         )
     if sighting is None or sighting.stamp_s <= received.unconfirmed_s:
-        return Verdict(Action.RAMP, 'waiting for a pose since the target is confirmed')
+        return SafetyDecision(Action.RAMP, 'waiting for a pose since the target is confirmed')
     stale = _stale('pose', sighting.stamp_s, received.sighting_at_s, now_s, steady_s, config)
     if stale:
-        return Verdict(Action.RAMP, stale)
+        return SafetyDecision(Action.RAMP, stale)
     blind = _blind(received, now_s, steady_s, config)
     if blind:
-        return Verdict(Action.RAMP, blind)
-    return Verdict(Action.FOLLOW, 'following')
+        return SafetyDecision(Action.RAMP, blind)
+    return SafetyDecision(Action.FOLLOW, 'following')
 
 
 def _blind(received: Received, now_s: float, steady_s: float, config: FollowConfig) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 class TargetSelection:
-    """Holds on to one target id until the tracker says that it was forgotten.
+    """Holds on to one target id until the tracker reports that it was cleared.
 
     A robot must not change from one target to another because the first is lost for a while.
     """

@@ -73,7 +73,7 @@ class Picture(NamedTuple):
 
 
 class OperatorCallbacks(Protocol):
-    """What the server asks and tells; called on threads of the server."""
+    """What the server calls, on threads of its own."""
 
     def picture(self) -> Picture | str:
         """The newest picture, or why there is none."""
@@ -194,7 +194,7 @@ def make_server(
     Args:
         host: Address to listen on.
         port: 0 takes a free one.
-        callbacks: What it asks and tells.
+        callbacks: What it calls.
         allowed_hosts: Names under which a browser may ask, see `HostList`.
 
     Raises:

@@ -64,7 +64,7 @@ class Searcher:
         )
         target.search = result.memory
         if continuity is not None and continuity < MIN_CONTINUITY:
-            return None  # successive images have nothing in common: similar ones are accidental
+            return None  # successive images have nothing in common: a similar place is accidental
         return None if result.index is None else found[result.index]
 
     def score_boxes(
@@ -72,8 +72,8 @@ class Searcher:
     ) -> list[float]:
         """Probabilities in [0, 1] that boxes, of a detector, show the target.
 
-        Boxes at other places speak against each other, also those of the last calls: a detector
-        misses some of what it saw in the image before. A box in which the network does not find
+        Boxes at different places lower each other's odds, also those of the last calls: a detector
+        misses some of what it found in the image before. A box in which the network does not find
         the target counts as confidence 0. Whatever the tracker raises is passed on.
         """
         if not boxes_xywh:

@@ -3,7 +3,7 @@
     ros2 run siamla_ros follow_target --ros-args -p distance_m:=2.0
     ros2 service call /follow_target/enable std_srvs/srv/SetBool '{data: true}'
 
-Nothing is published before it is enabled. Every input that dies, grows old or is uncertain ends in
+Nothing is published before it is enabled. Every input that ends, is too old or uncertain leads to
 zero: within `timeout_s` + `stop_time_s` and one period, and at once when the target is LOST.
 """
 
@@ -135,9 +135,9 @@ class FollowTargetNode(Node):
 
     def _on_enable(self, request: SetBool.Request, response: SetBool.Response) -> Any:
         self._controller.enable(request.data)
-        verdict = self._controller.verdict(self._now_s(), time.monotonic())
-        response.success, response.message = True, verdict.reason
-        self.get_logger().info(f'{"enabled" if request.data else "disabled"}: {verdict.reason}')
+        decision = self._controller.decision(self._now_s(), time.monotonic())
+        response.success, response.message = True, decision.reason
+        self.get_logger().info(f'{"enabled" if request.data else "disabled"}: {decision.reason}')
         return response
 
     def _now_s(self) -> float:
@@ -147,11 +147,10 @@ class FollowTargetNode(Node):
         before = self._velocity
         velocity = self._controller.step(self._now_s(), time.monotonic())
         self._velocity = velocity
-        if (
-            before is None
-            or before.verdict.reason.split(' is ')[0] != (velocity.verdict.reason.split(' is ')[0])
-        ):
-            self.get_logger().info(f'{velocity.verdict.action.value}: {velocity.verdict.reason}')
+        reason = velocity.decision.reason
+        # A reason whose figures alone have changed is not logged again.
+        if before is None or before.decision.reason.split(' is ')[0] != reason.split(' is ')[0]:
+            self.get_logger().info(f'{velocity.decision.action.value}: {reason}')
         if self._controller.enabled or not velocity.is_zero:
             self._zeros_left = STOP_MESSAGES
         elif self._zeros_left > 0:
@@ -176,20 +175,20 @@ class FollowTargetNode(Node):
         velocity = self._velocity
         if velocity is None or not self.context.ok():
             return
-        follows = velocity.verdict.action is Action.FOLLOW
+        follows = velocity.decision.action is Action.FOLLOW
         level = DiagnosticStatus.OK
         if self._controller.enabled and not follows:
             level = DiagnosticStatus.WARN
         values = {
             'enabled': self._controller.enabled,
             'target': self._selection.target_id,
-            'action': velocity.verdict.action.value,
+            'action': velocity.decision.action.value,
             'ahead m/s': f'{velocity.ahead:.2f}',
             'pan rad/s': f'{velocity.pan:.2f}',
             'tilt rad/s': f'{velocity.tilt:.2f}',
         }
         self._diagnostics.publish(
-            diagnostic_message(self, 'follow', level, velocity.verdict.reason, values)
+            diagnostic_message(self, 'follow', level, velocity.decision.reason, values)
         )
 
     def close(self) -> None:

@@ -4,8 +4,8 @@
     ros2 run siamla_ros init_box 310,120,60,140 --next-image      # for one image, and confirmed
     ros2 run siamla_ros init_box 310,120,60,140 --service /tracker/init_target     # with an answer
 
-With `--next-image` the box belongs to the next image that the tracker speaks of on `status`, not to
-one that was seen here: the tracker may have missed that one, and would refuse its stamp.
+With `--next-image` the box belongs to the next image that `status` reports, not to one that was
+received here: the tracker may have missed that one, and would refuse its stamp.
 
 * The topic `init` has no answer. With `--next-image`, `status` is watched until the target has
   started; if it does not, that is reported, and the log of the tracker names the reason. Without
@@ -66,7 +66,7 @@ def parse_box(text: str) -> tuple[float, float, float, float]:
 
 
 def has_begun(before: TrackStatus | None, now: TrackStatus) -> bool:
-    """Whether a target began (anew) between two of its statuses; before: None if there was none."""
+    """Whether a target was started between two of its statuses; before: None if there is none."""
     if before is None:
         return True
     went_on = before.reason == now.reason and now.frames_in_state > before.frames_in_state
@@ -74,7 +74,7 @@ def has_begun(before: TrackStatus | None, now: TrackStatus) -> bool:
 
 
 class InitBox(Node):
-    """Waits for whom it talks to, says it, and watches what becomes of it."""
+    """Waits for the tracker, sends the box, and watches `status` until the target has started."""
 
     def __init__(self, **options: object) -> None:
         super().__init__('init_box', **options)
@@ -107,11 +107,11 @@ class InitBox(Node):
         self._status_topic = topic.topic_name
 
     def _on_status(self, status: TrackStatus) -> None:
-        if stamp_ns_of(status.header.stamp):  # else it speaks of no image
+        if stamp_ns_of(status.header.stamp):  # else it belongs to no image
             self._statuses.append(status)
 
     def next_stamp(self, timeout_s: float) -> Time:
-        """The stamp of the next image that the tracker speaks of.
+        """The stamp of the next image that `status` reports.
 
         Raises:
             TimeoutError: It did not, for that long.
@@ -216,8 +216,8 @@ def send(node: InitBox, options: argparse.Namespace) -> int:
     detection = detection_message(Header(), options.box, 1.0, options.id, options.label)
     if options.service:
         answer = node.call(options.service, detection, stamp, options.timeout)
-        verdict = 'accepted' if answer.accepted else f'refused, {InitCode(answer.code).name}'
-        print(f'{verdict}: {answer.message}', flush=True)
+        decision = 'accepted' if answer.accepted else f'refused, {InitCode(answer.code).name}'
+        print(f'{decision}: {answer.message}', flush=True)
         return 0 if answer.accepted else 1
     node.publish(detection, stamp, options.timeout)
     print('init box published', flush=True)

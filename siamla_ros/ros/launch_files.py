@@ -1,5 +1,6 @@
-"""What launch files share: arguments that several have, the topics of cameras, and checks. A node
-would only say in its log what is wrong with a file of parameters, or die.
+"""What launch files share: arguments that several have, the topics of cameras, and checks.
+
+A node would only log what is wrong with a file of parameters, or end.
 """
 
 from __future__ import annotations

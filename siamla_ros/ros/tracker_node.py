@@ -113,7 +113,7 @@ class TrackerNode(LifecycleNode):
         try:
             tracker = self._load(**node.tracker_options)
             self.engine = Engine(tracker, self.settings)
-        except Exception as error:  # noqa: BLE001 - whatever is wrong with weights or device, the node must live
+        except Exception as error:  # noqa: BLE001 - whatever is wrong with weights or device, the node goes on
             self.failure = f'model {node.model!r} on device {node.device!r}: {error}'
             self.get_logger().error(f'cannot be configured: {self.failure}')
             return FAILURE
@@ -177,7 +177,7 @@ class TrackerNode(LifecycleNode):
     @property
     def finished(self) -> bool:
         """Whether a shutdown transition has made the node useless: the process then ends, so that
-        whoever watches over it starts it again.
+        a supervisor of processes starts it again.
         """
         return self.state_label == 'finalized'
 

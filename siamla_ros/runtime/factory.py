@@ -72,10 +72,10 @@ def _onnx_cpu(checkpoint: Checkpoint, runtime: str, threads: int) -> tuple[Runti
         in_8_bits = OnnxRuntime(checkpoint, threads, int8=True)
     except WeightsError as error:
         return in_float, f'in float: {error}'
-    verdict = int8_check.compare(checkpoint.model, in_float, in_8_bits)
-    if not verdict.use:
-        return in_float, f'in float: {verdict.reason}'
-    return in_8_bits, f'the search in 8 bits ({instructions}: {verdict.reason})'
+    trial = int8_check.compare(checkpoint.model, in_float, in_8_bits)
+    if not trial.use:
+        return in_float, f'in float: {trial.reason}'
+    return in_8_bits, f'the search in 8 bits ({instructions}: {trial.reason})'
 
 
 def _onnx_cuda(checkpoint: Checkpoint, device: str) -> Runtime:

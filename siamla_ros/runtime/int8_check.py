@@ -30,7 +30,7 @@ TIMED_RUNS = 5
 TARGET_XYWH = (130.0, 90.0, 60.0, 48.0)
 
 
-class Verdict(NamedTuple):
+class TrialResult(NamedTuple):
     """Whether to search in 8 bits, and why, in words for a log."""
 
     use: bool
@@ -52,7 +52,7 @@ def dot_product(cpu_info: Path = CPU_INFO) -> str:
     return next((name for name in DOT_PRODUCTS if name in found), '')
 
 
-def compare(model: ModelConfig, in_float: Runtime, in_8_bits: Runtime) -> Verdict:
+def compare(model: ModelConfig, in_float: Runtime, in_8_bits: Runtime) -> TrialResult:
     """Both runtimes on the same drawn picture: answers first, then time.
 
     Time is that of the processor: the machine may be busy while a node starts.
@@ -72,10 +72,10 @@ def compare(model: ModelConfig, in_float: Runtime, in_8_bits: Runtime) -> Verdic
     share = int8_ms / float_ms
     answer = f'IoU {overlap:.2f} and scores within {differs:.2f} of those in float'
     if not (differs <= MOST_DIFFERENCE and overlap >= LEAST_IOU):  # also refuses NaN
-        return Verdict(False, f'8 bits answer otherwise ({answer})')
+        return TrialResult(False, f'8 bits answer otherwise ({answer})')
     if share > MOST_TIME:
-        return Verdict(False, f'8 bits take {share:.2f} of the time in float')
-    return Verdict(True, f'{share:.2f} of the time in float, {answer}')
+        return TrialResult(False, f'8 bits take {share:.2f} of the time in float')
+    return TrialResult(True, f'{share:.2f} of the time in float, {answer}')
 
 
 def _trial(model: ModelConfig, runtime: Runtime) -> tuple[Maps, float]:

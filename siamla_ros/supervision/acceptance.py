@@ -1,10 +1,9 @@
 """Is what a search has found the target?
 
-A search asks otherwise than a track: what it finds is mostly something else, and it sees several
-places of one image. So it has a logistic model of its own over the evidence of a box
-(:class:`~siamla_ros.supervision.presence.EvidenceWeights`), and one term more: there is only one
-target, so a place speaks against every other one, the more the likelier it is itself. Where
-something in sight looks like the target, most of what looks like it is not the target.
+What a search finds is mostly something else than the target, and it finds several places in one
+image. So it has a logistic model of its own over the evidence of a box
+(:class:`~siamla_ros.supervision.presence.EvidenceWeights`), and one term more. There is only one
+target: each place lowers the log odds of every other one, the more the more probable it is.
 
 `siamla calibrate` fits it to searches that accept nothing. The defaults were fitted in that way to
 the shipped weights on part of the fitting scenes (docs/research/supervision.md).

@@ -44,7 +44,7 @@ class CellBoxes:
 
     def agreement(self, confidence: FloatArray, one_xywh: FloatArray) -> FloatArray:
         """How well the cells agree on a box (B, 4), (B,) in [0, 1]: the mean IoU with it of the
-        boxes that speak of the same object, weighted by their confidence (B, N).
+        boxes of the same object, weighted by their confidence (B, N).
 
         Every cell guesses the box for itself; where the guesses differ the box is uncertain, though
         each cell may be sure. It follows the true IoU better than p or Q alone (docs/training.md).

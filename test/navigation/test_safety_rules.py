@@ -29,7 +29,7 @@ def test_limits_hold_whatever_comes(events, reverse, search):
         assert abs(velocity.ahead) <= config.max_linear + SLACK
         assert abs(velocity.pan) <= config.max_angular + SLACK
         assert reverse or velocity.ahead >= -SLACK
-        if before is not None and velocity.verdict.action is Action.FOLLOW:
+        if before is not None and velocity.decision.action is Action.FOLLOW:
             step = max(config.max_linear_acceleration, config.max_linear / config.stop_time_s)
             assert abs(velocity.ahead - before.ahead) <= step * PERIOD + SLACK
         before = velocity
@@ -59,7 +59,7 @@ def test_it_follows_only_what_is_fresh_confirmed_and_sure(events):
             drive.status(*event[1:])
             states.append((drive.now, drive.now - event[3], *event[1:3]))
         velocity = drive.step()
-        if velocity.verdict.action is Action.FOLLOW:
+        if velocity.decision.action is Action.FOLLOW:
             oldest, newest = drive.now - config.timeout_s, drive.now + config.max_future_s
             assert any(
                 at >= oldest - SLACK and oldest - SLACK <= stamp <= newest + SLACK
@@ -86,7 +86,7 @@ def test_a_lost_target_is_zero_at_once(events, state):
     drive.moving()
     drive.status(state)
     velocity = drive.step()
-    assert velocity.is_zero and velocity.verdict.action is Action.HALT
+    assert velocity.is_zero and velocity.decision.action is Action.HALT
     # and poses alone do not move it again
     for event in events:
         if event and event[0] == 'pose':
@@ -101,7 +101,7 @@ def test_a_pose_of_before_the_loss_is_never_used_after_it():
     assert drive.step().is_zero
     drive.status(TRACKING)
     velocity = drive.step()
-    assert velocity.is_zero and 'waiting for a pose' in velocity.verdict.reason
+    assert velocity.is_zero and 'waiting for a pose' in velocity.decision.reason
     drive.status()
     drive.pose(range_m=6.0)
     assert drive.step().ahead > 0.0
@@ -134,7 +134,7 @@ def test_each_silence_ends_in_zero_within_the_stated_time(dead, reason):
             )
         velocity = drive.step()
         sizes.append(velocity.ahead)
-        reasons.add(velocity.verdict.reason)
+        reasons.add(velocity.decision.reason)
     assert velocity.is_zero
     assert any(reason in text for text in reasons), reasons
     # once it slows down it does not speed up again
@@ -156,7 +156,7 @@ def test_it_does_not_drive_on_a_target_that_is_too_near(range_m, bearing):
     drive, config = Drive().moving(), FollowConfig()
     velocity = drive.follow(math.ceil(config.stop_time_s / PERIOD) + 1, range_m=range_m)
     assert velocity.ahead == pytest.approx(0.0, abs=SLACK)
-    assert velocity.verdict.action is Action.FOLLOW, 'it may still turn'
+    assert velocity.decision.action is Action.FOLLOW, 'it may still turn'
 
 
 def test_search_needs_a_live_tracker():
@@ -179,7 +179,7 @@ def test_a_clock_that_stands_still_stops_the_robot():
     now, steady, config = drive.now, drive.steady, drive.controller.config
     for index in range(math.ceil((config.timeout_s + config.stop_time_s) / PERIOD) + 2):
         velocity = drive.controller.step(now, steady + index * PERIOD)
-    assert velocity.is_zero and 'for 0.4 s' in velocity.verdict.reason
+    assert velocity.is_zero and 'for 0.4 s' in velocity.decision.reason
 
 
 @settings(max_examples=200, deadline=None)
@@ -192,7 +192,7 @@ def test_with_obstacles_it_drives_only_on_a_fresh_scan(events):
         event = events[index - 1] if index else None
         if event and event[0] == 'scan':
             scans.append((drive.now - PERIOD, drive.now - PERIOD - event[2]))
-        if velocity.verdict.action is Action.FOLLOW:
+        if velocity.decision.action is Action.FOLLOW:
             oldest, newest = drive.now - config.timeout_s, drive.now + config.max_future_s
             assert any(
                 at >= oldest - SLACK and oldest - SLACK <= stamp <= newest + SLACK
@@ -254,4 +254,4 @@ def test_a_scan_that_dies_or_is_old_ends_in_zero(age):
         if age is not None:
             drive.scan(age=age)
         velocity = drive.follow(1, range_m=6.0)
-    assert velocity.is_zero and 'scan' in velocity.verdict.reason
+    assert velocity.is_zero and 'scan' in velocity.decision.reason

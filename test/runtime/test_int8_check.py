@@ -17,7 +17,7 @@ from siamla_ros.runtime import int8_check  # noqa: E402
 from siamla_ros.runtime.base import Maps  # noqa: E402
 from siamla_ros.runtime.export import export_onnx  # noqa: E402
 from siamla_ros.runtime.factory import build_runtime  # noqa: E402
-from siamla_ros.runtime.int8_check import Verdict, compare, dot_product  # noqa: E402
+from siamla_ros.runtime.int8_check import TrialResult, compare, dot_product  # noqa: E402
 from siamla_ros.runtime.quantize import export_int8  # noqa: E402
 
 pytestmark = pytest.mark.filterwarnings('ignore::DeprecationWarning', 'ignore::UserWarning')
@@ -60,7 +60,7 @@ class Answers:
         return self.maps
 
 
-def verdict(monkeypatch, ms: float = 6.0, change=lambda maps: None) -> Verdict:
+def trial(monkeypatch, ms: float = 6.0, change=lambda maps: None) -> TrialResult:
     clock = SimpleNamespace(now=0.0)
     monkeypatch.setattr(int8_check.time, 'process_time', lambda: clock.now)
     first, second = Answers(clock, 10.0), Answers(clock, ms)
@@ -69,13 +69,13 @@ def verdict(monkeypatch, ms: float = 6.0, change=lambda maps: None) -> Verdict:
 
 
 def test_the_same_answer_in_less_time_is_taken(monkeypatch):
-    use, reason = verdict(monkeypatch)
+    use, reason = trial(monkeypatch)
     assert use
     assert reason == '0.60 of the time in float, IoU 1.00 and scores within 0.00 of those in float'
 
 
 def test_no_gain_is_not_taken(monkeypatch):
-    assert verdict(monkeypatch, 9.5) == (False, '8 bits take 0.95 of the time in float')
+    assert trial(monkeypatch, 9.5) == (False, '8 bits take 0.95 of the time in float')
 
 
 @pytest.mark.parametrize(
@@ -92,7 +92,7 @@ def test_another_answer_is_not_taken(monkeypatch, part, index, value):
     def change(maps: Maps) -> None:
         getattr(maps, part)[index] = value
 
-    use, reason = verdict(monkeypatch, change=change)
+    use, reason = trial(monkeypatch, change=change)
     assert not use
     assert reason.startswith('8 bits answer otherwise')
 
@@ -114,12 +114,12 @@ def checkpoint(tmp_path_factory):
 @pytest.mark.parametrize(
     ('runtime', 'instructions', 'found', 'name', 'words'),
     [
-        ('auto', 'avx_vnni', Verdict(True, 'why'), '-int8', 'in 8 bits (avx_vnni: why)'),
-        ('auto', 'avx_vnni', Verdict(False, 'why'), '', 'in float: why'),
-        ('auto', '', Verdict(True, ''), '', 'in float: the CPU names no dot product of bytes'),
-        ('float', 'avx_vnni', Verdict(True, ''), '', 'in float'),
-        ('onnxruntime', 'avx_vnni', Verdict(True, ''), '', 'in float'),
-        ('onnxruntime-int8', '', Verdict(False, ''), '-int8', 'the search in 8 bits'),
+        ('auto', 'avx_vnni', TrialResult(True, 'why'), '-int8', 'in 8 bits (avx_vnni: why)'),
+        ('auto', 'avx_vnni', TrialResult(False, 'why'), '', 'in float: why'),
+        ('auto', '', TrialResult(True, ''), '', 'in float: the CPU names no dot product of bytes'),
+        ('float', 'avx_vnni', TrialResult(True, ''), '', 'in float'),
+        ('onnxruntime', 'avx_vnni', TrialResult(True, ''), '', 'in float'),
+        ('onnxruntime-int8', '', TrialResult(False, ''), '-int8', 'the search in 8 bits'),
     ],
 )
 def test_what_is_chosen_and_why(monkeypatch, checkpoint, runtime, instructions, found, name, words):

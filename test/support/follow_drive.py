@@ -100,6 +100,6 @@ def play(events, **values):
             drive.controller.enable(event[1])
             enabled_at = drive.now if event[1] else None
         velocity = drive.step()
-        if drive.controller.verdict(drive.now, drive.steady).action is Action.FOLLOW:
+        if drive.controller.decision(drive.now, drive.steady).action is Action.FOLLOW:
             last_good = drive.now
         yield drive, velocity, last_good, enabled_at, state
