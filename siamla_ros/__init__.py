@@ -32,6 +32,33 @@ _HOMES = {
     'load_tracker': 'tracker.tracker',
 }
 
+# What the extras of setup.py bring.
+EXTRAS = {
+    'torch': ('torch',),
+    'train': ('torch', 'onnx', 'PyYAML', 'scipy', 'tensorboard'),
+    'eval': ('scipy', 'matplotlib', 'PyYAML'),
+    'export': ('torch', 'onnx'),
+    'bags': ('rosbags',),
+    'video': ('av',),
+    'vot': ('vot-trax',),
+    'plot': ('matplotlib',),
+}
+
+
+def install_hint(extra: str) -> str:
+    """The line that installs an extra. pip does not know a package that colcon or make built."""
+    from importlib.metadata import PackageNotFoundError, distribution
+
+    try:
+        installed = distribution('siamla-ros').read_text('INSTALLER')
+    except PackageNotFoundError:
+        installed = None
+    return (
+        f'pip install "siamla-ros[{extra}]"'
+        if installed
+        else (f'pip install {" ".join(EXTRAS[extra])}')
+    )
+
 
 def __getattr__(name: str) -> Any:
     """Import public names on first use, so that `import siamla_ros` costs nothing."""

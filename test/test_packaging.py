@@ -1,10 +1,12 @@
 """What is said in several files agrees: version, executables, licenses, commands."""
 
 import ast
+import importlib.metadata
 import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from xml.etree import ElementTree
 
 import pytest
@@ -140,3 +142,34 @@ def test_what_the_demos_install_is_light() -> None:
         'demo-return',
         'demo-follow',
     ]
+
+
+def test_hints_name_what_the_extras_bring(monkeypatch: pytest.MonkeyPatch) -> None:
+    setuptools = pytest.importorskip('setuptools')
+    given: dict[str, object] = {}
+    monkeypatch.setattr(setuptools, 'setup', given.update)
+    monkeypatch.chdir(ROOT)
+    script = compile((ROOT / 'setup.py').read_text('utf-8'), str(ROOT / 'setup.py'), 'exec')
+    exec(script, {'__file__': str(ROOT / 'setup.py'), '__name__': 'setup'})
+    extras = {name: items for name, items in given['extras_require'].items() if name != 'test'}
+    named = {k: {re.split('[<>=]', item)[0] for item in items} for k, items in extras.items()}
+    assert {name: set(items) for name, items in siamla_ros.EXTRAS.items()} == named
+
+
+@pytest.mark.parametrize(
+    ('installer', 'line'),
+    [('pip', 'pip install "siamla-ros[export]"'), (None, 'pip install torch onnx')],
+)
+def test_a_hint_is_a_line_that_works(installer: str | None, line: str, monkeypatch) -> None:
+    """pip finds no siamla-ros where colcon or make built it; an egg-info of a checkout is none."""
+    found = SimpleNamespace(read_text=lambda name: installer)
+    monkeypatch.setattr(importlib.metadata, 'distribution', lambda name: found)
+    assert siamla_ros.install_hint('export') == line
+
+
+def test_without_any_distribution_packages_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    def none(name: str) -> None:
+        raise importlib.metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(importlib.metadata, 'distribution', none)
+    assert siamla_ros.install_hint('bags') == 'pip install rosbags'

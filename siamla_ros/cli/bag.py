@@ -96,7 +96,9 @@ def _track(args: argparse.Namespace) -> int:
     if plot is not None:
         plot.write()
     if not args.quiet:
-        print('\n'.join(results.lines()), file=sys.stderr)
+        written = [f'{args.output}: /detections and /status']
+        written += [f'{plot.path}: confidence and states over time'] if plot else []
+        print('\n'.join([*results.lines(), *written]), file=sys.stderr)
     return int(results.unusable > 0)
 
 

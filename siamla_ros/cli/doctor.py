@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from siamla_ros import install_hint
 from siamla_ros.online.dds_profile import profile_variables
 
 OK, NOTE, PROBLEM = 'ok', 'note', 'problem'
@@ -27,11 +28,11 @@ NEEDED = {
     'tqdm': 'tqdm',
 }
 OPTIONAL = {
-    'torch': 'CUDA, training, export: pip install "siamla-ros[torch]"',
-    'scipy': 'evaluation: pip install "siamla-ros[eval]"',
-    'rosbags': 'siamla bag: pip install "siamla-ros[bags]"',
-    'av': 'H.264, which browsers play: pip install "siamla-ros[video]"',
-    'matplotlib': '--plot: pip install "siamla-ros[plot]"',
+    'torch': ('CUDA, training, export', 'torch'),
+    'scipy': ('evaluation', 'eval'),
+    'rosbags': ('siamla bag', 'bags'),
+    'av': ('H.264, which browsers play', 'video'),
+    'matplotlib': ('--plot', 'plot'),
 }
 SHM = Path('/dev/shm')
 ROS_ROOT = Path('/opt/ros')
@@ -91,9 +92,9 @@ def check_packages() -> Iterator[Finding]:
     """The packages of the runtime, which must import, and those of extras."""
     for module, package in NEEDED.items():
         yield _check_import(module, package)
-    for module, purpose in OPTIONAL.items():
+    for module, (purpose, extra) in OPTIONAL.items():
         if importlib.util.find_spec(module) is None:
-            yield Finding(NOTE, module, f'not installed; for {purpose}')
+            yield Finding(NOTE, module, f'not installed; for {purpose}: {install_hint(extra)}')
         else:
             yield Finding(OK, module, _version(module))
     yield _check_providers()

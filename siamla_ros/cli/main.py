@@ -13,6 +13,7 @@ import sys
 from types import ModuleType
 
 import siamla_ros
+from siamla_ros import install_hint
 
 # Subcommand: its module, what it does, the extra of the pip package it may need.
 COMMANDS = {
@@ -40,6 +41,8 @@ EXTRA_OF = {
     'scipy': 'eval',
     'rosbags': 'bags',
 }
+# Of those that every command needs, where the package has another name.
+PACKAGE_OF = {'cv2': 'opencv-python-headless'}
 # Those that one option needs, whatever else the command needs.
 EXTRA_OF_OPTION = {'matplotlib': 'plot'}
 NEGATIVE = re.compile(r'-[.\d]')
@@ -109,10 +112,10 @@ def _explain_missing(command: str, error: ModuleNotFoundError) -> int:
         )
         return 1
     extra = EXTRA_OF_OPTION.get(missing) or COMMANDS[command][2] or EXTRA_OF.get(missing, '')
-    package = f'"siamla-ros[{extra}]"' if extra else 'siamla-ros'
+    line = install_hint(extra) if extra else f'pip install {PACKAGE_OF.get(missing, missing)}'
     print(
         f'siamla {command} needs the Python module {missing}, which is not installed.\n'
-        f'Install it with: pip install {package}',
+        f'Install it with: {line}',
         file=sys.stderr,
     )
     return 1

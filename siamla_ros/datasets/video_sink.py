@@ -14,6 +14,7 @@ from typing import Any, Protocol
 import cv2
 import numpy as np
 
+from siamla_ros import install_hint
 from siamla_ros.datasets.video import FALLBACK_RATE_HZ
 
 CODECS = ('auto', 'h264', 'mpeg4')
@@ -62,7 +63,7 @@ class FrameSink(AbstractContextManager):
         if codec not in CODECS:
             raise ValueError(f'codec is {codec!r}, must be one of {", ".join(CODECS)}')
         if codec == 'h264' and not has_h264():
-            raise ValueError('codec is h264, which needs PyAV: pip install "siamla-ros[video]"')
+            raise ValueError(f'codec is h264, which needs PyAV: {install_hint("video")}')
         self.path = Path(path)
         self.count = 0
         self._rate_hz, self._codec = rate_hz, codec
@@ -146,7 +147,7 @@ class _OpenCvEncoder:
     def __init__(self, path: Path, rate_hz: float, size: tuple[int, int]) -> None:
         self.words = (
             f'MPEG-4 Part 2 at {rate_hz:g} Hz, which browsers do not play; '
-            'for H.264: pip install "siamla-ros[video]"'
+            f'for H.264: {install_hint("video")}'
         )
         code = cv2.VideoWriter_fourcc(*'mp4v')
         self._writer = cv2.VideoWriter(str(path), code, rate_hz, size)

@@ -8,6 +8,8 @@ import re
 import sys
 from typing import NamedTuple
 
+from siamla_ros import install_hint
+
 
 class DeviceError(RuntimeError):
     """The requested device cannot be used."""
@@ -88,7 +90,7 @@ def _cuda_devices() -> tuple[int, str]:
 def _certainly_absent() -> str:
     """Why there can be no CUDA, where that is known without the long import of torch."""
     if importlib.util.find_spec('torch') is None:
-        return 'torch is not installed (pip install "siamla-ros[torch]")'
+        return f'torch is not installed ({install_hint("torch")})'
     try:
         version = importlib.metadata.version('torch')
     except importlib.metadata.PackageNotFoundError:  # not installed by pip: torch itself knows

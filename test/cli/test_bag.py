@@ -101,7 +101,8 @@ def test_detections_and_status_of_every_image(
     assert states[10] == 1 and states[-1] in (3, 4)
     status = found['/status'][-1][1]
     assert (status.id, status.__msgtype__) == ('red', 'siamla_ros/msg/TrackStatus')
-    assert 'red: confirmed on 1' in capsys.readouterr().err
+    words = capsys.readouterr().err
+    assert 'red: confirmed on 1' in words and f'{out}: /detections and /status\n' in words
 
 
 def test_targets_start_late_and_the_storage_can_be_chosen(tmp_path: Path) -> None:

@@ -71,7 +71,7 @@ def test_a_run_is_drawn(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixt
     'name, hidden, words',
     [
         ('run.pdf', '', 'suffix must be .png'),
-        ('run.png', 'matplotlib', 'siamla-ros[plot]'),
+        ('run.png', 'matplotlib', siamla_ros.install_hint('plot')),
     ],
 )
 def test_what_is_missing_is_said_before_the_run(

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
+from siamla_ros import install_hint
 from siamla_ros.datasets import video_sink
 from siamla_ros.datasets.video import FrameSource
 from siamla_ros.datasets.video_sink import FrameSink
@@ -79,7 +80,7 @@ def test_without_pyav_it_says_what_it_wrote(tmp_path: Path, without_av: None) ->
             sink.write(frame(number), stamp_s)
     assert codec_of(sink.path) in ('mp4v', 'FMP4')
     words = sink.describe()
-    assert '6 frames, MPEG-4 Part 2 at 25 Hz' in words and 'siamla-ros[video]' in words
+    assert '6 frames, MPEG-4 Part 2 at 25 Hz' in words and install_hint('video') in words
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ torch = pytest.importorskip('torch')
 
 from support.networks import tiny_checkpoint, tiny_model  # noqa: E402
 
+from siamla_ros import install_hint  # noqa: E402
 from siamla_ros.runtime import device as device_choice  # noqa: E402
 from siamla_ros.runtime.device import DeviceError, choose_device  # noqa: E402
 from siamla_ros.runtime.factory import build_runtime  # noqa: E402
@@ -85,5 +86,5 @@ def test_a_build_without_cuda_is_known_by_its_version(monkeypatch, version, foun
 def test_without_torch_there_is_no_cuda(monkeypatch):
     monkeypatch.setattr(device_choice.importlib.util, 'find_spec', lambda name: None)
     monkeypatch.delitem(device_choice.sys.modules, 'torch')
-    hint = 'pip install "siamla-ros[torch]"'
+    hint = install_hint('torch')
     assert choose_device('auto') == ('cpu', f'auto: torch is not installed ({hint})')
