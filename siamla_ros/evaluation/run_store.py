@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import shutil
 import zipfile
 import zlib
 from pathlib import Path
@@ -43,11 +42,13 @@ class RunStore:
         Args:
             folder: Where the runs lie.
             cells: Whether the alignment of cells is recorded with them.
-            keep: Whether runs of an earlier evaluation are used; else they are removed.
+            keep: Whether runs of an earlier evaluation are used; else they are removed, and
+                nothing else: training may write its runs into a folder of the same name.
         """
-        self._folder, self._cells = folder, cells
-        if not keep:
-            shutil.rmtree(folder, ignore_errors=True)
+        self._folder, self._cells, self._keep = folder, cells, keep
+        for path in () if keep else sorted(folder.glob('*/*.npz')):
+            if _is_run(path):
+                path.unlink()
 
     def load(self, tracker: Described, sequence: Sequence) -> Run | None:
         """The finished run of this tracker on this sequence, None if there is none.
@@ -63,6 +64,8 @@ class RunStore:
                 raise EOFError('no archive of arrays')
             return self._read(path, tracker, sequence)
         except (OSError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as error:
+            if not self._keep:
+                return None  # it is replaced
             raise ValueError(
                 f'{path}: damaged ({error}); remove it, or leave out --resume'
             ) from error
@@ -101,6 +104,14 @@ class RunStore:
         }
         text = json.dumps(made_by, sort_keys=True, default=str)
         return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _is_run(path: Path) -> bool:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return 'fingerprint.npy' in archive.namelist()
+    except (OSError, zipfile.BadZipFile):
+        return False
 
 
 def shard_of(items: list[Item], shard: tuple[int, int]) -> list[Item]:

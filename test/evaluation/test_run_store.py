@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from support.scenes import picture
 
+from siamla_ros.cli.main import main
 from siamla_ros.datasets.sequence import Sequence
 from siamla_ros.evaluation.parallel import run_tasks
 from siamla_ros.evaluation.peers.base import IdentityTracker
@@ -43,3 +44,23 @@ def test_a_stored_run_that_is_damaged_is_named(tmp_path, kept):
 def test_a_process_that_is_killed_ends_the_evaluation_with_the_reason():
     with pytest.raises(ChildProcessError, match=r'--jobs 1: a process ended without an answer'):
         list(run_tasks([(0, sequence())], make_fatal, cells=False, jobs=1))
+
+
+def test_a_new_evaluation_removes_the_runs_of_another_and_nothing_else(moving_target, tmp_path):
+    """The folder of trained models was removed, which has the same name."""
+    words = ['eval', '--dataset', str(moving_target), '--trackers', 'identity', '--quiet']
+    words += ['--no-plots', '--output', str(tmp_path / 'out')]
+    assert main(words) == 0
+    runs = tmp_path / 'out/runs'
+    own = sorted(runs.glob('identity/*.npz'))
+    own[0].rename(runs / 'identity/another.npz')
+    own[1].write_bytes(own[1].read_bytes()[:100])
+    (runs / 'trained').mkdir()
+    (runs / 'trained/model.safetensors').write_bytes(b'weights')
+    np.savez(runs / 'trained/tracked_windows.npz', boxes=np.zeros(3))
+    assert main(words) == 0
+    assert sorted(runs.glob('identity/*.npz')) == own
+    assert {path.name for path in (runs / 'trained').iterdir()} == {
+        'model.safetensors',
+        'tracked_windows.npz',
+    }
