@@ -119,9 +119,9 @@ class Engine:
         Raises:
             ImageError: The image cannot be used; no target has been changed.
         """
-        fresh = [target for target in self.targets.values() if target.seq < frame.seq]
-        if fresh:
-            self._advance(fresh, frame.to_bgr(), frame)
+        behind = [target for target in self.targets.values() if target.seq < frame.seq]
+        if behind:
+            self._advance(behind, frame.to_bgr(), frame)
         return self._outputs_of(frame)
 
     def note_failure(self, frame: Frame, where: str, error: Exception) -> list[TargetOutput]:
@@ -153,23 +153,23 @@ class Engine:
         """Take each target that is behind one image nearer to the present; images are skipped when
         time does not suffice. between: called before each target; it may clear some.
         """
-        for name, chase in list(self.catching.items()):
+        for target_id, item in list(self.catching.items()):
             between()
-            if self.catching.get(name) is not chase:
+            if self.catching.get(target_id) is not item:
                 continue
-            behind = buffer.after(chase.target.seq)
-            if behind:
+            frames = buffer.after(item.target.seq)
+            if frames:
                 began_s = time.monotonic()
-                frame = behind[chase.stride(len(behind), began_s) - 1]
-                self._advance([chase.target], frame.to_bgr(), frame)
-                chase.note_step(time.monotonic() - began_s)
-            if not buffer.after(chase.target.seq):
-                del self.catching[name]
-                self.targets[name] = chase.target
+                frame = frames[item.stride(len(frames), began_s) - 1]
+                self._advance([item.target], frame.to_bgr(), frame)
+                item.note_step(time.monotonic() - began_s)
+            if not buffer.after(item.target.seq):
+                del self.catching[target_id]
+                self.targets[target_id] = item.target
 
     def settle(self) -> None:
         """End every catch-up where it is; the targets go on from the next image."""
-        self.targets.update((name, chase.target) for name, chase in self.catching.items())
+        self.targets.update((name, item.target) for name, item in self.catching.items())
         self.catching.clear()
 
     def _new_target(
@@ -204,8 +204,8 @@ class Engine:
         for target in targets:
             result = results.get(target.id)
             if result is None:
-                pass_by = self.supervisor.note_failure if target.followed else self.supervisor.tick
-                target.apply(pass_by(target.memory, frame.stamp_s), None, frame.stamp_ns)
+                note = self.supervisor.note_failure if target.followed else self.supervisor.tick
+                target.apply(note(target.memory, frame.stamp_s), None, frame.stamp_ns)
             else:
                 self._supervise(target, result, image, frame)
             self._search(target, image, frame)

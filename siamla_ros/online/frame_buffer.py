@@ -51,7 +51,6 @@ class FrameBuffer:
         self._frames: deque[Frame] = deque()
         self._bytes = 0
         self._limits = (max_frames, max_bytes)
-        self.time_jumps = 0
 
     def resize(self, max_frames: int, max_bytes: int) -> None:
         """Change the limits; takes effect at once."""
@@ -66,7 +65,6 @@ class FrameBuffer:
                 frame.stamp_ns < self._frames[-1].stamp_ns - TIME_JUMP_NS
             )
             if jumped:
-                self.time_jumps += 1
                 self._frames.clear()
                 self._bytes = 0
             self._frames.append(frame)

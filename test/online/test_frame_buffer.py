@@ -95,7 +95,7 @@ def test_time_going_back_forgets_all_but_a_late_packet_does_not():
     assert buffer.put(late) and len(buffer) == 11
     looped = frame(picture(), frames[0].stamp_ns - 3_000 * MS, 12)
     assert not buffer.put(looped)
-    assert buffer.after(0) == [looped] and buffer.time_jumps == 1
+    assert buffer.after(0) == [looped]
     assert buffer.nbytes == looped.nbytes
 
 

@@ -38,8 +38,6 @@ STAGES = (
     Stage(3, 3, 2, 6, 80),
     Stage(3, 5, 1, 6, 112),
 )
-LAST_STAGES = (Stage(4, 5, 2, 6, 192), Stage(1, 3, 1, 6, 320))
-"""The rest of the classifier, which tracking leaves out."""
 
 
 class SameConv(nn.Conv2d):
