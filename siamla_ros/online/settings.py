@@ -20,14 +20,10 @@ class NodeSettings(Configuration):
     """Everything about the node that is neither supervision nor re-detection."""
 
     model: str = declared(
-        'default',
-        'default: the weights that ship; or a path to a checkpoint',
-        live=False,
+        'default', 'default: the weights that ship; or a path to a checkpoint', live=False
     )
     device: str = declared(
-        'auto',
-        'auto, cpu, cuda or cuda:N; auto: CUDA where it works',
-        live=False,
+        'auto', 'auto, cpu, cuda or cuda:N; auto: CUDA where it works', live=False
     )
     runtime: str = choice(
         'auto',
@@ -43,67 +39,34 @@ class NodeSettings(Configuration):
         True, 'configure and activate at start; false: wait for lifecycle transitions', live=False
     )
     image_transport: str = choice(
-        'raw',
-        ('raw', 'compressed'),
-        'compressed: CompressedImage on image/compressed',
-        live=False,
+        'raw', ('raw', 'compressed'), 'compressed: CompressedImage on image/compressed', live=False
     )
     max_targets: int = bounded(8, 1, 64, 'targets followed at once; one more is refused')
     max_rate_hz: float = bounded(
-        0.0,
-        0.0,
-        1000.0,
-        'images processed a second at most; 0: as many as come',
-        unit='Hz',
+        0.0, 0.0, 1000.0, 'images processed a second at most; 0: as many as come', unit='Hz'
     )
     init_stamp_tolerance_s: float = bounded(
-        0.02,
-        0.0,
-        1.0,
-        'distance within which an image counts as the one that an init box names',
-        unit='s',
+        0.02, 0.0, 1.0, 'distance within which the stamp of an init box names an image', unit='s'
     )
     init_wait_s: float = bounded(
-        1.0,
-        0.0,
-        60.0,
-        'how long an init box waits for an image that has not come yet',
-        unit='s',
+        1.0, 0.0, 60.0, 'how long an init box waits for an image that has not come yet', unit='s'
     )
     catch_up_s: float = bounded(
-        0.5,
-        0.05,
-        30.0,
-        'time in which a box of a past image must reach the present; skips images if needed',
-        unit='s',
+        0.5, 0.05, 30.0, 'time in which a box of a past image must reach the present', unit='s'
     )
     buffer_frames: int = bounded(120, 1, 10000, 'recent images kept for init boxes of the past')
     buffer_megabytes: float = bounded(
         256.0, 1.0, 65536.0, 'memory that these images may take', unit='MB'
     )
     source_timeout_s: float = bounded(
-        2.0,
-        0.1,
-        3600.0,
-        'silence after which the image source counts as dead in diagnostics',
-        unit='s',
+        2.0, 0.1, 3600.0, 'silence after which the image source counts as dead', unit='s'
     )
     reinit_request_period_s: float = bounded(
-        1.0,
-        0.0,
-        3600.0,
-        'pause between repetitions of an unanswered reinit_request; 0: once',
-        unit='s',
+        1.0, 0.0, 3600.0, 'pause between repetitions of a reinit_request; 0: once', unit='s'
     )
-    publish_predicted: bool = declared(
-        True, 'put a predicted box into the status while the target is not confirmed'
-    )
+    publish_predicted: bool = declared(True, 'predicted box in the status of an unconfirmed target')
     debug_max_rate_hz: float = bounded(
-        15.0,
-        0.1,
-        1000.0,
-        'debug images a second at most, drawn only while it is subscribed',
-        unit='Hz',
+        15.0, 0.1, 1000.0, 'debug images a second at most', unit='Hz'
     )
     debug_max_width: int = bounded(
         960, 64, 8192, 'debug images are reduced to this width', unit='px'
