@@ -85,6 +85,7 @@ def record_search(tracker: Tracker, sequence: TargetSequence) -> SearchSamples:
     recorder = SampleRecorder(tracker, IdentityConfig(min_return_color=0.0))
     recorder.samples = []
     engine.searcher.appearance = recorder
+    engine.searcher.pursuer.longest_s = 0.0  # the search alone is recorded
     for index, image in enumerate(sequence.frames()):
         recorder.frame = index
         if index == 0:

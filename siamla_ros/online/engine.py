@@ -56,7 +56,7 @@ class Engine:
         self.supervisor = Supervisor(settings.supervision, search, evidence)
         self.appearance = AppearanceModel(self.tracker, settings.identity, acceptance)
         redetector = Redetector(settings.redetection, self.tracker.search_context)
-        self.searcher = Searcher(self.tracker, redetector, self.appearance)
+        self.searcher = Searcher(self.tracker, redetector, self.appearance, self.supervisor)
 
     def replace_tracker(self, tracker: TrackerLike) -> None:
         """Go on with another tracker, after `device_lost`; targets keep their templates."""
@@ -255,7 +255,7 @@ class Engine:
     def _search(self, target: Target, image: np.ndarray, frame: Frame) -> None:
         """Search for the target if it is SEARCHING."""
         if target.memory.state is not State.SEARCHING:
-            target.search = None
+            target.search = target.pursuit = None
             return
         try:
             result = self.searcher.search(target, image, frame.stamp_s)
@@ -269,7 +269,8 @@ class Engine:
             decision = self.supervisor.reacquire(
                 target.memory, frame.stamp_s, result.box_xywh, size
             )
-            target.motion, target.search = BoxMotion.start(result.box_xywh), None
+            target.motion = BoxMotion.start(result.box_xywh)
+            target.search = target.pursuit = None
             target.apply(decision, result, frame.stamp_ns)
 
     def _update(self, image: np.ndarray, targets: list[Target]) -> list[TrackResult | None]:

@@ -1,5 +1,5 @@
-"""One image of re-detection for one lost target: windows are proposed, probed and evaluated; and
-how likely boxes of a detector show it.
+"""One image of re-detection for one lost target: its box is followed on, windows are proposed,
+probed and evaluated; and how likely boxes of a detector show it.
 """
 
 from __future__ import annotations
@@ -14,10 +14,12 @@ import numpy as np
 from siamla_ros.geometry import boxes
 from siamla_ros.geometry.boxes import Box
 from siamla_ros.identity.appearance_model import AppearanceModel, probabilities_of
+from siamla_ros.online.pursuit import Pursuer
 from siamla_ros.online.targets import Target
 from siamla_ros.redetection.redetector import Redetector
 from siamla_ros.supervision.acceptance import beside
 from siamla_ros.supervision.evidence import MIN_CONTINUITY
+from siamla_ros.supervision.supervisor import Supervisor
 from siamla_ros.tracker.results import TrackerLike, TrackResult
 
 OFFERS_KEPT = 10  # calls of score_boxes: a second of a detector at ten images a second
@@ -27,9 +29,14 @@ class Searcher:
     """Runs searches and remembers what a window costs, to keep to the time budget."""
 
     def __init__(
-        self, tracker: TrackerLike, redetector: Redetector, appearance: AppearanceModel
+        self,
+        tracker: TrackerLike,
+        redetector: Redetector,
+        appearance: AppearanceModel,
+        supervisor: Supervisor,
     ) -> None:
         self._tracker = tracker
+        self.pursuer = Pursuer(tracker, appearance, supervisor)
         self.redetector, self.appearance = redetector, appearance
         self.ms_per_window = 0.0
 
@@ -44,7 +51,11 @@ class Searcher:
                 memory.search_box_xywh, memory.last_confirmed_s, target.motion.velocity_px_s
             )
         size = (image.shape[1], image.shape[0])
-        continuity = target.continuity.see(image, memory.search_box_xywh, stamp_s)
+        place = target.pursuit.memory.box_xywh if target.pursuit else memory.search_box_xywh
+        continuity = target.continuity.see(image, place, stamp_s)
+        back = self.pursuer.advance(target, image, stamp_s, continuity)
+        if back is not None:
+            return back
         plan = self.redetector.propose(
             target.search, size, stamp_s, self.ms_per_window, self._color_proposals(target, image)
         )

@@ -65,6 +65,14 @@ class TargetOutput:
         return self.score('confidence')
 
 
+@dataclass(frozen=True)
+class Pursuit:
+    """A lost target whose box is followed on: as the tracker and as the supervision know it."""
+
+    state: TargetState
+    memory: Memory
+
+
 @dataclass
 class Target:
     """A target between two images; the engine's own, mutable record.
@@ -72,6 +80,7 @@ class Target:
     Attributes:
         seq: Number of the last image that this target was updated on.
         image_size: (width, height) of that image.
+        search, pursuit: State of its search, and of its box that is followed on, while it is lost.
         offered: Boxes of the last calls of `score_boxes` since it was lost, with log odds.
     """
 
@@ -89,6 +98,7 @@ class Target:
     continuity: Continuity = field(default_factory=Continuity)
     result: TrackResult | None = None
     search: Any = None
+    pursuit: Pursuit | None = None
     searched_xywh: tuple[Box, ...] = ()
     offered: tuple[tuple[tuple[Box, float], ...], ...] = ()
     output: TargetOutput | None = None
@@ -144,7 +154,7 @@ class Target:
         box = (x * scale_x, y * scale_y, w * scale_x, h * scale_y)
         self.state = self.state.moved(box, self.state.confidence)
         self.motion = BoxMotion.start(box)
-        self.image_size = image_size
+        self.image_size, self.pursuit = image_size, None
 
     def apply(self, decision: Decision, result: TrackResult | None, stamp_ns: int) -> None:
         """Take over a decision of the supervisor, and what it lets through of the result."""

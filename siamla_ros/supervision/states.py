@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 from typing import NamedTuple
 
@@ -165,3 +165,31 @@ def check_stamp(stamp_s: float) -> None:
     """Raise ValueError unless the stamp is finite."""
     if not math.isfinite(stamp_s):
         raise ValueError(f'stamp_s is {stamp_s!r}, must be finite')
+
+
+def aged(memory: Memory, stamp_s: float, interval_s: float, broken: bool) -> Memory:
+    """Let time go on by one image; after a break the old box says nothing about the new one."""
+    if broken:
+        memory = without_motion(memory)
+    lost = memory.state in (State.LOST, State.SEARCHING)
+    return replace(
+        memory,
+        stamp_s=stamp_s,
+        frames_in_state=memory.frames_in_state + 1,
+        seconds_in_state=memory.seconds_in_state + interval_s,
+        box_age_s=memory.box_age_s + interval_s,
+        lost_s=memory.lost_s + interval_s if lost else 0.0,
+    )
+
+
+def without_motion(memory: Memory) -> Memory:
+    """After a break the last box says nothing about where the next one may be."""
+    presence = min(memory.presence, 0.0)
+    return replace(memory, box_age_s=math.inf, full_wh=(0.0, 0.0), presence=presence)
+
+
+def entered(memory: Memory, state: State, reason: Reason) -> Memory:
+    """The memory in its next state; the same one if nothing changes."""
+    if state is memory.state:
+        return memory
+    return replace(memory, state=state, reason=reason, frames_in_state=1, seconds_in_state=0.0)

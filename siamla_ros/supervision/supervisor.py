@@ -56,7 +56,10 @@ from siamla_ros.supervision.states import (
     Observation,
     Reason,
     State,
+    aged,
     check_stamp,
+    entered,
+    without_motion,
 )
 
 __all__ = [
@@ -74,6 +77,7 @@ NEAR_SIDES = 0.5  # a box within so many sides of the last confirmed one has not
 # Log odds. Losses are expected at any time, so presence has an end: after a wide jump only a box
 # that shows the target clearly gets there, and the others are left to a search.
 MOST_FOR_JUMP = 3.5
+MORE_WHEN_LOST = 1.0  # log odds
 
 
 class Supervisor:
@@ -125,15 +129,23 @@ class Supervisor:
         """One image on which the tracker ran; IDLE stays, LOST and SEARCHING `tick`."""
         if memory.state not in (State.TRACKING, State.UNCERTAIN):
             return self.tick(memory, seen.stamp_s)
-        interval_s, broken = self._interval(memory, seen.stamp_s)
-        broken = broken or seen.image_size != memory.image_size
-        memory = replace(_age(memory, seen.stamp_s, interval_s, broken), image_size=seen.image_size)
-        evidence = assess(self.config, memory, seen)
-        frame = self._log_odds(evidence, seen)
-        presence = update_presence(self.model, memory.presence, frame, interval_s)
-        memory = replace(memory, presence=presence)
+        memory, evidence, broken = self._weighed(memory, seen)
         state, reason = self._judge(memory, evidence, seen, broken)
-        return _decide(_enter(memory, state, reason), evidence, seen, self.config)
+        return _decide(entered(memory, state, reason), evidence, seen, self.config)
+
+    def pursue(self, memory: Memory, seen: Observation) -> Decision:
+        """One image on which the box of a lost target was followed on.
+
+        `memory` is what was known when it was lost, then that of the last decision. TRACKING: the
+        evidence is good enough to end a loss that has been declared, which takes more than to end
+        a doubt. UNCERTAIN otherwise.
+        """
+        uncertain = replace(memory, state=State.UNCERTAIN)
+        memory, evidence, broken = self._weighed(uncertain, seen)
+        enough = memory.presence >= self._to_confirm(memory, seen) + MORE_WHEN_LOST
+        if enough and evidence.quality is not Quality.BAD and not broken:
+            memory = entered(memory, State.TRACKING, Reason.REACQUIRED)
+        return _decide(memory, evidence, seen, self.config)
 
     def tick(self, memory: Memory, stamp_s: float) -> Decision:
         """One image on which the tracker did not run: time goes on, nothing is confirmed."""
@@ -141,7 +153,7 @@ class Supervisor:
         if memory.state is State.IDLE:
             return Decision(memory)
         interval_s, broken = self._interval(memory, stamp_s)
-        memory = _age(memory, stamp_s, interval_s, broken)
+        memory = aged(memory, stamp_s, interval_s, broken)
         state, reason = memory.state, memory.reason
         if state is State.TRACKING and broken:
             state, reason = State.UNCERTAIN, Reason.STALE
@@ -154,12 +166,12 @@ class Supervisor:
         elif state is State.SEARCHING and 0.0 < self.config.search_timeout_s <= memory.lost_s:
             memory = replace(memory, search_over=True)
             state, reason = State.LOST, Reason.TIMEOUT
-        return Decision(_enter(memory, state, reason))
+        return Decision(entered(memory, state, reason))
 
     def suspend(self, memory: Memory) -> Decision:
         """The node was paused: what was confirmed before must be confirmed again."""
         if memory.state in (State.TRACKING, State.UNCERTAIN):
-            memory = _enter(_forget_motion(memory), State.UNCERTAIN, Reason.STALE)
+            memory = entered(without_motion(memory), State.UNCERTAIN, Reason.STALE)
         return Decision(memory)
 
     def note_failure(self, memory: Memory, stamp_s: float) -> Decision:
@@ -167,7 +179,7 @@ class Supervisor:
         decision = self.tick(memory, stamp_s)
         if decision.state is not State.TRACKING:
             return decision
-        memory = _enter(decision.memory, State.UNCERTAIN, Reason.TRACKER_FAILED)
+        memory = entered(decision.memory, State.UNCERTAIN, Reason.TRACKER_FAILED)
         return Decision(memory)
 
     def _follow(
@@ -194,6 +206,16 @@ class Supervisor:
         broken = abs(raw) > self.config.stale_after_s
         counted = raw if raw > 0.0 and not broken else self.config.assumed_interval_s
         return counted, broken
+
+    def _weighed(self, memory: Memory, seen: Observation) -> tuple[Memory, Evidence, bool]:
+        """The memory with this image's evidence, the evidence, and whether the stamps broke off."""
+        interval_s, broken = self._interval(memory, seen.stamp_s)
+        broken = broken or seen.image_size != memory.image_size
+        memory = replace(aged(memory, seen.stamp_s, interval_s, broken), image_size=seen.image_size)
+        evidence = assess(self.config, memory, seen)
+        frame = self._log_odds(evidence, seen)
+        presence = update_presence(self.model, memory.presence, frame, interval_s)
+        return replace(memory, presence=presence), evidence, broken
 
     def _timed_out(self, memory: Memory) -> bool:
         return 0.0 < self.config.uncertain_timeout_s <= memory.seconds_in_state
@@ -242,34 +264,6 @@ class Supervisor:
         sides = math.hypot(x - old_x, y - old_y) / box_size(memory.last_confirmed_xywh)
         more = self.model.jump_weight * math.log1p(max(sides - NEAR_SIDES, 0.0))
         return self.model.confirmed_above + min(more, MOST_FOR_JUMP)
-
-
-def _age(memory: Memory, stamp_s: float, interval_s: float, broken: bool) -> Memory:
-    """Let time go on by one image; after a break the old box says nothing about the new one."""
-    if broken:
-        memory = _forget_motion(memory)
-    lost = memory.state in (State.LOST, State.SEARCHING)
-    return replace(
-        memory,
-        stamp_s=stamp_s,
-        frames_in_state=memory.frames_in_state + 1,
-        seconds_in_state=memory.seconds_in_state + interval_s,
-        box_age_s=memory.box_age_s + interval_s,
-        lost_s=memory.lost_s + interval_s if lost else 0.0,
-    )
-
-
-def _forget_motion(memory: Memory) -> Memory:
-    """After a break the last box says nothing about where the next one may be."""
-    presence = min(memory.presence, 0.0)
-    return replace(memory, box_age_s=math.inf, full_wh=(0.0, 0.0), presence=presence)
-
-
-def _enter(memory: Memory, state: State, reason: Reason) -> Memory:
-    """The memory in its next state; the same one if nothing changes."""
-    if state is memory.state:
-        return memory
-    return replace(memory, state=state, reason=reason, frames_in_state=1, seconds_in_state=0.0)
 
 
 def _decide(

@@ -1,0 +1,89 @@
+"""The box of a lost target, followed on for a while beside the search, unconfirmed.
+
+Most targets that are declared lost have blurred, turned or hidden for a moment only, and the
+network goes on finding them. A search judges each box as if it had come from nowhere; one that was
+followed without a break from where the target was lost needs less evidence to be the target, and
+the evidence of its images adds up.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from siamla_ros.identity.appearance_model import AppearanceModel
+from siamla_ros.identity.state import Appearance
+from siamla_ros.online.targets import Pursuit, Target
+from siamla_ros.supervision.states import Observation, State
+from siamla_ros.supervision.supervisor import Supervisor
+from siamla_ros.tracker.results import TrackerLike, TrackResult
+
+PURSUIT_S = 3.0  # after which the place of a box that is still not confirmed says nothing
+
+
+class Pursuer:
+    """Follows boxes of lost targets; holds nothing of them."""
+
+    def __init__(
+        self, tracker: TrackerLike, appearance: AppearanceModel, supervisor: Supervisor
+    ) -> None:
+        self._tracker, self._appearance, self._supervisor = tracker, appearance, supervisor
+        self.longest_s = PURSUIT_S
+
+    def advance(
+        self, target: Target, image: np.ndarray, stamp_s: float, continuity: float | None = None
+    ) -> TrackResult | None:
+        """Follow the box of a lost target to this image.
+
+        Args:
+            target: Its `pursuit` goes on.
+            image: HxWx3 uint8.
+            stamp_s: Of the image.
+            continuity: See `Observation`.
+
+        Returns:
+            The answer once the evidence of its images confirms it, else None. Whatever the tracker
+            raises is passed on.
+        """
+        if target.memory.lost_s > self.longest_s:
+            target.pursuit = None
+            return None
+        known = target.pursuit or _begin(target)
+        (result,) = self._tracker.update(image, [known.state])
+        result = self._appearance.verified(target.identity, image, known.state, result)
+        seen = self._appearance_of(target, image, known, result)
+        decision = self._supervisor.pursue(
+            known.memory,
+            Observation(
+                stamp_s=stamp_s,
+                confidence=result.confidence,
+                second_peak=result.second_peak,
+                box_xywh=result.box_xywh,
+                image_size=(image.shape[1], image.shape[0]),
+                similarity=seen.similarity,
+                color=seen.color,
+                continuity=continuity,
+            ),
+        )
+        state = result.state if decision.accept_state else known.state
+        target.pursuit = Pursuit(state, decision.memory)
+        return result if decision.state is State.TRACKING else None
+
+    def _appearance_of(
+        self, target: Target, image: np.ndarray, known: Pursuit, result: TrackResult
+    ) -> Appearance:
+        """Of the box; not measured where the confidence alone is too low to confirm it."""
+        if result.confidence < self._supervisor.config.low_threshold:
+            return Appearance()
+        sample = self._appearance.sample(
+            target.identity, image, known.state, result, uncertain=True
+        )
+        return sample or Appearance()
+
+
+def _begin(target: Target) -> Pursuit:
+    """From the last box that was followed, on which the target was lost."""
+    box = target.state.box_xywh
+    memory = replace(target.memory, box_xywh=box, box_age_s=target.memory.lost_s)
+    return Pursuit(target.state, memory)

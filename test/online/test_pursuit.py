@@ -1,0 +1,142 @@
+"""The box of a lost target is followed on: how it comes back, and what must not."""
+
+from dataclasses import replace
+
+import pytest
+from support.engines import lose, settings, started
+from support.ros_doubles import ColorTracker
+from support.scenes import SIDE
+from support.state_scenes import CONFIG, IMAGE, MODEL, observe
+
+from siamla_ros.online.engine import Engine
+from siamla_ros.online.pursuit import PURSUIT_S
+from siamla_ros.supervision.supervisor import (
+    MORE_WHEN_LOST,
+    Reason,
+    State,
+    Supervisor,
+)
+
+# The weights are given, so that the tests do not hang on those that calibration chooses.
+HALF_ALIKE = {
+    'evidence': {'similarity_weight': 7.0, 'color_weight': 0.0, 'bias': -4.0},
+    'acceptance': {'similarity_weight': 7.0, 'color_weight': 0.0, 'bias': -4.0},
+}
+FRAMES = round(PURSUIT_S * 30)
+
+
+class HalfAlikeTracker(ColorTracker):
+    """The target never resembles its template much; no search accepts that."""
+
+    calibration = HALF_ALIKE
+
+    def similarity(self, image_bgr, state, boxes_xywh):
+        return [0.55] * len(boxes_xywh)
+
+
+def back_within(engine, film, frames, x=100):
+    """Frames with the target, until it is confirmed; the last output."""
+    for _ in range(frames):
+        (output,) = engine.process(film.shoot(x))
+        if output.confirmed:
+            break
+    return output
+
+
+def lost(**changes):
+    engine, film = started(HalfAlikeTracker(), redetection__mode='local', **changes)
+    for _ in range(20):
+        engine.process(film.shoot(100))
+    lose(engine, film)
+    return engine, film
+
+
+def test_a_box_that_is_followed_on_ends_a_loss_that_no_search_would_end():
+    engine, film = lost()
+    output = back_within(engine, film, 30)
+    assert (output.state, output.reason) == (State.TRACKING, Reason.REACQUIRED)
+    assert output.box_xywh == (100, 100, SIDE, SIDE)
+    assert engine.process(film.shoot(103))[0].confirmed
+    engine, film = lost()
+    engine.searcher.pursuer.longest_s = 0.0
+    assert not back_within(engine, film, 60).confirmed
+
+
+def test_nothing_is_confirmed_while_the_target_is_away_and_after_that_its_place_says_nothing():
+    engine, film = lost()
+    assert not any(engine.process(film.shoot(None))[0].confirmed for _ in range(FRAMES + 1))
+    assert not back_within(engine, film, 60).confirmed
+
+
+def test_the_last_confirmed_box_stays_what_is_reported():
+    engine, film = lost()
+    before = engine.targets['red'].output
+    (output,) = engine.process(film.shoot(None))
+    assert output.state is State.SEARCHING and output.result is None
+    assert output.last_confirmed_xywh == before.last_confirmed_xywh
+    assert engine.targets['red'].pursuit is not None
+    engine.start('red', 'square', (100, 100, SIDE, SIDE), film.shoot(100), live=True)
+    assert engine.targets['red'].pursuit is None
+
+
+def test_a_tracker_that_fails_on_the_box_is_reported_and_the_search_outlives_it():
+    engine, film = lost()
+    whole = engine.tracker.update
+    engine.tracker.update = lambda *_: (_ for _ in ()).throw(RuntimeError('out of memory'))
+    (output,) = engine.process(film.shoot(100))
+    assert output.state is State.SEARCHING and 'out of memory' in engine.last_error
+    engine.tracker.update = whole
+    assert back_within(engine, film, 30).confirmed
+
+
+def test_an_image_of_another_size_begins_anew():
+    engine, film = lost()
+    engine.process(film.shoot(None))
+    (output,) = engine.process(film.shoot(None, width=640, height=480))
+    assert output.state is State.SEARCHING and not engine.last_error
+    assert engine.targets['red'].pursuit.memory.image_size == (640, 480)
+
+
+def test_without_a_search_a_lost_target_stays_lost():
+    engine = Engine(HalfAlikeTracker(), settings(redetection__mode='off'))
+    film = started()[1]
+    engine.start('red', 'square', (100, 100, SIDE, SIDE), film.shoot(100), live=True)
+    lose(engine, film)
+    assert not back_within(engine, film, 60).confirmed
+
+
+@pytest.fixture
+def gone():
+    """A supervisor, and what it knows of a target that was just lost."""
+    supervisor = Supervisor(CONFIG, True, MODEL)
+    memory = supervisor.start(0.0, observe('g', 0.0).box_xywh, IMAGE).memory
+    return supervisor, replace(memory, state=State.SEARCHING, presence=-4.0)
+
+
+def pursue(supervisor, memory, letters, rate_hz=30.0, **seen):
+    decision = None
+    for frame, letter in enumerate(letters, start=1):
+        observation = replace(observe(letter, frame / rate_hz), **seen)
+        decision = supervisor.pursue(memory, observation)
+        memory = decision.memory
+    return decision
+
+
+def test_more_evidence_ends_a_loss_than_a_doubt(gone):
+    supervisor, memory = gone
+    known = replace(memory, presence=supervisor.model.confirmed_above + 0.5 * MORE_WHEN_LOST - 1.0)
+    doubt = supervisor.step(replace(known, state=State.UNCERTAIN), observe('g', 1 / 30))
+    loss = supervisor.pursue(known, observe('g', 1 / 30))
+    assert (doubt.state, loss.state) == (State.TRACKING, State.UNCERTAIN)
+    assert pursue(supervisor, memory, 'g' * 30).state is State.TRACKING
+
+
+@pytest.mark.parametrize('rate_hz', [2.0, 30.0])
+def test_a_box_that_is_followed_on_is_never_lost_again(gone, rate_hz):
+    decision = pursue(*gone, 'b' * 60, rate_hz)
+    assert decision.state is State.UNCERTAIN and not decision.confirmed
+
+
+def test_what_shows_something_else_on_each_image_is_never_confirmed(gone):
+    assert pursue(*gone, 'g' * 60, continuity=0.1).state is State.UNCERTAIN
+    assert pursue(*gone, 'g' * 60, continuity=0.9).state is State.TRACKING
