@@ -21,6 +21,7 @@ from siamla_ros.supervision.presence import (
     update_presence,
 )
 from siamla_ros.supervision.supervisor import SupervisorConfig
+from siamla_ros.tracker.logistic import peak_ratio
 
 LEAST_SPREAD = 1e-3  # of a column; one that hardly varies keeps about the weight of the start
 RIDGE = 30.0  # pull to the weights of the start, standardized; a sequence weighs 100
@@ -122,8 +123,8 @@ def _labeled(samples: Sequence[FrameSamples]) -> tuple[NDArray, NDArray, NDArray
 def columns(values: NDArray) -> NDArray:
     """(N, 4) as the evidence model weighs them: logit, root of the peak ratio, similarities."""
     confidence = np.clip(values[:, 0], LEAST_CONFIDENCE, 1.0 - LEAST_CONFIDENCE)
-    ratio = np.clip(values[:, 1] / confidence, 0.0, 1.0)
-    return np.column_stack([logit(confidence), np.sqrt(ratio), values[:, 2], values[:, 3]])
+    ratio = peak_ratio(confidence, values[:, 1])
+    return np.column_stack([logit(confidence), ratio, values[:, 2], values[:, 3]])
 
 
 def logistic(

@@ -103,12 +103,18 @@ def main(arguments: list[str] | None = None) -> int:
         agreement_exponent=args.consensus,
         calibration_scale=1.0,
         calibration_bias=0.0,
+        second_peak_weight=0.0,
     )
     tracker = Tracker(TorchRuntime(model, 'cpu'), source.model, plain)
     report = validate(tracker, validation_tracks(args.data), probes=3)
     records = list(follow(tracker, args.data, args.scenes, args.seed))
     scale, bias = (round(value, 4) for value in calibration(report, records))
-    decode = replace(plain, calibration_scale=scale, calibration_bias=bias)
+    decode = replace(
+        source.decode,
+        agreement_exponent=args.consensus,
+        calibration_scale=scale,
+        calibration_bias=bias,
+    )
     facts['calibration'] = {'scenes': args.scenes, 'seed': args.seed}
     facts['validation'] = report.summary()
     saved = save_checkpoint(args.output, model, decode, facts, half=True)

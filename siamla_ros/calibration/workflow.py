@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
@@ -14,15 +15,16 @@ from siamla_ros.calibration.frame_samples import FrameSamples, record, record_ep
 from siamla_ros.calibration.search_samples import SearchSamples, record_searches
 from siamla_ros.datasets.sequence import Sequence as TargetSequence
 from siamla_ros.evaluation.confidence import reliability
-from siamla_ros.evaluation.platt import fit_platt
+from siamla_ros.evaluation.platt import fit_beside
 from siamla_ros.evaluation.suites import scenes_of
 from siamla_ros.model.checkpoint import Checkpoint, save_calibrated
 from siamla_ros.model.decode_config import DecodeConfig
 from siamla_ros.supervision.presence import EvidenceModel
-from siamla_ros.tracker.logistic import platt
+from siamla_ros.tracker.logistic import beside_second_peak, platt
 from siamla_ros.tracker.tracker import Tracker
 
 MOST_SCENES = 24  # of which episodes are made
+Samples = TypeVar('Samples', FrameSamples, SearchSamples)
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,8 @@ class Calibration:
         fit, found, decode = self.evidence, self.acceptance, self.decode
         return '\n'.join(
             [
-                f'confidence: scale {decode.calibration_scale}, bias {decode.calibration_bias}; '
+                f'confidence: scale {decode.calibration_scale}, bias {decode.calibration_bias}, '
+                f'second peak {decode.second_peak_weight}; '
                 f'ECE {self.ece_before:.3f} -> {self.ece_after:.3f}',
                 f'evidence: AUROC {fit.auroc:.3f}, {fit.auroc_confident:.3f} at confidence >= 0.5',
                 f'LOST within 10 frames {fit.lost_in_time:.1%}, '
@@ -81,29 +84,36 @@ def record_all(
 def fit_all(
     samples: Sequence[FrameSamples], decode: DecodeConfig, searches: Sequence[SearchSamples] = ()
 ) -> Calibration:
-    """Platt scaling on the recorded sequences, the evidence model on everything, and what a search
-    accepts on the searches; without searches that stays as built in.
+    """Platt scaling and the weight of the second peak on the recorded sequences, the evidence model
+    on everything, and what a search accepts on the searches; without searches that stays as built
+    in.
+
+    Args:
+        samples: Recorded with a `second_peak_weight` of 0.
+        decode: Whose scaling is refined.
+        searches: Recorded likewise.
 
     Raises:
         ValueError: The samples hold no right boxes, or no wrong ones.
     """
     plain = [item for item in samples if item.gone is None]
-    confidence, right, weight = _judged(plain)
-    scale, bias = fit_platt(confidence, right, weight)
-    scaled = replace(
-        decode,
-        calibration_scale=round(scale * decode.calibration_scale, 4),
-        calibration_bias=round(scale * decode.calibration_bias + bias, 4),
-    )
-    again = [replace(item, values=_rescaled(item.values, scale, bias)) for item in samples]
+    values, right, weight = _judged(plain)
+    scale, bias, beside = fit_beside(values, right, weight)
+
+    def fitted(item: Samples) -> Samples:
+        return replace(item, values=_rescaled(item.values, scale, bias, beside))
+
     return Calibration(
-        scaled,
-        fit_evidence(again, EvidenceModel()),
-        fit_acceptance(
-            [replace(item, values=_rescaled(item.values, scale, bias)) for item in searches]
+        replace(
+            decode,
+            calibration_scale=round(scale * decode.calibration_scale, 4),
+            calibration_bias=round(scale * decode.calibration_bias + bias, 4),
+            second_peak_weight=round(beside, 4),
         ),
-        reliability(confidence, right).ece,
-        reliability(platt(confidence, scale, bias), right).ece,
+        fit_evidence([fitted(item) for item in samples], EvidenceModel()),
+        fit_acceptance([fitted(item) for item in searches]),
+        reliability(values[:, 0], right).ece,
+        reliability(_rescaled(values, scale, bias, beside)[:, 0], right).ece,
     )
 
 
@@ -120,18 +130,21 @@ def write(checkpoint: Checkpoint, calibration: Calibration, path: Path) -> Check
 
 
 def _judged(samples: Sequence[FrameSamples]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Confidence, whether the box is right, and weights by which each sequence counts the same."""
-    parts = [(s.values[k, 0], s.right[k]) for s in samples if (k := np.isfinite(s.iou)).any()]
+    """Confidence and second peak (N, 2), whether the box is right, and weights by which each
+    sequence counts the same.
+    """
+    parts = [(s.values[k, :2], s.right[k]) for s in samples if (k := np.isfinite(s.iou)).any()]
     if not parts:
         raise ValueError('no frame has a true box: nothing to calibrate by')
     weight = [np.full(len(part[0]), 1.0 / len(part[0])) for part in parts]
     scale = sum(len(part[0]) for part in parts) / len(parts)
-    confidence, right = (np.concatenate([part[k] for part in parts]) for k in (0, 1))
-    return confidence, right, np.concatenate(weight) * scale
+    values, right = (np.concatenate([part[k] for part in parts]) for k in (0, 1))
+    return values, right, np.concatenate(weight) * scale
 
 
-def _rescaled(values: np.ndarray, scale: float, bias: float) -> np.ndarray:
+def _rescaled(values: np.ndarray, scale: float, bias: float, beside: float) -> np.ndarray:
     """Samples under the new scaling of confidence and second peak."""
     scaled = values.copy()
     scaled[:, :2] = platt(values[:, :2], scale, bias)
+    scaled[:, 0] = beside_second_peak(scaled[:, 0], scaled[:, 1], beside)
     return scaled

@@ -32,7 +32,8 @@ def run(args: argparse.Namespace) -> int:
 
     sequences = named_sequences(args)
     checkpoint = read_checkpoint(args.model)
-    tracker = load_tracker(args.model, runtime='float', threads=args.threads)
+    plain = {'threads': args.threads, 'second_peak_weight': 0.0}
+    tracker = load_tracker(args.model, runtime='float', **plain)
 
     def show(name: str) -> None:
         if not args.quiet:

@@ -1,12 +1,15 @@
-"""Fits Platt scaling to a confidence, so that its value is the probability of a right box."""
+"""Fits a confidence to samples, so that its value is the probability of a right box."""
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy.optimize import minimize
 from scipy.special import expit, logit
 
-from siamla_ros.tracker.logistic import TINY
+from siamla_ros.tracker.logistic import TINY, beside_second_peak, platt
 
 _RIDGE = 1e-3
 
@@ -46,3 +49,40 @@ def fit_platt(
         if np.abs(step).max() < 1e-9:
             break
     return float(theta[0]), float(theta[1])
+
+
+def fit_beside(
+    values: ArrayLike, hit: ArrayLike, weight: ArrayLike | None = None
+) -> tuple[float, float, float]:
+    """Platt scaling of confidence and second peak together with the weight of
+    `beside_second_peak`, which is not positive, by maximum likelihood.
+
+    Args:
+        values: (N, 2) confidence and second peak, [0, 1].
+        hit: (N,) whether the box was right (IoU > 0.5).
+        weight: (N,) weight of each sample.
+
+    Returns:
+        Scale, bias and weight.
+
+    Raises:
+        ValueError: See `fit_platt`.
+    """
+    both, y = np.asarray(values, np.float64), np.asarray(hit, np.float64)
+    w = np.ones_like(y) if weight is None else np.asarray(weight, np.float64)
+
+    def loss(theta: np.ndarray) -> float:
+        scale, bias, beside = theta
+        if scale <= 0.0 or beside > 0.0:
+            return math.inf
+        p = np.clip(beside_second_peak(*platt(both, scale, bias).T, beside), TINY, 1 - TINY)
+        likelihood = w * (y * np.log(p) + (1 - y) * np.log(1 - p))
+        return float(_RIDGE * beside**2 - likelihood.sum())
+
+    start = np.array([*fit_platt(both[:, 0], y, w), 0.0])
+    simplex = np.concatenate([[start], start + [[0.1, 0, 0], [0, 0.2, 0], [0, 0, -1.0]]])
+    found = minimize(
+        loss, start, method='Nelder-Mead', options={'initial_simplex': simplex, 'maxiter': 600}
+    )
+    scale, bias, beside = (float(value) for value in found.x)
+    return scale, bias, beside

@@ -11,6 +11,7 @@ _LIMITS = {
     'calibration_scale': (0.05, 20.0),
     'calibration_bias': (-20.0, 20.0),
     'agreement_exponent': (0.0, 8.0),
+    'second_peak_weight': (-50.0, 0.0),
     'wide_factor': (0.5, 4.0),
 }
 
@@ -37,7 +38,7 @@ class DecodeConfig:
         window_influence: Share of the cosine window in the ranking; 0: none.
         size_lr: Rate at which the size follows, 1: at once; scaled by the confidence.
         vote_iou: Cells whose box overlaps the best one at least so far vote on the box; 1: no vote.
-        min_update_confidence: Reported confidence below which the next search begins where this
+        min_update_confidence: Calibrated confidence below which the next search begins where this
             one did, so that what hides the target does not lead the search away; 0: every answer
             is followed, as a one-pass evaluation does, and as suits a caller who holds states.
         agreement_exponent: B in the reported `c A^b`, A the agreement of the cells on the box
@@ -46,7 +47,10 @@ class DecodeConfig:
         calibration_bias: The reported confidence is `sigmoid(scale * logit(c) + bias)`, fitted on
             validation data so that it is the probability of a box with IoU > 0.5; monotone, so that
             no ranking changes; 1 and 0 report c itself.
-        wide_below: Reported confidence below which `update` searches once more, in a window that
+        second_peak_weight: Log odds that the reported confidence then gains, times the square root
+            of second peak / confidence: where something else looks alike, it may be the target. 0:
+            none. What is decided here is decided before.
+        wide_below: Calibrated confidence below which `update` searches once more, in a window that
             is square in the image, and takes what it finds there with more confidence; 0: never.
         wide_factor: Side of that window, in sides of the usual one (of a square box).
     """
@@ -60,6 +64,7 @@ class DecodeConfig:
     agreement_exponent: float = 0.0
     calibration_scale: float = 1.0
     calibration_bias: float = 0.0
+    second_peak_weight: float = 0.0
     wide_below: float = 0.45
     wide_factor: float = 1.333
 

@@ -18,7 +18,7 @@ import math
 from dataclasses import dataclass
 
 from siamla_ros.configuration import Configuration, bounded
-from siamla_ros.tracker.logistic import logit, sigmoid
+from siamla_ros.tracker.logistic import logit, peak_ratio, sigmoid
 
 LEAST_CONFIDENCE = 1e-3  # confidences are cut here, and as far below 1, before their logit is taken
 MOST_FRAME_LOG_ODDS = 6.0  # of one frame
@@ -36,7 +36,7 @@ class EvidenceWeights(Configuration):
 
     confidence_weight: float = bounded(0.63, 0.0, 20.0, 'log odds a logit of the confidence')
     second_peak_weight: float = bounded(
-        -4.56, -50.0, 0.0, 'log odds times the square root of second peak / confidence'
+        -2.17, -50.0, 0.0, 'log odds times the square root of second peak / confidence'
     )
     similarity_weight: float = bounded(
         7.2, 0.0, 100.0, 'log odds times the similarity to the template'
@@ -104,13 +104,12 @@ def frame_log_odds(
     """
     confidence = min(max(confidence, LEAST_CONFIDENCE), 1.0 - LEAST_CONFIDENCE)
     odds = logit(confidence, LEAST_CONFIDENCE)
-    ratio = min(max(second_peak, 0.0) / confidence, 1.0)
     if similarity is None:
         similarity = model.usual_similarity + model.usual_similarity_slope * odds
     return (
         model.bias
         + model.confidence_weight * odds
-        + model.second_peak_weight * math.sqrt(ratio)
+        + model.second_peak_weight * float(peak_ratio(confidence, second_peak))
         + model.similarity_weight * similarity
         + model.color_weight * (model.usual_color if color is None else color)
     )

@@ -137,8 +137,8 @@ class Supervisor:
         """One image on which the box of a lost target was followed on.
 
         `memory` is what was known when it was lost, then that of the last decision. TRACKING: the
-        evidence is good enough to end a loss that has been declared, which takes more than to end
-        a doubt. UNCERTAIN otherwise.
+        evidence is good enough to end LOST, which takes more than to end UNCERTAIN. UNCERTAIN
+        otherwise.
         """
         uncertain = replace(memory, state=State.UNCERTAIN)
         memory, evidence, broken = self._weighed(uncertain, seen)

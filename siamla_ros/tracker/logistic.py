@@ -37,3 +37,21 @@ def platt(score: Any, scale: float, bias: float) -> Any:
     """
     value = np.clip(score, TINY, 1.0 - TINY)
     return 1.0 / (1.0 + np.exp(-(scale * np.log(value / (1.0 - value)) + bias)))
+
+
+def peak_ratio(confidence: Any, second_peak: Any) -> Any:
+    """Square root of second peak / confidence, [0, 1], also of arrays: how much something else
+    looks like the target.
+    """
+    return np.sqrt(np.minimum(np.maximum(second_peak, 0.0) / np.maximum(confidence, TINY), 1.0))
+
+
+def beside_second_peak(confidence: Any, second_peak: Any, weight: float) -> Any:
+    """A confidence, or each in an array, with the second peak against it.
+
+    Args:
+        confidence: In [0, 1].
+        second_peak: In [0, 1].
+        weight: Log odds times `peak_ratio`; 0 leaves confidences as they are.
+    """
+    return platt(confidence, 1.0, weight * peak_ratio(confidence, second_peak))

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from siamla_ros.geometry.boxes import Box
 from siamla_ros.geometry.crops import ImageArray
+from siamla_ros.tracker.logistic import beside_second_peak
 
 SCORES = ('confidence', 'classification', 'localization', 'second_peak', 'fused_confidence')
 
@@ -72,6 +73,18 @@ class TrackResult:
             value = getattr(self, name)
             if not 0.0 <= value <= 1.0:  # also refuses NaN
                 raise ValueError(f'{name} = {value}: must lie in [0, 1]')
+
+    def beside_second_peak(self, weight: float) -> TrackResult:
+        """With the second peak against the confidence (`tracker.logistic.beside_second_peak`)."""
+        if weight == 0.0:
+            return self
+        confidence = float(beside_second_peak(self.confidence, self.second_peak, weight))
+        return replace(
+            self,
+            confidence=confidence,
+            state=None if self.state is None else replace(self.state, confidence=confidence),
+            first=None if self.first is None else self.first.beside_second_peak(weight),
+        )
 
 
 class TrackerLike(Protocol):

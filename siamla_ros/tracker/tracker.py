@@ -102,7 +102,7 @@ class Tracker:
         """
         check_image(image_bgr)
         results = self._search(image_bgr, states, [_place(s.box_xywh) for s in states])
-        return self._search_wide(image_bgr, states, results)
+        return self._reported(self._search_wide(image_bgr, states, results))
 
     def probe(
         self, image_bgr: ImageArray, state: TargetState, boxes_xywh: Sequence[Sequence[float]]
@@ -116,7 +116,7 @@ class Tracker:
         """
         check_image(image_bgr)
         places = [_place(box) for box in boxes_xywh]
-        return self._search(image_bgr, [state] * len(places), places)
+        return self._reported(self._search(image_bgr, [state] * len(places), places))
 
     def similarity(
         self, image_bgr: ImageArray, state: TargetState, boxes_xywh: Sequence[Sequence[float]]
@@ -206,6 +206,12 @@ class Tracker:
         seen = decoded.confidence >= self.decode.min_update_confidence
         followed = state.moved(box if seen else place, decoded.confidence)
         return replace(decoded, box_xywh=box, state=followed)
+
+    def _reported(self, results: list[TrackResult]) -> list[TrackResult]:
+        """With second peaks against the confidences, which decided on boxes without them: of two
+        that look alike, neither is worse for it.
+        """
+        return [result.beside_second_peak(self.decode.second_peak_weight) for result in results]
 
 
 def load_tracker(

@@ -10,8 +10,10 @@ import pytest
 from siamla_ros.calibration import workflow
 from siamla_ros.calibration.evidence_fit import auroc, fit_evidence, presence_of
 from siamla_ros.calibration.frame_samples import FrameSamples
+from siamla_ros.evaluation.platt import fit_beside
 from siamla_ros.model.decode_config import DecodeConfig
 from siamla_ros.supervision.presence import EvidenceModel
+from siamla_ros.tracker.logistic import beside_second_peak, platt
 
 
 def sigmoid(value):
@@ -73,16 +75,20 @@ def test_one_kind_alone_cannot_be_fitted(share):
         fit_evidence([sequence('a', np.full(50, share == 1.0), 1)])
 
 
+# The confidences of these samples do not have the second peak against them yet.
+MODEL = EvidenceModel(second_peak_weight=-4.56)
+
+
 def test_presence_is_that_of_the_supervisor():
     item = sequence('away', np.arange(80) < 40, 5, gone=40)
-    found = presence_of(EvidenceModel(), item)
+    found = presence_of(MODEL, item)
     assert (found[5:40] > 0.0).all() and found[60:].max() < -1.0
 
 
 def test_frames_that_were_not_sampled_count_without_appearance():
     item = sequence('away', np.arange(80) < 40, 5, gone=40)
     item.values[:, 2:] = math.nan
-    found = presence_of(EvidenceModel(), item)
+    found = presence_of(MODEL, item)
     assert np.isfinite(found).all() and found[30] > 0.0 > found[70]
 
 
@@ -134,3 +140,14 @@ def test_what_is_written_is_read_and_used(tmp_path):
         assert torch.equal(value, weights[name]), name
     tracker = load_tracker(str(saved.path), device='cpu', runtime='torch')
     assert fitted_models(tracker.calibration) == (fitted.evidence.model, fitted.acceptance.model)
+
+
+def test_the_weight_of_the_second_peak_is_found_again():
+    random = np.random.default_rng(1)
+    values = np.column_stack([random.uniform(0.05, 0.95, 20000), random.uniform(0, 0.6, 20000)])
+    values[:, 1] = np.minimum(values[:, 1], values[:, 0])
+    chance = beside_second_peak(*platt(values, 1.2, 0.5).T, -2.0)
+    scale, bias, weight = fit_beside(values, random.random(20000) < chance)
+    assert (scale, bias, weight) == pytest.approx((1.2, 0.5, -2.0), abs=0.2)
+    scale, bias, weight = fit_beside(values, random.random(20000) < values[:, 0])
+    assert weight == pytest.approx(0.0, abs=0.2) and weight <= 0.0

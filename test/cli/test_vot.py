@@ -8,6 +8,7 @@ import pytest
 
 from siamla_ros.cli import vot
 from siamla_ros.cli.main import main
+from siamla_ros.tracker.tracker import load_tracker
 
 trax = pytest.importorskip('trax', reason='vot-trax has no wheel for this machine')
 
@@ -20,6 +21,9 @@ def test_a_session_over_the_protocol(tmp_path, textured, tracker):
     path = tmp_path / '1.png'
     cv2.imwrite(str(path), textured(seed=1))
     image = {'color': FileImage.create(str(path))}
+    direct = load_tracker(runtime='float', threads=1)
+    state = direct.init(textured(seed=1), (10, 12, 18, 14))
+    own = direct.update(textured(seed=1), [state])[0].confidence
     command = [sys.executable, '-m', 'siamla_ros.cli.main', 'vot', '--trackers', tracker]
     with subprocess.Popen(
         [*command, '--option', 'threads=1'], stdin=subprocess.PIPE, stdout=subprocess.PIPE
@@ -31,7 +35,8 @@ def test_a_session_over_the_protocol(tmp_path, textured, tracker):
         client.initialize(image, [(box, {})], {})
         ((found, properties),), _ = client.frame(image, {}, [])
         assert found.bounds() == pytest.approx((10, 12, 18, 14), abs=2)
-        assert tracker == 'identity' or 0.5 < float(properties.get('confidence')) <= 1
+        if tracker == 'siamla':
+            assert float(properties.get('confidence')) == pytest.approx(own, abs=1e-5)
         client.frame(image, {}, [(other, {})])  # an object that enters later
         objects, _ = client.frame(image, {}, [])
         assert len(objects) == 2

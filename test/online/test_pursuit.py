@@ -122,12 +122,12 @@ def pursue(supervisor, memory, letters, rate_hz=30.0, **seen):
     return decision
 
 
-def test_more_evidence_ends_a_loss_than_a_doubt(gone):
+def test_lost_takes_more_evidence_to_end_than_uncertain(gone):
     supervisor, memory = gone
     known = replace(memory, presence=supervisor.model.confirmed_above + 0.5 * MORE_WHEN_LOST - 1.0)
-    doubt = supervisor.step(replace(known, state=State.UNCERTAIN), observe('g', 1 / 30))
-    loss = supervisor.pursue(known, observe('g', 1 / 30))
-    assert (doubt.state, loss.state) == (State.TRACKING, State.UNCERTAIN)
+    uncertain = supervisor.step(replace(known, state=State.UNCERTAIN), observe('g', 1 / 30))
+    lost = supervisor.pursue(known, observe('g', 1 / 30))
+    assert (uncertain.state, lost.state) == (State.TRACKING, State.UNCERTAIN)
     assert pursue(supervisor, memory, 'g' * 30).state is State.TRACKING
 
 
