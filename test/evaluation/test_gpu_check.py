@@ -14,6 +14,15 @@ from siamla_ros.cli import main as cli
 from siamla_ros.evaluation.gpu import check, faults, measure
 from siamla_ros.runtime import device as devices
 
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch, one_thread):
+    """No limit of time, and one thread: beside other work two wait for each other."""
+    monkeypatch.setenv('OMP_NUM_THREADS', '1')
+    monkeypatch.setattr(check, 'BUDGET_S', 1e9)
+    monkeypatch.setattr(faults, 'CHILD_TIMEOUT_S', 1e6)
+
+
 PARTS = [
     'parity',
     'synchronizations',

@@ -7,6 +7,7 @@ Each fault comes to a tracker that follows a square; afterwards good images and 
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 import time
@@ -107,10 +108,14 @@ class Bench:
             self.spin(PERIOD_S)
 
     def close(self) -> None:
-        """End all of it."""
+        """End all of it; politely, as what a killed participant leaves can crash others' ends."""
         if self.alive:
+            self.process.send_signal(signal.SIGINT)
+        try:
+            self.process.wait(START_S)
+        except subprocess.TimeoutExpired:
             self.process.kill()
-        self.process.wait()
+            self.process.wait()
         self._executor.shutdown(timeout_sec=5.0)
         self.node.destroy_node()
 
