@@ -42,12 +42,22 @@ def run_tasks(
             for future in as_completed(pending):
                 yield pending[future], future.result()
         except BrokenProcessPool as error:
+            _let_go(pool)
             raise ChildProcessError(
                 f'--jobs {jobs}: a process ended without an answer (killed, or out of memory); '
                 'finished runs are kept: --resume goes on, with fewer jobs perhaps'
             ) from error
         finally:
             pool.shutdown(cancel_futures=True)
+
+
+def _let_go(pool: ProcessPoolExecutor) -> None:
+    """Python 3.10 waits for ever, at the end of a broken pool, to write a large task into the pipe
+    of a process that has died (python/cpython#94777); later versions close the pipe themselves.
+    """
+    queue = getattr(pool, '_call_queue', None)
+    if queue is not None and not hasattr(queue, '_terminate_broken'):
+        queue._reader.close()
 
 
 def _begin(make: MakeTrackers) -> None:
