@@ -1,4 +1,4 @@
-"""Shows a film to the tracker as a camera would, names the target once, and notes what happens."""
+"""Shows a film to the tracker as a camera would, names the target, and notes what happens."""
 
 import time
 from collections import OrderedDict
@@ -18,6 +18,7 @@ from siamla_ros.ros.outputs import image_message
 from siamla_ros.supervision.supervisor import Reason, State
 
 TARGET_ID = 'target'
+AGAIN = 8  # images from a box that was not answered to the next one
 DETECTOR_LAG = 3  # images by which the detector that knows the truth comes late
 
 
@@ -82,9 +83,11 @@ class Director(Node):
         self._headers.append(header)
         self._images.publish(image_message(header, self.film.images[self.shown + 1]))
         self.shown += 1
-        if self.shown == self.film.init_index:
+        since = self.shown - self.film.init_index
+        if since >= 0 and since % AGAIN == 0 and not self.record.states:
             box = self.film.truth_xywh[self.shown]
-            self._init.publish(detection_message(header, box, 1.0, TARGET_ID, self.film.label))
+            if box is not None:  # the image of an earlier one got lost
+                self._init.publish(detection_message(header, box, 1.0, TARGET_ID, self.film.label))
         if self._candidates is not None and self.shown >= DETECTOR_LAG:
             self._detect(self.shown - DETECTOR_LAG)
 
