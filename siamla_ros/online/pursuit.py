@@ -8,6 +8,7 @@ the evidence of its images adds up.
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -46,8 +47,8 @@ class Pursuer:
             The answer once the evidence of its images confirms it, else None. Whatever the tracker
             raises is passed on.
         """
-        if target.memory.lost_s > self.longest_s:
-            target.pursuit = None
+        if target.memory.lost_s > self.longest_s or math.isinf(target.memory.box_age_s):
+            target.pursuit = None  # too long ago, or the stamps broke off: its place says nothing
             return None
         known = target.pursuit or _begin(target)
         (result,) = self._tracker.update(image, [known.state])
@@ -84,6 +85,9 @@ class Pursuer:
 
 def _begin(target: Target) -> Pursuit:
     """From the last box that was followed, on which the target was lost."""
-    box = target.state.box_xywh
-    memory = replace(target.memory, box_xywh=box, box_age_s=target.memory.lost_s)
-    return Pursuit(target.state, memory)
+    box, memory = target.state.box_xywh, target.memory
+    confirmed = memory.last_confirmed_xywh
+    if memory.image_size != target.image_size:
+        confirmed = box  # the other one is in pixels of images of another size
+    known = replace(memory, box_xywh=box, box_age_s=memory.lost_s, last_confirmed_xywh=confirmed)
+    return Pursuit(target.state, known)

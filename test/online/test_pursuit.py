@@ -97,6 +97,25 @@ def test_an_image_of_another_size_begins_anew():
     assert engine.targets['red'].pursuit.memory.image_size == (640, 480)
 
 
+def test_the_place_is_carried_over_to_images_of_another_size():
+    engine, film = lost()
+    engine.process(film.shoot(None))
+    big = {'width': 640, 'height': 480}
+    engine.process(film.shoot(None, **big))
+    assert any(
+        engine.process(film.shoot(200, **big, y=200, side=2 * SIDE))[0].confirmed for _ in range(30)
+    )
+
+
+@pytest.mark.parametrize('jump_s', [60.0, -60.0])
+def test_after_a_break_of_the_stamps_its_place_says_nothing(jump_s):
+    engine, film = lost()
+    engine.process(film.shoot(None))
+    film.stamp_ns += int(jump_s * 1e9)
+    assert not back_within(engine, film, 60).confirmed
+    assert engine.targets['red'].pursuit is None
+
+
 def test_without_a_search_a_lost_target_stays_lost():
     engine = Engine(HalfAlikeTracker(), settings(redetection__mode='off'))
     film = started()[1]
