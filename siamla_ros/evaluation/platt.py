@@ -11,6 +11,7 @@ from scipy.special import expit, logit
 
 from siamla_ros.tracker.logistic import TINY, beside_second_peak, platt
 
+LIMITS = ((0.05, 20.0), (-20.0, 20.0), (-50.0, 0.0))  # those of `DecodeConfig`
 _RIDGE = 1e-3
 
 
@@ -55,7 +56,7 @@ def fit_beside(
     values: ArrayLike, hit: ArrayLike, weight: ArrayLike | None = None
 ) -> tuple[float, float, float]:
     """Platt scaling of confidence and second peak together with the weight of
-    `beside_second_peak`, which is not positive, by maximum likelihood.
+    `beside_second_peak`, within the limits of `DecodeConfig`, by maximum likelihood.
 
     Args:
         values: (N, 2) confidence and second peak, [0, 1].
@@ -71,15 +72,18 @@ def fit_beside(
     both, y = np.asarray(values, np.float64), np.asarray(hit, np.float64)
     w = np.ones_like(y) if weight is None else np.asarray(weight, np.float64)
 
+    least, most = np.transpose(LIMITS)
+
     def loss(theta: np.ndarray) -> float:
         scale, bias, beside = theta
-        if scale <= 0.0 or beside > 0.0:
+        if (theta < least).any() or (theta > most).any():
             return math.inf
         p = np.clip(beside_second_peak(*platt(both, scale, bias).T, beside), TINY, 1 - TINY)
         likelihood = w * (y * np.log(p) + (1 - y) * np.log(1 - p))
         return float(_RIDGE * beside**2 - likelihood.sum())
 
-    start = np.array([*fit_platt(both[:, 0], y, w), 0.0])
+    # Without the second peak the scale may be below 0, from where nothing is found.
+    start = np.clip([*fit_platt(both[:, 0], y, w), 0.0], least, most)
     simplex = np.concatenate([[start], start + [[0.1, 0, 0], [0, 0.2, 0], [0, 0, -1.0]]])
     found = minimize(
         loss, start, method='Nelder-Mead', options={'initial_simplex': simplex, 'maxiter': 600}

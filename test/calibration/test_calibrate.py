@@ -151,3 +151,12 @@ def test_the_weight_of_the_second_peak_is_found_again():
     assert (scale, bias, weight) == pytest.approx((1.2, 0.5, -2.0), abs=0.2)
     scale, bias, weight = fit_beside(values, random.random(20000) < values[:, 0])
     assert weight == pytest.approx(0.0, abs=0.2) and weight <= 0.0
+
+
+def test_where_the_confidence_speaks_against_itself_the_scaling_stays_within_its_limits():
+    random = np.random.default_rng(0)
+    right = random.random(500) < 0.7
+    values = np.column_stack([np.where(right, 0.6, 0.7), np.where(right, 0.0, 0.4)])
+    scale, bias, weight = fit_beside(values, right)
+    DecodeConfig(calibration_scale=scale, calibration_bias=bias, second_peak_weight=weight)
+    assert weight < 0.0
