@@ -114,6 +114,7 @@ def main(arguments: list[str] | None = None) -> int:
         agreement_exponent=args.consensus,
         calibration_scale=scale,
         calibration_bias=bias,
+        second_peak_weight=0.0,  # scale and bias were fitted without it
     )
     facts['calibration'] = {'scenes': args.scenes, 'seed': args.seed}
     facts['validation'] = report.summary()

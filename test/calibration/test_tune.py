@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -12,7 +13,7 @@ from support.networks import tiny_config, tiny_model  # noqa: E402
 from support.packs import write_pack  # noqa: E402
 
 from siamla_ros.calibration import tune  # noqa: E402
-from siamla_ros.model.checkpoint import load_model, read_checkpoint  # noqa: E402
+from siamla_ros.model.checkpoint import load_model, read_checkpoint, save_calibrated  # noqa: E402
 from siamla_ros.training.checkpointing import write_checkpoint  # noqa: E402
 from siamla_ros.training.config import TrainConfig  # noqa: E402
 
@@ -33,6 +34,8 @@ def test_the_mix_and_its_calibration_are_written(folder, tmp_path, capsys, monke
     # Nothing can be calibrated of networks that have learnt nothing.
     monkeypatch.setattr(tune, 'fit_platt', lambda confidence, hit, weight: (1.5, 0.25))
     trained, start = saved(tmp_path / 'a.safetensors', 1), saved(tmp_path / 'b.safetensors', 2)
+    source = read_checkpoint(trained)
+    save_calibrated(source, trained, replace(source.decode, second_peak_weight=-3.0), {})
     output = tmp_path / 'c.safetensors'
     words = ['--data', folder, '--model', trained, '--blend', start, '--output', output]
     words += ['--share', 0.25, '--box-share', 0, '--scenes', 2]
@@ -44,6 +47,7 @@ def test_the_mix_and_its_calibration_are_written(folder, tmp_path, capsys, monke
     said = json.loads(capsys.readouterr().out.splitlines()[0])
     assert said['calibration'] == [1.5, 0.25]
     assert (made.decode.calibration_scale, made.decode.calibration_bias) == (1.5, 0.25)
+    assert made.decode.second_peak_weight == 0.0, 'of a scaling that was fitted without it'
     weights = [load_model(read_checkpoint(p)).state_dict() for p in (trained, start, output)]
     for name, share in (('cls_head.pointwise.weight', 0.25), ('reg_head.pointwise.weight', 0.0)):
         expected = torch.lerp(weights[1][name], weights[0][name], share)
