@@ -93,7 +93,8 @@ def _look_of(spec: DatasetSpec) -> dict[str, Any]:
     root = spec.folder.resolve()
     seen = {'.': root.stat().st_mtime_ns} if root.exists() else {}
     for entry in sorted(os.scandir(root), key=lambda item: item.name) if root.is_dir() else []:
-        seen[entry.name] = entry.stat().st_mtime_ns
+        lost = entry.is_symlink() and not os.path.exists(entry.path)  # what it points to is gone
+        seen[entry.name] = entry.stat(follow_symlinks=not lost).st_mtime_ns
     return {'version': VERSION, 'root': str(root), 'layout': spec.layout, 'seen': seen}
 
 

@@ -53,6 +53,11 @@ def test_a_sequence_that_was_added_is_noticed(spec, tmp_path, write_images):
     assert len(indexed_tracks(spec, tmp_path / 'index', [])) == 4
 
 
+def test_a_link_to_nothing_in_a_data_set_is_no_error(spec, tmp_path):
+    (spec.folder / 'GOT_9').symlink_to(tmp_path / 'gone')
+    assert len(indexed_tracks(spec, tmp_path / 'index', [])) == 3
+
+
 def test_another_folder_of_the_same_name_is_another_data_set(spec, tmp_path, write_images):
     indexed_tracks(spec, tmp_path / 'index', [])
     add_sequence(tmp_path / 'other', 'one', write_images)
