@@ -112,7 +112,7 @@ class Supervisor:
     def reacquire(
         self, memory: Memory, stamp_s: float, box_xywh: Box, image_size: tuple[int, int]
     ) -> Decision:
-        """Follow a box that re-detection has accepted.
+        """Follow a box that a search has accepted, or `pursue` confirmed.
 
         Raises:
             ValueError: The target is not being searched for; also as `start` does.

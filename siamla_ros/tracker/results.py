@@ -25,7 +25,7 @@ class TargetState:
         template: Features of the target as it was at ``init``, in the form of the tracker's
             runtime.
         border_bgr: Color that fills crops beyond the image border.
-        confidence: Fused confidence of the last update; 1 after ``init``.
+        confidence: Calibrated confidence of the last update; 1 after ``init``.
     """
 
     box_xywh: Box
@@ -45,7 +45,8 @@ class TrackResult:
     Attributes:
         box_xywh: Pixels, half-open, clipped to the image by `Tracker`.
         confidence: Calibrated confidence in [0, 1], the probability that the box has an IoU above
-            0.5: Platt scaling of the fused confidence times the agreement of the cells.
+            0.5: Platt scaling of the fused confidence times the agreement of the cells, with the
+            second peak against it.
         classification: Localization-aware classification score p in [0, 1].
         localization: Localization quality Q in [0, 1], the predicted IoU of the box.
         second_peak: Calibrated confidence of the best cell outside the box, in [0, 1]: evidence of
