@@ -160,6 +160,10 @@ class ScheduleConfig:
     freeze_boxes: bool = False
 
     def __post_init__(self) -> None:
+        if self.pairs < self.batch:
+            raise ValueError(
+                f'schedule.pairs = {self.pairs}: must be at least a batch of {self.batch}'
+            )
         if self.cached_pairs and self.cached_pairs < self.batch:
             raise ValueError(
                 f'schedule.cached_pairs = {self.cached_pairs}: must be 0, or at least a batch of '

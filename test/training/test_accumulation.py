@@ -96,3 +96,9 @@ def test_a_run_goes_on_in_other_parts(tmp_path):
     before = config.to_dict()
     del before['schedule']['accumulate']  # of a checkpoint that is older than the option
     check_resumable(tmp_path, before, config)
+
+
+def test_a_run_of_less_than_a_batch_is_refused():
+    """It would end without a step, and `--dry-run` would have nothing to measure."""
+    with pytest.raises(ValueError, match=r'schedule\.pairs = 3: must be at least a batch of 4'):
+        ScheduleConfig(pairs=3, batch=4)
