@@ -23,12 +23,12 @@ from siamla_ros.online.init_requests import InitCode, InitError
 from siamla_ros.online.parameters import Settings
 from siamla_ros.online.search import Searcher
 from siamla_ros.online.stats import error_text
-from siamla_ros.online.targets import CatchUp, Target, TargetOutput
+from siamla_ros.online.targets import CatchUp, Target, TargetOutput, observation
 from siamla_ros.redetection.redetector import Redetector
 from siamla_ros.runtime.device import DeviceLostError
 from siamla_ros.supervision.acceptance import fitted_models
 from siamla_ros.supervision.motion import BoxMotion
-from siamla_ros.supervision.supervisor import Observation, State, Supervisor
+from siamla_ros.supervision.supervisor import State, Supervisor
 from siamla_ros.tracker.results import TrackerLike, TrackResult
 
 logger = logging.getLogger(__name__)
@@ -216,16 +216,8 @@ class Engine:
         interval_s = max(frame.stamp_s - target.memory.stamp_s, 0.0)  # a clock may run back
         sample = self._sample(target, result, image, interval_s)
         latest = sample or target.identity.latest
-        seen = Observation(
-            stamp_s=frame.stamp_s,
-            confidence=result.confidence,
-            second_peak=result.second_peak,
-            box_xywh=result.box_xywh,
-            image_size=(image.shape[1], image.shape[0]),
-            similarity=latest.similarity,
-            color=latest.color,
-            continuity=target.continuity.see(image, result.box_xywh, frame.stamp_s),
-        )
+        continuity = target.continuity.see(image, result.box_xywh, frame.stamp_s)
+        seen = observation(result, image, frame.stamp_s, latest, continuity)
         decision = self.supervisor.step(target.memory, seen)
         target.identity = self.appearance.remember(
             target.identity, sample, decision.learn_appearance, interval_s

@@ -15,8 +15,8 @@ import numpy as np
 
 from siamla_ros.identity.appearance_model import AppearanceModel
 from siamla_ros.identity.state import Appearance
-from siamla_ros.online.targets import Pursuit, Target
-from siamla_ros.supervision.states import Observation, State
+from siamla_ros.online.targets import Pursuit, Target, observation
+from siamla_ros.supervision.states import State
 from siamla_ros.supervision.supervisor import Supervisor
 from siamla_ros.tracker.results import TrackerLike, TrackResult
 
@@ -55,17 +55,7 @@ class Pursuer:
         result = self._appearance.verified(target.identity, image, known.state, result)
         seen = self._appearance_of(target, image, known, result)
         decision = self._supervisor.pursue(
-            known.memory,
-            Observation(
-                stamp_s=stamp_s,
-                confidence=result.confidence,
-                second_peak=result.second_peak,
-                box_xywh=result.box_xywh,
-                image_size=(image.shape[1], image.shape[0]),
-                similarity=seen.similarity,
-                color=seen.color,
-                continuity=continuity,
-            ),
+            known.memory, observation(result, image, stamp_s, seen, continuity)
         )
         state = result.state if decision.accept_state else known.state
         target.pursuit = Pursuit(state, decision.memory)

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 
 from siamla_ros.geometry.boxes import Box, box_size
-from siamla_ros.identity.state import IdentityState
+from siamla_ros.identity.state import Appearance, IdentityState
 from siamla_ros.online.continuity import Continuity
 from siamla_ros.online.frame import Frame
 from siamla_ros.supervision.motion import BoxMotion
-from siamla_ros.supervision.supervisor import Decision, Memory, Reason, State
+from siamla_ros.supervision.supervisor import Decision, Memory, Observation, Reason, State
 from siamla_ros.tracker.results import TargetState, TrackResult
 
 FOLLOWED = (State.TRACKING, State.UNCERTAIN)
@@ -63,6 +63,26 @@ class TargetOutput:
     def confidence(self) -> float:
         """Calibrated confidence in [0, 1]; 0 without a result."""
         return self.score('confidence')
+
+
+def observation(
+    result: TrackResult,
+    image_bgr: np.ndarray,
+    stamp_s: float,
+    seen: Appearance,
+    continuity: float | None,
+) -> Observation:
+    """What the supervisor hears of a result on an image."""
+    return Observation(
+        stamp_s=stamp_s,
+        confidence=result.confidence,
+        second_peak=result.second_peak,
+        box_xywh=result.box_xywh,
+        image_size=(image_bgr.shape[1], image_bgr.shape[0]),
+        similarity=seen.similarity,
+        color=seen.color,
+        continuity=continuity,
+    )
 
 
 @dataclass(frozen=True)
