@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 
@@ -20,11 +19,10 @@ from siamla_ros.evaluation.suites import scenes_of
 from siamla_ros.model.checkpoint import Checkpoint, save_calibrated
 from siamla_ros.model.decode_config import DecodeConfig
 from siamla_ros.supervision.presence import EvidenceModel
-from siamla_ros.tracker.logistic import beside_second_peak, platt
+from siamla_ros.tracker.logistic import peak_ratio, platt, recent_peak_ratio
 from siamla_ros.tracker.tracker import Tracker
 
 MOST_SCENES = 24  # of which episodes are made
-Samples = TypeVar('Samples', FrameSamples, SearchSamples)
 
 
 @dataclass(frozen=True)
@@ -97,12 +95,15 @@ def fit_all(
         ValueError: The samples hold no right boxes, or no wrong ones.
     """
     plain = [item for item in samples if item.gone is None]
-    values, right, weight = _judged(plain)
-    scale, bias, beside = fit_beside(values, right, weight)
+    confidence, right, weight = _judged(plain)
 
-    def fitted(item: Samples) -> Samples:
-        return replace(item, values=_rescaled(item.values, scale, bias, beside))
+    def ratio(scale: float, bias: float) -> np.ndarray:
+        parts = (recent_peak_ratio(*platt(s.values[:, :2], scale, bias).T) for s in plain)
+        return np.concatenate([part[np.isfinite(s.iou)] for s, part in zip(plain, parts)])
 
+    scale, bias, beside = fit_beside(confidence, ratio, right, weight)
+    frames = [replace(s, values=_rescaled(s.values, scale, bias, beside, True)) for s in samples]
+    others = [replace(s, values=_rescaled(s.values, scale, bias, beside, False)) for s in searches]
     return Calibration(
         replace(
             decode,
@@ -110,10 +111,10 @@ def fit_all(
             calibration_bias=round(scale * decode.calibration_bias + bias, 4),
             second_peak_weight=round(beside, 4),
         ),
-        fit_evidence([fitted(item) for item in samples], EvidenceModel()),
-        fit_acceptance([fitted(item) for item in searches]),
-        reliability(values[:, 0], right).ece,
-        reliability(_rescaled(values, scale, bias, beside)[:, 0], right).ece,
+        fit_evidence(frames, EvidenceModel()),
+        fit_acceptance(others),
+        reliability(confidence, right).ece,
+        reliability(_judged([s for s in frames if s.gone is None])[0], right).ece,
     )
 
 
@@ -130,21 +131,24 @@ def write(checkpoint: Checkpoint, calibration: Calibration, path: Path) -> Check
 
 
 def _judged(samples: Sequence[FrameSamples]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Confidence and second peak (N, 2), whether the box is right, and weights by which each
-    sequence counts the same.
-    """
-    parts = [(s.values[k, :2], s.right[k]) for s in samples if (k := np.isfinite(s.iou)).any()]
+    """Confidence, whether the box is right, and weights by which each sequence counts the same."""
+    parts = [(s.values[k, 0], s.right[k]) for s in samples if (k := np.isfinite(s.iou)).any()]
     if not parts:
         raise ValueError('no frame has a true box: nothing to calibrate by')
     weight = [np.full(len(part[0]), 1.0 / len(part[0])) for part in parts]
     scale = sum(len(part[0]) for part in parts) / len(parts)
-    values, right = (np.concatenate([part[k] for part in parts]) for k in (0, 1))
-    return values, right, np.concatenate(weight) * scale
+    confidence, right = (np.concatenate([part[k] for part in parts]) for k in (0, 1))
+    return confidence, right, np.concatenate(weight) * scale
 
 
-def _rescaled(values: np.ndarray, scale: float, bias: float, beside: float) -> np.ndarray:
-    """Samples under the new scaling of confidence and second peak."""
+def _rescaled(
+    values: np.ndarray, scale: float, bias: float, beside: float, in_a_row: bool
+) -> np.ndarray:
+    """Samples under the new scaling of confidence and second peak; in_a_row: of one target's images
+    one after the other, so that second peaks are remembered.
+    """
     scaled = values.copy()
     scaled[:, :2] = platt(values[:, :2], scale, bias)
-    scaled[:, 0] = beside_second_peak(scaled[:, 0], scaled[:, 1], beside)
+    ratio = (recent_peak_ratio if in_a_row else peak_ratio)(*scaled[:, :2].T)
+    scaled[:, 0] = platt(scaled[:, 0], 1.0, beside * ratio)
     return scaled

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
@@ -53,10 +54,11 @@ def run_tasks(
 
 def _let_go(pool: ProcessPoolExecutor) -> None:
     """Python 3.10 waits for ever, at the end of a broken pool, to write a large task into the pipe
-    of a process that has died (python/cpython#94777); later versions close the pipe themselves.
+    of a process that has died (python/cpython#94777). Later versions close the pipe themselves, and
+    to close it twice may close what has been opened meanwhile.
     """
     queue = getattr(pool, '_call_queue', None)
-    if queue is not None and not hasattr(queue, '_terminate_broken'):
+    if queue is not None and sys.version_info < (3, 11):
         queue._reader.close()
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import minimize
 from scipy.special import expit, logit
 
-from siamla_ros.tracker.logistic import TINY, beside_second_peak, platt
+from siamla_ros.tracker.logistic import TINY, platt
 
 LIMITS = ((0.05, 20.0), (-20.0, 20.0), (-50.0, 0.0))  # those of `DecodeConfig`
 _RIDGE = 1e-3
@@ -53,13 +54,17 @@ def fit_platt(
 
 
 def fit_beside(
-    values: ArrayLike, hit: ArrayLike, weight: ArrayLike | None = None
+    confidence: ArrayLike,
+    ratio: Callable[[float, float], NDArray[np.float64]],
+    hit: ArrayLike,
+    weight: ArrayLike | None = None,
 ) -> tuple[float, float, float]:
-    """Platt scaling of confidence and second peak together with the weight of
-    `beside_second_peak`, within the limits of `DecodeConfig`, by maximum likelihood.
+    """Platt scaling together with the weight of the second peak, within the limits of
+    `DecodeConfig`, by maximum likelihood.
 
     Args:
-        values: (N, 2) confidence and second peak, [0, 1].
+        confidence: (N,) in [0, 1].
+        ratio: Of the peaks (N,) under a scale and a bias (`tracker.logistic.recent_peak_ratio`).
         hit: (N,) whether the box was right (IoU > 0.5).
         weight: (N,) weight of each sample.
 
@@ -69,21 +74,22 @@ def fit_beside(
     Raises:
         ValueError: See `fit_platt`.
     """
-    both, y = np.asarray(values, np.float64), np.asarray(hit, np.float64)
+    c, y = np.asarray(confidence, np.float64), np.asarray(hit, np.float64)
     w = np.ones_like(y) if weight is None else np.asarray(weight, np.float64)
 
     least, most = np.transpose(LIMITS)
 
-    def loss(theta: np.ndarray) -> float:
+    def loss(theta: NDArray[np.float64]) -> float:
         scale, bias, beside = theta
         if (theta < least).any() or (theta > most).any():
             return math.inf
-        p = np.clip(beside_second_peak(*platt(both, scale, bias).T, beside), TINY, 1 - TINY)
+        p = np.clip(platt(c, scale, bias + beside * ratio(scale, bias)), TINY, 1 - TINY)
         likelihood = w * (y * np.log(p) + (1 - y) * np.log(1 - p))
         return float(_RIDGE * beside**2 - likelihood.sum())
 
-    # Without the second peak the scale may be below 0, from where nothing is found.
-    start = np.clip([*fit_platt(both[:, 0], y, w), 0.0], least, most)
+    start = np.array([*fit_platt(c, y, w), 0.0])
+    if math.isinf(loss(start)):  # without the second peak the scale may be below 0
+        start = np.array([1.0, 0.0, 0.0])
     simplex = np.concatenate([[start], start + [[0.1, 0, 0], [0, 0.2, 0], [0, 0, -1.0]]])
     found = minimize(
         loss, start, method='Nelder-Mead', options={'initial_simplex': simplex, 'maxiter': 600}

@@ -48,8 +48,8 @@ class DecodeConfig:
             validation data so that it is the probability of a box with IoU > 0.5; monotone, so that
             no ranking changes; 1 and 0 report c itself.
         second_peak_weight: Log odds that the reported confidence then gains, times the square root
-            of second peak / confidence: where something else looks alike, it may be the target. 0:
-            none. What is decided here is decided before.
+            of second peak / confidence, the highest lately: where something else looks alike, the
+            box may have gone over to it. 0: none. What is decided here is decided before.
         wide_below: Calibrated confidence below which `update` searches once more, in a window that
             is square in the image, and takes what it finds there with more confidence; 0: never.
         wide_factor: Side of that window, in sides of the usual one (of a square box).

@@ -36,7 +36,7 @@ class EvidenceWeights(Configuration):
 
     confidence_weight: float = bounded(0.63, 0.0, 20.0, 'log odds a logit of the confidence')
     second_peak_weight: float = bounded(
-        -2.17, -50.0, 0.0, 'log odds times the square root of second peak / confidence'
+        -2.98, -50.0, 0.0, 'log odds times the square root of second peak / confidence'
     )
     similarity_weight: float = bounded(
         7.2, 0.0, 100.0, 'log odds times the similarity to the template'

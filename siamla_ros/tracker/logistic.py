@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 TINY = 1e-6  # probabilities are cut here, and as far below 1: their log odds stay finite
+PEAK_KEPT = 0.985  # of a ratio of peaks, from update to update: half of it after 1.5 s at 30 Hz
 MOST_LOG_ODDS = 30.0  # log odds are cut here: further out float64 knows 0 and 1 only
 
 
@@ -46,12 +47,9 @@ def peak_ratio(confidence: Any, second_peak: Any) -> Any:
     return np.sqrt(np.minimum(np.maximum(second_peak, 0.0) / np.maximum(confidence, TINY), 1.0))
 
 
-def beside_second_peak(confidence: Any, second_peak: Any, weight: float) -> Any:
-    """A confidence, or each in an array, with the second peak against it.
-
-    Args:
-        confidence: In [0, 1].
-        second_peak: In [0, 1].
-        weight: Log odds times `peak_ratio`; 0 leaves confidences as they are.
-    """
-    return platt(confidence, 1.0, weight * peak_ratio(confidence, second_peak))
+def recent_peak_ratio(confidence: Any, second_peak: Any) -> Any:
+    """`peak_ratio` (N,) of images in a row, each the highest lately, as `TargetState` keeps it."""
+    ratios = np.array(peak_ratio(confidence, second_peak), np.float64)
+    for index in range(1, len(ratios)):
+        ratios[index] = max(ratios[index], PEAK_KEPT * ratios[index - 1])
+    return ratios

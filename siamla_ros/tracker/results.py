@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from siamla_ros.geometry.boxes import Box
 from siamla_ros.geometry.crops import ImageArray
-from siamla_ros.tracker.logistic import beside_second_peak
+from siamla_ros.tracker.logistic import PEAK_KEPT, peak_ratio, platt
 
 SCORES = ('confidence', 'classification', 'localization', 'second_peak', 'fused_confidence')
 
@@ -26,12 +26,15 @@ class TargetState:
             runtime.
         border_bgr: Color that fills crops beyond the image border.
         confidence: Calibrated confidence of the last update; 1 after ``init``.
+        peak_ratio: How much something else has looked like the target lately
+            (`tracker.logistic.peak_ratio`), [0, 1]; falls by `PEAK_KEPT` with each update.
     """
 
     box_xywh: Box
     template: Any = field(repr=False, compare=False)
     border_bgr: tuple[float, float, float] = (0.0, 0.0, 0.0)
     confidence: float = 1.0
+    peak_ratio: float = 0.0
 
     def moved(self, box_xywh: Box, confidence: float) -> TargetState:
         """The same target at another place."""
@@ -75,17 +78,24 @@ class TrackResult:
             if not 0.0 <= value <= 1.0:  # also refuses NaN
                 raise ValueError(f'{name} = {value}: must lie in [0, 1]')
 
-    def beside_second_peak(self, weight: float) -> TrackResult:
-        """With the second peak against the confidence (`tracker.logistic.beside_second_peak`)."""
-        if weight == 0.0:
-            return self
-        confidence = float(beside_second_peak(self.confidence, self.second_peak, weight))
-        return replace(
-            self,
-            confidence=confidence,
-            state=None if self.state is None else replace(self.state, confidence=confidence),
-            first=None if self.first is None else self.first.beside_second_peak(weight),
+    def beside_second_peak(self, weight: float, before: float = 0.0) -> TrackResult:
+        """With the second peak against the confidence: where something else has just looked alike,
+        the box may have gone over to it.
+
+        Args:
+            weight: Log odds times the ratio of the peaks, not positive.
+            before: `TargetState.peak_ratio` of the last update.
+        """
+        ratio = max(float(peak_ratio(self.confidence, self.second_peak)), PEAK_KEPT * before)
+        confidence = (
+            float(platt(self.confidence, 1.0, weight * ratio)) if weight else self.confidence
         )
+        state, first = self.state, self.first
+        if state is not None:
+            state = replace(state, confidence=confidence, peak_ratio=ratio)
+        if first is not None:
+            first = first.beside_second_peak(weight, before)
+        return replace(self, confidence=confidence, state=state, first=first)
 
 
 class TrackerLike(Protocol):

@@ -7,8 +7,9 @@ result = tracker.update(image_bgr, [state])[0]
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import fields, replace
+from itertools import chain, repeat
 from pathlib import Path
 from typing import Any
 
@@ -102,7 +103,7 @@ class Tracker:
         """
         check_image(image_bgr)
         results = self._search(image_bgr, states, [_place(s.box_xywh) for s in states])
-        return self._reported(self._search_wide(image_bgr, states, results))
+        return self._reported(self._search_wide(image_bgr, states, results), states)
 
     def probe(
         self, image_bgr: ImageArray, state: TargetState, boxes_xywh: Sequence[Sequence[float]]
@@ -207,11 +208,15 @@ class Tracker:
         followed = state.moved(box if seen else place, decoded.confidence)
         return replace(decoded, box_xywh=box, state=followed)
 
-    def _reported(self, results: list[TrackResult]) -> list[TrackResult]:
+    def _reported(
+        self, results: Iterable[TrackResult], states: Sequence[TargetState] = ()
+    ) -> list[TrackResult]:
         """With second peaks against the confidences, which decided on boxes without them: of two
-        that look alike, neither is worse for it.
+        that look alike, neither is worse for it. states: before, to remember second peaks from.
         """
-        return [result.beside_second_peak(self.decode.second_peak_weight) for result in results]
+        weight = self.decode.second_peak_weight
+        before = chain((state.peak_ratio for state in states), repeat(0.0))
+        return [r.beside_second_peak(weight, ratio) for r, ratio in zip(results, before)]
 
 
 def load_tracker(

@@ -13,7 +13,7 @@ from siamla_ros.calibration.frame_samples import FrameSamples
 from siamla_ros.evaluation.platt import fit_beside
 from siamla_ros.model.decode_config import DecodeConfig
 from siamla_ros.supervision.presence import EvidenceModel
-from siamla_ros.tracker.logistic import beside_second_peak, platt
+from siamla_ros.tracker.logistic import peak_ratio, platt
 
 
 def sigmoid(value):
@@ -144,19 +144,21 @@ def test_what_is_written_is_read_and_used(tmp_path):
 
 def test_the_weight_of_the_second_peak_is_found_again():
     random = np.random.default_rng(1)
-    values = np.column_stack([random.uniform(0.05, 0.95, 20000), random.uniform(0, 0.6, 20000)])
-    values[:, 1] = np.minimum(values[:, 1], values[:, 0])
-    chance = beside_second_peak(*platt(values, 1.2, 0.5).T, -2.0)
-    scale, bias, weight = fit_beside(values, random.random(20000) < chance)
-    assert (scale, bias, weight) == pytest.approx((1.2, 0.5, -2.0), abs=0.2)
-    scale, bias, weight = fit_beside(values, random.random(20000) < values[:, 0])
-    assert weight == pytest.approx(0.0, abs=0.2) and weight <= 0.0
+    confidence, ratio = random.uniform(0.05, 0.95, 20000), random.uniform(0.0, 1.0, 20000)
+    chance = platt(confidence, 1.2, 0.5 - 2.0 * ratio)
+    found = fit_beside(confidence, lambda scale, bias: ratio, random.random(20000) < chance)
+    assert found == pytest.approx((1.2, 0.5, -2.0), abs=0.2)
+    found = fit_beside(confidence, lambda *_: ratio, random.random(20000) < confidence)
+    assert found[2] == pytest.approx(0.0, abs=0.2) and found[2] <= 0.0
 
 
 def test_where_the_confidence_speaks_against_itself_the_scaling_stays_within_its_limits():
-    random = np.random.default_rng(0)
-    right = random.random(500) < 0.7
-    values = np.column_stack([np.where(right, 0.6, 0.7), np.where(right, 0.0, 0.4)])
-    scale, bias, weight = fit_beside(values, right)
+    right = np.random.default_rng(0).random(500) < 0.7
+    confidence, second_peak = np.where(right, 0.6, 0.7), np.where(right, 0.0, 0.4)
+
+    def ratio(scale, bias):
+        return peak_ratio(platt(confidence, scale, bias), platt(second_peak, scale, bias))
+
+    scale, bias, weight = fit_beside(confidence, ratio, right)
     DecodeConfig(calibration_scale=scale, calibration_bias=bias, second_peak_weight=weight)
     assert weight < 0.0

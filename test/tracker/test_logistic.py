@@ -9,7 +9,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from siamla_ros.tracker.logistic import beside_second_peak, logit, platt, sigmoid
+from siamla_ros.tracker.logistic import (
+    PEAK_KEPT,
+    logit,
+    peak_ratio,
+    platt,
+    recent_peak_ratio,
+    sigmoid,
+)
 
 PACKAGE = Path(__file__).resolve().parents[2] / 'siamla_ros'
 SIGMOID = r'1(?:\.0)? / \(1(?:\.0)? \+ (?:np|math)\.exp'
@@ -46,11 +53,10 @@ def test_nothing_else_writes_a_sigmoid_or_a_logit():
     assert found == {'logistic.py'}
 
 
-def test_a_second_peak_takes_from_a_confidence_what_it_has_of_it():
-    assert beside_second_peak(0.9, 0.0, -3.8) == pytest.approx(0.9)
-    assert beside_second_peak(0.9, 0.9, -3.8) == pytest.approx(sigmoid(logit(0.9) - 3.8))
-    assert beside_second_peak(0.9, 1.0, -3.8) == beside_second_peak(0.9, 0.9, -3.8)
-    assert logit(float(beside_second_peak(0.8, 0.2, -3.8))) == pytest.approx(logit(0.8) - 1.9)
-    both = beside_second_peak(np.array([0.9, 0.0]), np.array([0.1, 0.0]), -3.8)
-    assert both[0] < 0.9 and 0.0 <= both[1] < 1e-5
-    assert float(beside_second_peak(0.3, 0.2, 0.0)) == pytest.approx(0.3)
+def test_the_ratio_of_peaks_is_bounded_and_remembered():
+    assert (
+        peak_ratio(0.9, 0.0) == 0.0 and peak_ratio(0.9, 1.0) == 1.0 and peak_ratio(0.0, 0.0) == 0.0
+    )
+    assert peak_ratio(0.8, 0.2) == pytest.approx(0.5)
+    row = recent_peak_ratio(np.full(4, 0.8), np.array([0.0, 0.2, 0.0, 0.8]))
+    assert row == pytest.approx([0.0, 0.5, 0.5 * PEAK_KEPT, 1.0])
