@@ -77,7 +77,7 @@ NEAR_SIDES = 0.5  # a box within so many sides of the last confirmed one has not
 # Log odds. Losses are expected at any time, so presence has an end: after a wide jump only a box
 # that shows the target clearly gets there, and the others are left to a search.
 MOST_FOR_JUMP = 3.5
-MORE_WHEN_LOST = 1.0  # log odds
+MORE_WHEN_LOST = 2.0  # log odds
 
 
 class Supervisor:
