@@ -135,7 +135,8 @@ class _Content:
 def _content(archive: str, _: int) -> _Content:
     """By process: one that was forked must not share the place in the file."""
     try:
-        return _Content(_zip_files(archive) if archive.endswith('.zip') else _tar_files(archive))
+        zipped = archive.lower().endswith('.zip')
+        return _Content(_zip_files(archive) if zipped else _tar_files(archive))
     except DAMAGED as error:
         raise OSError(f'{archive}: no archive that can be read: {error}') from error
 
@@ -169,7 +170,11 @@ def is_archive(path: Path | ArchivePath) -> bool:
 
 def folder_of(path: Path) -> Path | ArchivePath:
     """The top of an archive; another path as it is."""
-    return ArchivePath(path) if path.suffix in SUFFIXES and path.is_file() else path
+    return ArchivePath(path) if _named_as_archive(path) and path.is_file() else path
+
+
+def _named_as_archive(path: Path) -> bool:
+    return path.suffix.lower() in SUFFIXES
 
 
 def subfolders(folder: Path | ArchivePath) -> list[Path | ArchivePath]:
@@ -177,7 +182,7 @@ def subfolders(folder: Path | ArchivePath) -> list[Path | ArchivePath]:
     children = list(folder.iterdir())
     found = {path.name: path for path in children if path.is_dir()}
     for path in children:
-        if isinstance(path, Path) and path.suffix in SUFFIXES and path.is_file():
+        if isinstance(path, Path) and _named_as_archive(path) and path.is_file():
             found.setdefault(path.stem, ArchivePath(path))
     return [found[name] for name in sorted(found)]
 
@@ -198,6 +203,10 @@ def folder_or_archive(folder: Path, inner: str = '.') -> Path | ArchivePath:
 
 
 def place_of(text: str) -> Path | ArchivePath:
-    """The path whose text this is."""
-    archive, sign, inner = text.partition(SIGN)
-    return ArchivePath(Path(archive), inner or '.') if sign else Path(text)
+    """The path whose text this is; a folder may be called `x!`, too."""
+    at = text.find(SIGN)
+    while at >= 0:
+        if _named_as_archive(Path(text[:at])):
+            return ArchivePath(Path(text[:at]), text[at + len(SIGN) :] or '.')
+        at = text.find(SIGN, at + 1)
+    return Path(text)

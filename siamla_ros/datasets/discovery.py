@@ -83,7 +83,11 @@ def sequence_folders(root: Path) -> list[Path]:
     in archives count as well, unless they are unpacked beside it.
     """
     if not root.is_dir():
-        raise DatasetError(f'{root}: no such folder')
+        raise DatasetError(
+            f'{root}: is a file, must be a folder, a ZIP archive or a plain TAR archive; unpack it'
+            if root.is_file()
+            else f'{root}: no such folder'
+        )
     found = _annotated_below(root, DEPTH)
     unpacked = {path.name for path in found if isinstance(path, Path)}
     return [path for path in found if isinstance(path, Path) or path.name not in unpacked]

@@ -6,10 +6,12 @@ and three arrays over the frames of all tracks: names of files, numbers, boxes.
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import json
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +25,9 @@ from siamla_ros.datasets.training_tracks import DatasetSpec, FrameTrack, load_tr
 
 VERSION = 1
 ARRAYS = ('files', 'frames', 'boxes')
+# Of a data set's folder. Where there are more, they are sequences; else sequences, annotations or
+# archives may lie in them.
+FEW_ENTRIES = 200
 
 
 @dataclass(frozen=True)
@@ -51,8 +56,10 @@ def indexed_tracks(
 ) -> list[FrameTrack]:
     """The tracks of a data set, from its index where that is up to date.
 
-    An index is out of date when files were added to or removed from the data set's folder or one of
-    the folders in it; annotations that were edited in place are not noticed.
+    An index is out of date when files were added to or removed from the data set's folder, one of
+    the folders in it or, where these are few, one of the folders in those; annotations that were
+    edited in place are not noticed. Of runs that begin at once one makes the index, the others
+    wait.
 
     Args:
         spec: Which.
@@ -64,17 +71,40 @@ def indexed_tracks(
         DatasetError: As `load_tracks`, or the index would take the place of something else.
     """
     place, looks = _place_of(folder, spec.name), _look_of(spec)
+    found = _usable(place, spec, looks, damaged)
+    if found is not None:
+        return found
+    with _alone(folder / f'{spec.name}.lock') if write else contextlib.nullcontext():
+        found = _usable(place, spec, looks, damaged) if write else None
+        if found is not None:
+            return found
+        left_out: list[str] = []
+        tracks = load_tracks(spec, left_out)
+        damaged += left_out
+        if not write:
+            return tracks
+        _write(place, tracks, {**looks, 'left_out': left_out})
+        return _read(place, spec, looks, [])  # mapped, so that the paths in memory can go
+
+
+@contextlib.contextmanager
+def _alone(lock: Path) -> Iterator[None]:
+    """No other process is in here with the same lock."""
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    with lock.open('w') as file:
+        with contextlib.suppress(OSError):  # a file system that knows no locks
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _usable(
+    place: Path, spec: DatasetSpec, looks: dict[str, Any], damaged: list[str]
+) -> list[FrameTrack] | None:
+    """What the index holds; None where there is none, or it is damaged or of something else."""
     try:
         return _read(place, spec, looks, damaged)
     except (OSError, EOFError, LookupError, TypeError, ValueError):
-        pass  # none, another version or data set, or damaged
-    left_out: list[str] = []
-    tracks = load_tracks(spec, left_out)
-    damaged += left_out
-    if not write:
-        return tracks
-    _write(place, tracks, {**looks, 'left_out': left_out})
-    return _read(place, spec, looks, [])  # mapped, so that the paths in memory can go
+        return None
 
 
 def _place_of(folder: Path, name: str) -> Path:
@@ -92,10 +122,22 @@ def _look_of(spec: DatasetSpec) -> dict[str, Any]:
     """By what a data set is known to be the same: when its folders last changed."""
     root = spec.folder.resolve()
     seen = {'.': root.stat().st_mtime_ns} if root.exists() else {}
-    for entry in sorted(os.scandir(root), key=lambda item: item.name) if root.is_dir() else []:
-        lost = entry.is_symlink() and not os.path.exists(entry.path)  # what it points to is gone
-        seen[entry.name] = entry.stat(follow_symlinks=not lost).st_mtime_ns
+    entries = _entries(root)
+    seen |= {entry.name: _changed_ns(entry) for entry in entries}
+    for entry in entries if len(entries) <= FEW_ENTRIES else []:
+        for inner in _entries(Path(entry.path)):
+            if inner.is_dir():
+                seen[f'{entry.name}/{inner.name}'] = _changed_ns(inner)
     return {'version': VERSION, 'root': str(root), 'layout': spec.layout, 'seen': seen}
+
+
+def _entries(folder: Path) -> list[os.DirEntry[str]]:
+    return sorted(os.scandir(folder), key=lambda item: item.name) if folder.is_dir() else []
+
+
+def _changed_ns(entry: os.DirEntry[str]) -> int:
+    lost = entry.is_symlink() and not os.path.exists(entry.path)  # what it points to is gone
+    return entry.stat(follow_symlinks=not lost).st_mtime_ns
 
 
 def _read(

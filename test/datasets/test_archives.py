@@ -170,3 +170,23 @@ def test_a_member_that_cannot_be_read_is_named(tmp_path, words):
     path.write_bytes(content)
     with pytest.raises(OSError, match=rf'set\.zip!/1\.txt: damaged: .*{words}'):
         (ArchivePath(path) / '1.txt').read_bytes()
+
+
+def test_a_folder_may_end_in_the_sign_of_an_archive():
+    assert place_of('/data/wow!/got/1.jpg') == Path('/data/wow!/got/1.jpg')
+    inner = place_of('/data/wow!/got.zip!/one/1.jpg')
+    assert (inner.archive, str(inner.inner)) == (Path('/data/wow!/got.zip'), 'one/1.jpg')
+
+
+def test_an_ending_in_capitals_is_one(tmp_path, write_images):
+    lasot(tmp_path / 'set', write_images)
+    archive = pack(tmp_path / 'set')
+    shouted = archive.rename(archive.with_suffix('.ZIP'))
+    assert [s.name for s in load_dataset(shouted)] == ['cat-1', 'cat-2']
+    assert [s.name for s in load_dataset(tmp_path)] == ['cat-1', 'cat-2']
+
+
+def test_an_archive_that_cannot_be_read_in_place_is_named_as_one(tmp_path):
+    (tmp_path / 'set.tar.gz').write_bytes(b'\x1f\x8b')
+    with pytest.raises(DatasetError, match='is a file, must be a folder, a ZIP archive or a plain'):
+        load_dataset(tmp_path / 'set.tar.gz')

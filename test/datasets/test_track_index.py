@@ -1,6 +1,8 @@
 """The index of a data set gives the same tracks, without looking for them again."""
 
 import json
+import multiprocessing
+import os
 from pathlib import Path
 
 import numpy as np
@@ -51,6 +53,41 @@ def test_a_sequence_that_was_added_is_noticed(spec, tmp_path, write_images):
     assert len(indexed_tracks(spec, tmp_path / 'index', [])) == 3
     add_sequence(spec.folder, 'GOT_9', write_images)
     assert len(indexed_tracks(spec, tmp_path / 'index', [])) == 4
+
+
+def test_a_sequence_that_was_added_to_a_part_is_noticed(tmp_path, write_images):
+    """Of TrackingNet, whose parts are unpacked while others are trained on."""
+    part = tmp_path / 'TrackingNet/TRAIN_0'
+    for name in ('first', 'second'):
+        write_images(part / 'frames' / name, 5, '{}.jpg')
+        (part / 'anno').mkdir(exist_ok=True)
+        (part / f'anno/{name}.txt').write_text('4,5,20,16\n' * 5)
+        found = indexed_tracks(DatasetSpec('net', part.parent), tmp_path / 'index', [])
+        assert found[-1].name == name
+
+
+def index_again_and_again(spec, folder, turns, gate, said):
+    gate.wait()
+    try:
+        for _ in range(turns):
+            os.utime(spec.folder)  # out of date
+            assert len(indexed_tracks(spec, folder, [])) == 3
+    except Exception as error:  # noqa: BLE001 - it is what is asked for
+        said.put(f'{type(error).__name__}: {error}')
+    else:
+        said.put('')
+
+
+def test_runs_that_begin_at_once_share_an_index(spec, tmp_path):
+    context = multiprocessing.get_context('fork')
+    said, gate = context.Queue(), context.Barrier(3)
+    words = (spec, tmp_path / 'index', 12, gate, said)
+    runs = [context.Process(target=index_again_and_again, args=words) for _ in range(3)]
+    for run in runs:
+        run.start()
+    assert [said.get(timeout=60) for _ in runs] == [''] * 3
+    for run in runs:
+        run.join()
 
 
 def test_a_link_to_nothing_in_a_data_set_is_no_error(spec, tmp_path):
