@@ -109,8 +109,10 @@ def run(args: argparse.Namespace) -> int:
     if args.lost:
         from siamla_ros.evaluation import lost_bench
 
+        made = {'seed': args.seed, 'sequences': [sequence.name for sequence in every]}
+        store = _store(args, 'runs_lost', frames_of=made)
         text, content = lost_bench.evaluate(
-            trackers, every, args.search, args.seed, args.quiet, _store(args, 'lost'), args.shard
+            trackers, every, args.search, args.seed, args.quiet, store, args.shard
         )
         return _finish(args, trackers, sequences, text, {'lost': content})
     if args.supervised:
@@ -123,14 +125,21 @@ def run(args: argparse.Namespace) -> int:
         from siamla_ros.evaluation import session_bench
 
         text, content = session_bench.evaluate(
-            trackers, sequences, args.search, args.quiet, _store(args, 'session')
+            trackers, sequences, args.search, args.quiet, _store(args, 'runs_session')
         )
         return _finish(args, trackers, sequences, text, {'session': content})
     return _one_pass(args, trackers, sequences)
 
 
-def _store(args: argparse.Namespace, kind: str) -> RunStore | None:
-    return RunStore(args.output / f'runs_{kind}', False, args.resume) if args.output else None
+def _store(
+    args: argparse.Namespace,
+    name: str,
+    cells: bool = False,
+    frames_of: dict[str, Any] | None = None,
+) -> RunStore | None:
+    if not args.output:
+        return None
+    return RunStore(args.output / name, cells, args.resume, args.shard != (1, 1), frames_of)
 
 
 def _crossings(args: argparse.Namespace) -> int:
@@ -173,7 +182,7 @@ def _one_pass(
         sequences,
         args.confidence,
         args.quiet,
-        RunStore(args.output / 'runs', args.confidence, args.resume) if args.output else None,
+        _store(args, 'runs', args.confidence),
         args.jobs,
         partial(make_trackers, args.trackers, args.device, dict(args.option)),
     )

@@ -1,7 +1,8 @@
 """Finished runs as files, so that an evaluation can be resumed, shared out and put together.
 
 `<folder>/<tracker>/<sequence>.npz` holds one run and a fingerprint of what made it: the tracker's
-description (with the sha256 of its model files), the annotation, and the version of the package.
+description (with the sha256 of its model files), the annotation, the version of the package, and
+what else the frames depend on.
 """
 
 from __future__ import annotations
@@ -36,7 +37,14 @@ class Described(Protocol):
 class RunStore:
     """The runs below one folder."""
 
-    def __init__(self, folder: Path, cells: bool, keep: bool) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        cells: bool,
+        keep: bool,
+        shared: bool = False,
+        frames_of: dict[str, Any] | None = None,
+    ) -> None:
         """Open the folder.
 
         Args:
@@ -44,9 +52,13 @@ class RunStore:
             cells: Whether the alignment of cells is recorded with them.
             keep: Whether runs of an earlier evaluation are used; else they are removed, and
                 nothing else: training may write its runs into a folder of the same name.
+            shared: Others may be writing their shards into the folder at this moment: without
+                `keep`, runs are replaced one by one.
+            frames_of: What frames that were made depend on, besides the annotation.
         """
         self._folder, self._cells, self._keep = folder, cells, keep
-        for path in () if keep else sorted(folder.glob('*/*.npz')):
+        self._frames_of, self._replacing = frames_of, shared and not keep
+        for path in () if keep or shared else sorted(folder.glob('*/*.npz')):
             if _is_run(path):
                 path.unlink()
 
@@ -57,7 +69,7 @@ class RunStore:
             ValueError: It was made by something else, or is damaged.
         """
         path = self._path(tracker.name, sequence.name)
-        if not path.is_file():
+        if self._replacing or not path.is_file():
             return None
         try:
             if not zipfile.is_zipfile(path):  # else NumPy speaks of pickles
@@ -74,8 +86,8 @@ class RunStore:
         with np.load(path) as stored:
             if str(stored['fingerprint']) != self._fingerprint(tracker, sequence):
                 raise ValueError(
-                    f'{path}: was made with another tracker, annotation or version; name another '
-                    '--output, or leave out --resume'
+                    f'{path}: was made with another tracker, annotation or version, or of other '
+                    'frames (--seed, --sequences); name another --output, or leave out --resume'
                 )
             arrays = [stored[name] for name in ARRAYS]
             extra = {k[6:]: stored[k] for k in stored.files if k.startswith('extra.')}
@@ -102,6 +114,8 @@ class RunStore:
             'cells': self._cells,
             'version': versions()['siamla-ros'],
         }
+        if self._frames_of:
+            made_by['frames'] = self._frames_of
         text = json.dumps(made_by, sort_keys=True, default=str)
         return hashlib.sha256(text.encode()).hexdigest()
 

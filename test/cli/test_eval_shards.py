@@ -2,11 +2,13 @@
 
 import argparse
 import json
+import shutil
 
 import pytest
 from support.evaluation_doubles import ColorTracker, Doubtful
 
 from siamla_ros.cli import eval as cli
+from siamla_ros.evaluation import scenarios
 from siamla_ros.evaluation.followers import SupervisedFollower
 from siamla_ros.evaluation.peers.registry import MAKERS
 from siamla_ros.evaluation.peers.siamla import SiamlaTracker
@@ -28,6 +30,8 @@ class Own(SiamlaTracker):
 
 @pytest.fixture
 def words(moving_target, monkeypatch):
+    few = ('leave_same', 'occlusion_5')  # as good as all for what is asked here
+    monkeypatch.setattr(scenarios.episodes, '__defaults__', (few,))
     monkeypatch.setitem(MAKERS, 'doubtful', lambda rest, label, **_: Doubtful())
     monkeypatch.setitem(MAKERS, 'own', lambda rest, label, **_: Own())
     return (
@@ -63,3 +67,35 @@ def test_without_resume_all_is_run_anew(words, tmp_path, monkeypatch):
     call(cli, *words, *out, '--resume')
     with pytest.raises(TypeError):
         call(cli, *words, *out)
+
+
+def test_a_shard_leaves_the_runs_of_others_alone(words, tmp_path, monkeypatch):
+    """Machines that write into one folder: the second to start removed what the first had done."""
+    out = ('--session', '--output', tmp_path / 'parts')
+    for part in ('1/2', '2/2', '2/2'):
+        call(cli, *words, *out, '--shard', part)
+    monkeypatch.setattr(Doubtful, 'update', None)
+    with pytest.raises(TypeError):  # a shard that is begun anew is run anew
+        call(cli, *words, *out, '--shard', '2/2')
+    call(cli, *words, *out, '--resume')
+    names = {path.stem for path in (tmp_path / 'parts').rglob('*.npz')}
+    assert names == {'right', 'down'} == set(session_targets(tmp_path / 'parts'))
+
+
+def session_targets(folder):
+    content = results(folder)['session']
+    return [item['name'] for item in content['own, search local']['targets']]
+
+
+@pytest.mark.parametrize('other', [('--seed', '1'), ('--sequences', 'right', 'down', 'third')])
+def test_frames_that_were_made_in_another_way_are_not_resumed(
+    other, words, tmp_path, moving_target
+):
+    """The seed and the other sequences decide which pictures hide a target; its boxes do not."""
+    shutil.copytree(moving_target / 'right', moving_target / 'third')
+    out = ('--lost', '--output', tmp_path / 'out')
+    call(cli, *words, *out, '--sequences', 'right', 'down')
+    call(cli, *words, *out, '--sequences', 'right', 'down', '--resume')
+    given = other if '--sequences' in other else (*other, '--sequences', 'right', 'down')
+    with pytest.raises(ValueError, match='other frames'):
+        call(cli, *words, *out, *given, '--resume')
