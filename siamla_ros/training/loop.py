@@ -27,6 +27,7 @@ from siamla_ros.training.distributed import ALONE, Processes, mean_over_processe
 from siamla_ros.training.optimize import Optimizer
 from siamla_ros.training.pairs import PairSource
 from siamla_ros.training.run_log import RunLog
+from siamla_ros.training.unreadable import readable_pair
 
 REPORT_EVERY = 50
 Batch = tuple[Tensor, Tensor, Tensor]
@@ -46,7 +47,8 @@ class PairDataset(Dataset):
 
     def __getitem__(self, index: int) -> Batch:
         step, place = divmod(index, self.part.stop - self.part.start)
-        pair = self.source.pair(self.first + step * self.batch + self.part.start + place)
+        number = self.first + step * self.batch + self.part.start + place
+        pair = readable_pair(self.source, number)
         return tuple(torch.from_numpy(a) for a in (pair.template, pair.search, pair.box_xyxy))
 
 

@@ -24,6 +24,7 @@ from siamla_ros.evaluation.confidence import auroc
 from siamla_ros.geometry import boxes
 from siamla_ros.tracker.tracker import Tracker
 from siamla_ros.training.augment import Image, cover
+from siamla_ros.training.unreadable import leave_out
 
 MIN_TRACK = 9
 MOST_TRACKS, TRACK_FRAMES = 50, 20  # of benchmarks: enough for a log line, not for a table
@@ -83,12 +84,19 @@ def validation_tracks(
 def validate(
     tracker: Tracker, tracks: Sequence[Sequence[Record]], probes: int = 3, seed: int = 0
 ) -> Report:
-    """Probe every frame of every track ``probes`` times, and as often with the target erased."""
+    """Probe every frame of every track ``probes`` times, and as often with the target erased; those
+    that cannot be read are left out by name.
+    """
     ious: list[float] = []
     present: list[float] = []
     erased: list[float] = []
     for number, track in enumerate(tracks):
-        state = tracker.init(read_image(track[0].path), track[0].box_xywh)
+        try:
+            first = read_image(track[0].path)
+        except OSError as error:
+            leave_out(error)
+            continue
+        state = tracker.init(first, track[0].box_xywh)
         for scene in scenes_of(track, probes, (seed, number)):
             truth = scene.record.box_xywh
             results = tracker.probe(scene.image, state, scene.places)
@@ -111,7 +119,11 @@ def scenes_of(track: list[Record], probes: int, seed: tuple[int, int]) -> Iterat
     """Every frame of a track but the first, with ``probes`` places each."""
     rng = np.random.default_rng(seed)
     for record in track[1:]:
-        image = read_image(record.path)
+        try:
+            image = read_image(record.path)
+        except OSError as error:
+            leave_out(error)
+            continue
         places = [moved(record.box_xywh, rng) for _ in range(probes)]
         erased = image.copy()
         _erase(erased, record, rng)
