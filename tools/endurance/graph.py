@@ -32,6 +32,7 @@ from siamla_ros.ros.running import spin_once
 NAMESPACE = '/soak'
 START_S, ANSWER_S = 120.0, 60.0
 STOP_S = 20.0
+PATIENCE_S = 60.0  # longer than asked for, where nothing was answered until then
 
 
 class Graph:
@@ -159,3 +160,16 @@ def paced(rate_hz: float, until: Callable[[], bool]) -> Any:
         number += 1
         due_s = max(due_s + 1.0 / rate_hz, time.monotonic() - 1.0 / rate_hz)
         time.sleep(max(due_s - time.monotonic(), 0.0))
+
+
+def lasting(seconds: float, answered: Callable[[], bool]) -> Callable[[], bool]:
+    """A condition that holds after so long; later on a machine so busy that nothing was answered
+    until then.
+    """
+    end_s = time.monotonic() + seconds
+
+    def over() -> bool:
+        late_s = time.monotonic() - end_s
+        return late_s >= 0.0 and (answered() or late_s >= PATIENCE_S)
+
+    return over

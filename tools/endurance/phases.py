@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import time
 from typing import Any
 
@@ -9,7 +10,7 @@ from lifecycle_msgs.msg import Transition
 from support.scenes import picture
 
 from endurance.caller import Caller
-from endurance.graph import NAMESPACE, Graph, paced
+from endurance.graph import NAMESPACE, Graph, lasting, paced
 from endurance.progress import Progress
 from endurance.updates import LAP, place
 from endurance.usage import Usage, growth
@@ -37,7 +38,7 @@ def steady(graph: Graph, minutes: float, rate_hz: float, progress: Progress) -> 
     moments: list[Usage] = []
     began_s = section_s = time.monotonic()
     left_s = minutes * 60.0 - figures['done']
-    for number in paced(rate_hz, lambda: time.monotonic() - began_s >= left_s):
+    for number in paced(rate_hz, lasting(left_s, lambda: graph.confirmed > confirmed)):
         x = place(number)
         again = GIVE_EVERY if graph.confirmed > confirmed else 10  # the first one may be lost
         if x is not None and number % again == 0:
@@ -80,8 +81,8 @@ def overload(graph: Graph, seconds: float, progress: Progress) -> None:
     graph.watch(4)
     sent, processed = graph.sent, graph.processed
     caller = Caller(NAMESPACE, seconds)
-    end_s, moments = time.monotonic() + seconds, [graph.usage()]
-    for number in paced(60.0, lambda: time.monotonic() >= end_s):
+    moments = [graph.usage()]
+    for number in paced(60.0, lasting(seconds, lambda: graph.processed > processed)):
         graph.show(image)
         graph.give(100, f'square{number % 20}')
         if number % 60 == 0:
@@ -114,8 +115,11 @@ def viewers(graph: Graph, seconds: float, progress: Progress) -> None:
         clients = CLIENTS * (turn % 2)
         watching = page.viewers(clients, seconds / VIEWER_TURNS)
         graph.latencies_s.clear()
-        end_s = time.monotonic() + seconds / VIEWER_TURNS
-        for number in paced(10.0, lambda end_s=end_s: time.monotonic() >= end_s):
+
+        def seen(watching: subprocess.Popen[str] = watching) -> bool:
+            return bool(graph.latencies_s) and watching.poll() is not None
+
+        for number in paced(10.0, lasting(seconds / VIEWER_TURNS, seen)):
             if number % GIVE_EVERY == 0:
                 graph.give(100)
             graph.show(image)
