@@ -42,16 +42,14 @@ demo-follow:
 	@tools/setup run
 	@tools/with_env python tools/demo follow --seed '$(EPISODE)'
 
-# The pytest plugins of a sourced ROS do not fit the pinned pytest; nothing here needs them.
-PYTEST = pytest -p no:launch_testing -p no:launch_ros
-
+# TESTS='--durations 20' passes options to pytest.
+TESTS ?=
 test: lint
-	@tools/with_env $(PYTEST)
+	@tools/with_env python tools/run_tests.py $(TESTS)
 
 # Real nodes run in processes of their own, whose lines are not counted: a figure without them.
 coverage: setup
-	@tools/with_env $(PYTEST) --ignore=test/ros --ignore=test/launch --ignore=test/tools \
-	  --cov --cov-report=term:skip-covered
+	@tools/with_env python tools/run_tests.py --without-nodes --cov --cov-report=term:skip-covered
 
 # SEED=N repeats the bad input of an earlier run. The figures: .cache/soak.json; remove it to begin anew.
 SEED ?= 1

@@ -41,7 +41,8 @@ def test_the_interval_is_that_of_the_paired_difference():
     before = {str(k): run((0.5, v)) for k, v in enumerate(ious)}
     gain = rng.uniform(0.0, 0.2, 40)
     better = {str(k): run((0.5, v + g)) for k, (v, g) in enumerate(zip(ious, gain, strict=True))}
-    auc = by_name(differences(before, better, ONE_PASS))['success AUC']
+    figure = {'success AUC': ONE_PASS['success AUC']}
+    auc = by_name(differences(before, better, figure))['success AUC']
     assert auc.after - auc.before == pytest.approx(gain.mean(), abs=0.01)
     # Targets differ by 0.2, gains by 0.06: unpaired, the interval would be four times as wide.
     assert 0.07 < auc.low < auc.after - auc.before < auc.high < 0.13
