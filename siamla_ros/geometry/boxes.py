@@ -55,6 +55,13 @@ def xywh_to_xyxy(boxes_xywh: ArrayLike) -> FloatArray:
     return np.concatenate([boxes[..., :2], boxes[..., :2] + boxes[..., 2:]], axis=-1)
 
 
+def carried_over(box_xywh: Box, image_size: tuple[int, int], to_size: tuple[int, int]) -> Box:
+    """The box in an image of another (width, height) that shows the same."""
+    x, y, w, h = box_xywh
+    scale_x, scale_y = to_size[0] / image_size[0], to_size[1] / image_size[1]
+    return x * scale_x, y * scale_y, w * scale_x, h * scale_y
+
+
 def center(box_xywh: Sequence[float] | NDArray) -> tuple[float, float]:
     """Center (x, y) of one box in pixels."""
     x, y, w, h = box_xywh

@@ -48,10 +48,10 @@ class Searcher:
         memory = target.memory
         if target.search is None:
             target.search = self.redetector.begin(
-                memory.search_box_xywh, memory.last_confirmed_s, target.motion.velocity_px_s
+                target.search_box_xywh, memory.last_confirmed_s, target.motion.velocity_px_s
             )
         size = (image.shape[1], image.shape[0])
-        place = target.pursuit.memory.box_xywh if target.pursuit else memory.search_box_xywh
+        place = target.pursuit.memory.box_xywh if target.pursuit else target.search_box_xywh
         continuity = target.continuity.see(image, place, stamp_s)
         back = self.pursuer.advance(target, image, stamp_s, continuity)
         if back is not None:
@@ -112,7 +112,7 @@ class Searcher:
         if self.redetector.config.mode != 'global':
             return []
         taken = [hypothesis.box_xywh for hypothesis in target.search.hypotheses]
-        box = target.memory.search_box_xywh
+        box = target.search_box_xywh
         return self.appearance.color_proposals(target.identity, image, box, taken)
 
     def _note_cost(self, ms: float) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from siamla_ros.geometry.boxes import Box, box_size
+from siamla_ros.geometry.boxes import Box, box_size, carried_over
 from siamla_ros.identity.state import Appearance, IdentityState
 from siamla_ros.online.continuity import Continuity
 from siamla_ros.online.frame import Frame
@@ -160,6 +160,11 @@ class Target:
         return self.memory.state in FOLLOWED
 
     @property
+    def search_box_xywh(self) -> Box:
+        """Where a search begins: the last confirmed box, in the pixels of the present images."""
+        return carried_over(self.memory.search_box_xywh, self.memory.image_size, self.image_size)
+
+    @property
     def missing(self) -> bool:
         """Whether it has been declared lost."""
         return self.memory.state in MISSING
@@ -168,13 +173,10 @@ class Target:
         """Carry the box over to an image of another size (the camera changed its resolution)."""
         if image_size == self.image_size:
             return
-        scale_x = image_size[0] / self.image_size[0]
-        scale_y = image_size[1] / self.image_size[1]
-        x, y, w, h = self.state.box_xywh
-        box = (x * scale_x, y * scale_y, w * scale_x, h * scale_y)
+        box = carried_over(self.state.box_xywh, self.image_size, image_size)
         self.state = self.state.moved(box, self.state.confidence)
         self.motion = BoxMotion.start(box)
-        self.image_size, self.pursuit = image_size, None
+        self.image_size, self.search, self.pursuit = image_size, None, None
 
     def apply(self, decision: Decision, result: TrackResult | None, stamp_ns: int) -> None:
         """Take over a decision of the supervisor, and what it lets through of the result."""

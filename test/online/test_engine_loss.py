@@ -1,5 +1,7 @@
 """The ROS-free core when a target is lost: belief, prediction, search, and who is taken back."""
 
+from dataclasses import replace
+
 import pytest
 from support.engines import lose, started
 from support.ros_doubles import ColorTracker
@@ -128,3 +130,37 @@ def test_without_recovery_only_a_new_box_brings_it_back():
     back = film.shoot(100)
     engine.start('red', 'square', (100, 100, SIDE, SIDE), back, live=True)
     assert engine.process(back)[0].reason is Reason.REINITIALIZED
+
+
+class SizedTracker(ColorTracker):
+    """As a network does: the window is as large as the box, and what it finds, nearly."""
+
+    def _find(self, image, state, around):
+        sized = replace(state, template=(state.template[0], *around[2:]))
+        found = super()._find(image, sized, around)
+        fits = 0.6 <= found.box_xywh[2] / around[2] <= 1.7
+        confidence = found.confidence if fits else 0.02
+        return replace(found, confidence=confidence, state=state.moved(found.box_xywh, confidence))
+
+
+@pytest.mark.parametrize('mode', ['local', 'global'])
+@pytest.mark.parametrize('scale', [2, 4])
+def test_a_target_is_found_again_in_images_of_another_size(mode, scale):
+    """The camera changed its resolution while the target was away, longer than its box is followed
+    on: the search went on in pixels of before.
+    """
+    engine, film = started(SizedTracker(), redetection__mode=mode)
+    for _ in range(20):
+        engine.process(film.shoot(100))
+    lose(engine, film)
+    for _ in range(120):
+        engine.process(film.shoot(None))
+    assert engine.targets['red'].pursuit is None
+    before = engine.targets['red'].memory.last_confirmed_xywh
+    big = {'width': 320 * scale, 'height': 240 * scale}
+    assert not engine.process(film.shoot(None, **big))[0].confirmed
+    assert engine.targets['red'].memory.last_confirmed_xywh == before, 'of the image of its stamp'
+    place = {'x': 100 * scale, 'y': 100 * scale, 'side': SIDE * scale}
+    outputs = [engine.process(film.shoot(**place, **big))[0] for _ in range(30)]
+    assert outputs[-1].box_xywh == (100 * scale, 100 * scale, SIDE * scale, SIDE * scale)
+    assert outputs[-1].confirmed
