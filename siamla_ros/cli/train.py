@@ -220,10 +220,10 @@ def _trainer(
 
 def _benchmark_tracks(args: argparse.Namespace) -> list[FrameTrack]:
     from siamla_ros.datasets.track_index import indexed_tracks
+    from siamla_ros.datasets.training_tracks import distinct
 
-    damaged: list[str] = []
-    tracks = []
-    for spec in args.dataset:
+    damaged, tracks = [], []
+    for spec in distinct(args.dataset):
         found = indexed_tracks(spec, args.index, damaged, write=not args.dry_run)
         print(f'{spec.name}: {len(found)} objects, {sum(map(len, found))} boxes')
         tracks += found
@@ -239,6 +239,7 @@ def _source(
     from siamla_ros.datasets.scenes import load_scenes, read_split
     from siamla_ros.datasets.training_pack import load_pack, without_tracks
     from siamla_ros.datasets.training_tracks import with_tracks
+    from siamla_ros.training.config import unknown_weights
     from siamla_ros.training.pairs import PairSource
     from siamla_ros.training.similar_objects import table
     from siamla_ros.training.video_pairs import VideoPairs
@@ -251,6 +252,7 @@ def _source(
     sampling = config.data.sampling
     own = without_tracks(load_pack(args.data, 'train', sampling), held_out) if args.data else None
     pack = own if own and not others else with_tracks(own, others, sampling)
+    print(unknown_weights(sampling, pack.tracks), end='', file=sys.stderr)
     similar = None
     if config.data.similar > 0:
         similar = table(initial, pack, args.output / 'similar_objects.json')

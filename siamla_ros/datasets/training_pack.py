@@ -145,11 +145,16 @@ def load_pack(
 
 
 def weights_of(tracks: Sequence[Sequence[Record]], sampling: dict[str, float]) -> np.ndarray:
-    """Probability of each track, see `load_pack`."""
+    """Probability of each track, see `load_pack`; ValueError where these are none."""
     group_of = {name: key for key in sampling for name in key.split('+')}
     keys = [group_of.get(track[0].dataset, '*') for track in tracks]
     counts = {key: keys.count(key) for key in set(keys)}
     weights = np.array([sampling.get(key, 1.0) / counts[key] for key in keys], np.float64)
+    if not (weights >= 0.0).all() or not 0.0 < weights.sum() < np.inf:
+        present = {key: sampling.get(key, 1.0) for key in sorted(counts)}
+        raise ValueError(
+            f'data.sampling: {present}: none must lie below 0, and the sum must lie above 0'
+        )
     return weights / weights.sum()
 
 

@@ -41,6 +41,15 @@ class DatasetSpec(NamedTuple):
     layout: str = 'auto'
 
 
+def distinct(specs: Sequence[DatasetSpec]) -> Sequence[DatasetSpec]:
+    """The same; DatasetError where two have one name, by which they are weighed and indexed."""
+    names = [spec.name for spec in specs]
+    for name in names:
+        if names.count(name) > 1:
+            raise DatasetError(f'data set {name!r}: given twice; each needs a name of its own')
+    return specs
+
+
 @dataclass(frozen=True)
 class FrameTrack(Sequence[Record]):
     """One object in the frames in which it can be seen.

@@ -4,7 +4,7 @@ here.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -260,6 +260,21 @@ def _typed(path: str, value: Any, default: Any) -> Any:
             f'training configuration: {path} = {value!r}: expected {type(default).__name__}'
         )
     return value
+
+
+def unknown_weights(sampling: Mapping[str, float], tracks: Iterable[Sequence[Any]]) -> str:
+    """A line that names weights, other than the usual ones, which no data set has; else nothing.
+
+    Args:
+        sampling: As in `DataConfig`.
+        tracks: Of records, which know their data set.
+    """
+    if sampling == SAMPLING:
+        return ''
+    present = {track[0].dataset for track in tracks}
+    unknown = {name for key in sampling for name in key.split('+')} - present - {'*'}
+    named, known = (', '.join(sorted(names)) for names in (unknown, present))
+    return f'data.sampling: no data set is called {named}; there are: {known}\n' if unknown else ''
 
 
 def load_config(path: Path) -> TrainConfig:

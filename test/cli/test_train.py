@@ -146,11 +146,15 @@ def test_benchmarks_alone_or_beside_a_pack(data, start, tmp_path, write_images, 
     alone = [*own[:1], *own[3:], '--dataset', f'got10k={tmp_path / "got10k"}:got10k']
     assert main([*own[:1], *own[3:]]) == 1
     assert 'name --data or --dataset' in capsys.readouterr().err
+    assert main([*alone, '--dataset', f'got10k={tmp_path}']) == 1
+    assert "data set 'got10k': given twice" in capsys.readouterr().err
     recipe = yaml.safe_load((tmp_path / 'recipe.yaml').read_text())
-    recipe['data'] |= {'similar': 0.0, 'max_gap': 2}
+    recipe['data'] |= {'similar': 0.0, 'max_gap': 2, 'sampling': {'got10k+gotl0k': 4.0, '*': 1.0}}
     (tmp_path / 'recipe.yaml').write_text(yaml.safe_dump(recipe))
     assert main(alone) == 0
-    assert 'got10k: 3 objects, 12 boxes' in capsys.readouterr().out
+    said = capsys.readouterr()
+    assert 'got10k: 3 objects, 12 boxes' in said.out
+    assert 'data.sampling: no data set is called gotl0k; there are: got10k\n' in said.err
     both = [*own, *alone[-2:]]
     assert main(both) == 1
     assert f'--data: None, now {str(data)!r}' in capsys.readouterr().err

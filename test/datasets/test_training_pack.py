@@ -110,3 +110,11 @@ def test_sampling_weights(tmp_path):
 def test_nothing_to_train_on_is_said(pack):
     with pytest.raises(ValueError, match="no objects in split 'val'"):
         load_pack(pack, 'val', {}, val_fraction=0.0, val_track_fraction=0.0)
+
+
+@pytest.mark.parametrize('weight', [0.0, -1.0, float('nan'), float('inf')])
+def test_weights_by_which_nothing_can_be_drawn_are_refused(tmp_path, weight):
+    """All pairs were drawn from one track."""
+    folder = write_pack(tmp_path / 'pack')
+    with pytest.raises(ValueError, match=r"data\.sampling: \{'toy': .*the sum must lie above 0"):
+        load_pack(folder, 'train', {'toy': weight})
