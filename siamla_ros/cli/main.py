@@ -22,6 +22,11 @@ COMMANDS = {
     'bag': ('siamla_ros.cli.bag', 'follow targets in a rosbag2, write detections as a bag', 'bags'),
     'doctor': ('siamla_ros.cli.doctor', 'check this machine: packages, devices, ROS, cameras', ''),
     'eval': ('siamla_ros.cli.eval', 'measure trackers on annotated sequences', 'eval'),
+    'stability': (
+        'siamla_ros.cli.stability',
+        'measure how far figures move with first boxes and parameters',
+        'eval',
+    ),
     'vot': ('siamla_ros.cli.vot', 'be a tracker that vot-toolkit drives', 'vot'),
     'bench': ('siamla_ros.cli.bench', 'measure speed on this machine', 'eval'),
     'train': ('siamla_ros.cli.train', 'train a model, or go on training it', 'train'),

@@ -14,6 +14,7 @@ from siamla_ros.evaluation.metrics import (
     curves,
 )
 from siamla_ros.evaluation.runner import Run
+from siamla_ros.evaluation.stability import Row
 
 SIZE_INCHES = (6.0, 4.5)
 
@@ -81,6 +82,27 @@ def reliability_plot(path: Path, runs: dict[str, list[Run]]) -> None:
         xlabel='confidence', ylabel=f'share with IoU > {CORRECT_IOU}', xlim=(0, 1), ylim=(0, 1)
     )
     axes.grid(alpha=0.3)
+    axes.legend(fontsize=8)
+    _save(figure, path)
+
+
+def stability_plot(path: Path, rows: list[Row]) -> None:
+    """What each variant adds to the AUC, with its 95 % interval, a color a group."""
+    figure, axes = _new((7.0, 1.2 + 0.2 * len(rows)))
+    places = np.arange(len(rows))
+    change = np.array([row.auc - row.before for row in rows])
+    ends = np.array([[row.low, row.high] for row in rows])
+    for color, group in enumerate(dict.fromkeys(row.group for row in rows)):
+        own = np.array([row.group == group for row in rows])
+        bars = np.maximum((ends[own] - change[own, None]).T * [[-1], [1]], 0)
+        axes.errorbar(
+            change[own], places[own], xerr=bars, fmt='o', color=f'C{color}', capsize=2, label=group
+        )
+    axes.axvline(0, color='black', linewidth=0.8)
+    axes.set_yticks(places, [row.name for row in rows], fontsize=7)
+    axes.invert_yaxis()
+    axes.set(xlabel='AUC minus that from the exact first box, 95 % over targets')
+    axes.grid(alpha=0.3, axis='x')
     axes.legend(fontsize=8)
     _save(figure, path)
 

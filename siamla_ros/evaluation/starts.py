@@ -67,33 +67,63 @@ def with_starts(sequence: Sequence, names: Iterable[str] = STARTS) -> list[Seque
     return [item for item in found if item is not None]
 
 
-def careless(sequence: Sequence) -> Sequence:
-    """With a first box that is off by about 10 % in place and in size, the same at every call."""
-    rng = np.random.default_rng(zlib.crc32(sequence.name.encode()))
-    x, y, w, h = sequence.init_box_xywh
+def careless(sequence: Sequence, seed: int = 0) -> Sequence:
+    """With a first box that is off by about 10 % in place and in size.
+
+    Args:
+        sequence: To begin carelessly.
+        seed: Of the draw; the same sequence and seed give the same box.
+    """
+    key = zlib.crc32(sequence.name.encode())
+    rng = np.random.default_rng((key, seed) if seed else key)
     dx, dy = rng.normal(0.0, SHIFT, 2)
-    factor_w, factor_h = np.exp(rng.normal(0.0, SCALE, 2))
-    cx, cy = boxes.center((x + dx * w, y + dy * h, w, h))
-    drawn = boxes.as_box(boxes.from_center(cx, cy, w * factor_w, h * factor_h))
+    factors = np.exp(rng.normal(0.0, SCALE, 2))
+    return drawn(sequence, f'careless-{seed}' if seed else 'careless', (dx, dy), tuple(factors))
+
+
+def drawn(
+    sequence: Sequence, name: str, shift: tuple[float, float], factors: tuple[float, float]
+) -> Sequence:
+    """With a first box that is off by a given amount.
+
+    Args:
+        sequence: To begin with that box.
+        name: What follows `@` in the name.
+        shift: Of the center, in widths and heights of the true box.
+        factors: Of width and height.
+    """
+    x, y, w, h = sequence.init_box_xywh
+    cx, cy = boxes.center((x + shift[0] * w, y + shift[1] * h, w, h))
     return CarelessSequence(
-        f'{sequence.name}@careless',
+        f'{sequence.name}@{name}',
         sequence.source,
         sequence.boxes_xywh,
         sequence.absent,
         sequence.origin_px,
-        drawn,
+        boxes.as_box(boxes.from_center(cx, cy, w * factors[0], h * factors[1])),
     )
 
 
 def from_middle(sequence: Sequence) -> Sequence | None:
     """From the first box at or after the middle; None where fewer than 15 frames follow."""
+    return from_frame(sequence, len(sequence) // 2, 'middle')
+
+
+def from_frame(sequence: Sequence, first: int, name: str) -> Sequence | None:
+    """From the first box at or after frame `first`; None where fewer than 15 frames follow.
+
+    Args:
+        sequence: To begin later.
+        first: Number of the frame.
+        name: What follows `@` in the name.
+    """
     present = np.flatnonzero(np.isfinite(sequence.boxes_xywh[:, 0]))
-    later = present[present >= len(sequence) // 2]
+    later = present[present >= first]
     if not len(later) or len(sequence) - later[0] <= LEAST_FRAMES:
         return None
     start = int(later[0])
     return Sequence(
-        f'{sequence.name}@middle',
+        f'{sequence.name}@{name}',
         LaterFrames(sequence.source, start),
         sequence.boxes_xywh[start:],
         sequence.absent[start:],

@@ -70,10 +70,15 @@ class DecodeConfig:
 
     def __post_init__(self) -> None:
         for f in fields(self):
-            low, high = _LIMITS.get(f.name, (0.0, 1.0))
+            low, high = self.limits(f.name)
             value = getattr(self, f.name)
             if not low <= value <= high:
                 raise ValueError(f'{f.name} = {value}: must lie in [{low:g}, {high:g}]')
+
+    @staticmethod
+    def limits(name: str) -> tuple[float, float]:
+        """The least and the greatest value of a field."""
+        return _LIMITS.get(name, (0.0, 1.0))
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> DecodeConfig:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from siamla_ros.datasets.sequence import Sequence
-from siamla_ros.evaluation.starts import careless, from_middle, with_starts
+from siamla_ros.evaluation.starts import careless, drawn, from_frame, from_middle, with_starts
 from siamla_ros.geometry import boxes
 
 
@@ -38,6 +38,25 @@ def test_a_careless_box_is_near_the_true_one_and_the_same_every_time():
     iou = boxes.iou(given, np.array([10.0, 20.0, 30.0, 40.0]))
     assert 0.7 < np.median(iou) < 0.9
     assert 0.05 < np.log(given[:, 2] / 30.0).std() < 0.15
+
+
+def test_each_seed_draws_another_box_and_the_same_one_again():
+    given = [careless(sequence(), seed).init_box_xywh for seed in (0, 1, 2)]
+    assert len(set(given)) == 3
+    assert given == [careless(sequence(), seed).init_box_xywh for seed in (0, 1, 2)]
+    assert careless(sequence(), 2).name == 's@careless-2'
+
+
+def test_a_box_is_drawn_off_by_what_is_asked_for():
+    item = drawn(sequence(), 'off', (0.1, -0.1), (1.2, 1.2))
+    assert item.name == 's@off'
+    assert item.init_box_xywh == pytest.approx((10.0, 12.0, 36.0, 48.0))
+    assert item.boxes_xywh[0].tolist() == [10.0, 20.0, 30.0, 40.0]
+
+
+def test_a_sequence_begins_at_any_frame():
+    item = from_frame(sequence(40, absent=(10,)), 10, 'from-0.25')
+    assert (item.name, len(item)) == ('s@from-0.25', 29)
 
 
 def test_the_middle_begins_at_the_first_box_there():

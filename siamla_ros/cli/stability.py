@@ -1,0 +1,127 @@
+"""`siamla stability`: how far figures move with first boxes, first frames and parameters."""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import sys
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from siamla_ros.cli.eval import positive, shard
+from siamla_ros.cli.sequence_arguments import add_sequence_arguments, named_sequences
+from siamla_ros.datasets.sequence import Sequence
+from siamla_ros.evaluation import report, stability, suites
+from siamla_ros.evaluation.metrics import judged_frames
+from siamla_ros.evaluation.peers.arguments import add_tracker_arguments
+from siamla_ros.evaluation.peers.base import EvalTracker
+from siamla_ros.evaluation.peers.registry import make_tracker
+from siamla_ros.evaluation.run_store import RunStore, shard_of
+from siamla_ros.evaluation.runner import Run
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of `siamla stability`."""
+    add_sequence_arguments(parser)
+    add_tracker_arguments(parser, 'one tracker; parameters are varied of siamla alone')
+    parser.add_argument(
+        '--output', type=Path, required=True, metavar='DIR', help='tables, plot, and finished runs'
+    )
+    parser.add_argument('--no-plots', action='store_true', help='no PNG file')
+    parser.add_argument(
+        '--seeds', type=positive, default=5, metavar='N', help='careless first boxes of each target'
+    )
+    parser.add_argument('--jobs', type=positive, default=1, metavar='N', help='processes')
+    parser.add_argument(
+        '--shard', type=shard, default=(1, 1), metavar='I/N',
+        help='only every N-th target from the I-th on; --resume without it puts shards together',
+    )  # fmt: skip
+    parser.add_argument(
+        '--resume', action='store_true', help='keep the runs that --output holds from before'
+    )
+    parser.add_argument('--quiet', action='store_true', help='no progress bar')
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run every variant, print the tables, write the files; 0. ValueError or OSError name what is
+    wrong.
+    """
+    if not args.no_plots and importlib.util.find_spec('matplotlib') is None:
+        raise ValueError('the plot needs matplotlib (pip install matplotlib); --no-plots does not')
+    if len(args.trackers) != 1:
+        raise ValueError(f'--trackers: {len(args.trackers)} given, must be one')
+    every = [s for s in named_sequences(args) if judged_frames(s.boxes_xywh).any()]
+    sequences = shard_of(every, args.shard)
+    if not sequences:
+        number, count = args.shard
+        raise ValueError(f'--shard {number}/{count}: {len(every)} sequences have ground truth')
+    tracker = make_tracker(args.trackers[0], args.device, dict(args.option))
+    decode = getattr(getattr(tracker, 'tracker', None), 'decode', None)
+    store = RunStore(args.output / 'runs', False, args.resume, args.shard != (1, 1))
+    exact: list[Run] = []
+    rows: list[stability.Row] = []
+    groups: dict[str, list[list[Run]]] = {}
+    for variant in stability.variants(args.seeds, decode):
+        begun = [item for item in map(variant.begin, sequences) if item is not None]
+        runs = _runs(args, tracker, variant, begun, store)
+        exact = exact or runs
+        row = stability.row_of(variant, exact, runs) if variant.group else None
+        rows += [row] if row else []
+        if variant.group not in ('', stability.START):  # the latter is judged on other frames
+            groups.setdefault(variant.group, []).append(runs)
+    _finish(args, tracker, exact, rows, stability.spread(groups))
+    return 0
+
+
+def _runs(
+    args: argparse.Namespace,
+    tracker: EvalTracker,
+    variant: stability.Variant,
+    sequences: list[Sequence],
+    store: RunStore,
+) -> list[Run]:
+    label = '-'.join([tracker.name, *(f'{k}-{v:g}' for k, v in variant.options.items())])
+    options = {**dict(args.option), **variant.options}
+    make = partial(_make, args.trackers[0], args.device, options, label)
+    if not args.quiet:
+        print(f'{variant.group} {variant.name}'.strip(), file=sys.stderr)
+    trackers = make() if variant.options else [tracker]
+    runs = suites.one_pass(trackers, sequences, False, args.quiet, store, args.jobs, make)
+    return runs[label]
+
+
+def _make(spec: str, device: str, options: dict[str, Any], label: str) -> list[EvalTracker]:
+    tracker = make_tracker(spec, device, options)
+    tracker.name = label
+    return [tracker]
+
+
+def _finish(
+    args: argparse.Namespace,
+    tracker: EvalTracker,
+    exact: list[Run],
+    rows: list[stability.Row],
+    spread: dict[str, dict[str, float]],
+) -> None:
+    table, summary = stability.stability_table(rows), stability.spread_table(spread)
+    text = f'{report.summary_table({"exact": exact})}\n\n{table}\n\n{summary}'
+    print(text)
+    (args.output / 'tables.md').write_text(text + '\n', encoding='utf-8')
+    content = {
+        'rows': [asdict(row) for row in rows],
+        'spread': spread,
+        'setup': {
+            'dataset': args.dataset.name,
+            'tracker': tracker.describe(),
+            'sequences': {run.sequence: len(run.iou) for run in exact},
+            'versions': report.versions(),
+        },
+    }
+    report.write_json(args.output / 'results.json', content)
+    if not args.no_plots:
+        from siamla_ros.evaluation.plots import stability_plot
+
+        stability_plot(args.output / 'stability.png', rows)
+    print(f'written to {args.output}', file=sys.stderr)
