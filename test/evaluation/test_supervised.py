@@ -11,6 +11,7 @@ from siamla_ros.evaluation.supervised import (
     STARTED,
     TRACKED,
     SupervisedRun,
+    as_sent,
     eao_curve,
     raster_overlap,
     run_supervised,
@@ -65,10 +66,21 @@ def test_a_frame_without_a_box_is_no_failure_and_no_start():
         ((20, 10, 20, 20), BOX, 1 / 3),
         ((54, 0, 20, 10), (54, 0, 10, 10), 1.0),  # within the image alone
         ((40, 40, 5, 5), BOX, 0.0),
+        # What vot-toolkit 0.7.3 answers, too: half pixels to even ones, of four decimals in 32
+        # bits; lines of pixels are the same or nothing, wherever they lie.
+        ((10.5, 10, 20, 20), BOX, 1.0),
+        ((10.50001, 10, 20, 20), BOX, 1.0),
+        ((10.5001, 10, 20, 20), BOX, 380 / 420),
+        ((10, 10, 20, 1), (40, 10, 20, 1), 1.0),
+        ((10, -3, 20, 4), (10, -3, 20, 4), 0.0),
     ],
 )
 def test_overlap(box, truth, overlap):
     assert raster_overlap(box, truth, (64, 64)) == pytest.approx(overlap)
+
+
+def test_boxes_are_sent_with_four_decimals():
+    assert as_sent((1.23456789, 2, 32.2, 1e-6)) == (1.2345999479293823, 2.0, 32.20000076293945, 0.0)
 
 
 def made_runs(seed):
