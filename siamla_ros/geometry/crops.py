@@ -34,6 +34,10 @@ class Window:
         """Crop pixels in an image pixel, along x and along y, for a crop of side `size_px`."""
         return size_px / self.width, size_px / self.height
 
+    def reduced(self, factor: int) -> Window:
+        """The same part of the image after each block of `factor` x `factor` pixels became one."""
+        return Window(*(value / factor for value in (self.cx, self.cy, self.width, self.height)))
+
 
 def context_window(box_xywh: Sequence[float], context: float, isotropic: float = 0.0) -> Window:
     """The window round a box whose sides are `context` times those of the box.
@@ -163,7 +167,13 @@ def block_span(center: float, extent: float, limit: int, shrink: int) -> tuple[i
     return low, low + (high - low) // shrink * shrink
 
 
-def border_color(image_bgr: ImageArray) -> tuple[float, float, float]:
-    """Mean color of an image from one pixel in 64: what fills crops beyond the border."""
-    blue, green, red, _ = cv2.mean(np.ascontiguousarray(image_bgr[::8, ::8]))
+def border_color(image_bgr: ImageArray, reduction: int = 1) -> tuple[float, float, float]:
+    """Mean color of an image from one pixel in 64: what fills crops beyond the border.
+
+    Args:
+        image_bgr: The image.
+        reduction: 1, 2, 4 or 8: blocks of so many pixels on a side are one pixel of it.
+    """
+    step = 8 // reduction
+    blue, green, red, _ = cv2.mean(np.ascontiguousarray(image_bgr[::step, ::step]))
     return float(blue), float(green), float(red)

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from siamla_ros.model.siamla import Response
+from siamla_ros.training.distributed import is_batch_norm
 
 
 def part_size(pairs: int, parts: int) -> int:
@@ -35,10 +36,9 @@ def part_size(pairs: int, parts: int) -> int:
 def unmoved_statistics(model: nn.Module) -> Iterator[None]:
     """Without a change of the running statistics: what is passed forward twice would count twice.
 
-    Batch norm that trains still normalizes by what it is shown: by a part, as by the share of a
-    process.
+    Batch norm that trains still normalizes by what it is shown: by a part, in all processes.
     """
-    layers = [m for m in model.modules() if isinstance(m, nn.BatchNorm2d) and m.training]
+    layers = [m for m in model.modules() if is_batch_norm(m) and m.training]
     momenta = [layer.momentum for layer in layers]
     try:
         for layer in layers:

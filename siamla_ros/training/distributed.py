@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 import torch
-from torch import Tensor, distributed
+from torch import Tensor, distributed, nn
 
 
 @dataclass(frozen=True)
@@ -84,6 +84,36 @@ def wait() -> None:
     """Until every process is here."""
     if active():
         distributed.barrier()
+
+
+def is_batch_norm(layer: nn.Module) -> bool:
+    """Whether it is one, of this process or of all."""
+    return isinstance(layer, (nn.BatchNorm2d, nn.SyncBatchNorm))
+
+
+def with_shared_statistics(
+    model: nn.Module, processes: Processes, device: torch.device
+) -> nn.Module:
+    """The model, where batch norm trains normalizing by the whole batch and not by a process's
+    part of it; its weights stay the same tensors.
+
+    Args:
+        model: In training mode, what is frozen in it in evaluation mode.
+        processes: Share every batch.
+        device: Of the model.
+
+    Raises:
+        ValueError: Batch norm trains in several processes on CPUs, where torch cannot synchronize
+            it: they would not train as one.
+    """
+    if processes.count == 1 or not any(is_batch_norm(m) and m.training for m in model.modules()):
+        return model
+    if device.type != 'cuda':
+        raise ValueError(
+            f'batch norm trains in {processes.count} processes on {device.type}, where it cannot '
+            'be synchronized: train on GPUs or in one process, or set schedule.lr_backbone = 0'
+        )
+    return nn.SyncBatchNorm.convert_sync_batchnorm(model)
 
 
 def mean_over_processes(value: Tensor) -> Tensor:

@@ -23,7 +23,12 @@ from siamla_ros.training.accumulation import joined, part_size, pass_back, unmov
 from siamla_ros.training.box_teacher import BoxTeacher, keeping_loss
 from siamla_ros.training.checkpointing import validation_report
 from siamla_ros.training.config import TrainConfig, differences
-from siamla_ros.training.distributed import ALONE, Processes, mean_over_processes
+from siamla_ros.training.distributed import (
+    ALONE,
+    Processes,
+    mean_over_processes,
+    with_shared_statistics,
+)
 from siamla_ros.training.optimize import Optimizer
 from siamla_ros.training.pairs import PairSource
 from siamla_ros.training.run_log import RunLog
@@ -85,6 +90,7 @@ class Trainer:
         self.steps = config.schedule.pairs // config.schedule.batch
         self.optimizer = Optimizer(self.model, self.ema, config)
         self.model.train()  # once more: a backbone may keep what is frozen now in evaluation mode
+        self.model = with_shared_statistics(self.model, processes, self.device)
         self.own = part_size(self.part.stop - self.part.start, config.schedule.accumulate)
         self.learns_features = any(
             p.requires_grad for m in (model.backbone, model.neck) for p in m.parameters()

@@ -7,11 +7,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from siamla_ros.datasets.training_pack import Pack, Record, read_image
+from siamla_ros.datasets.training_pack import REDUCTIONS, Pack, Record, read_image, reducible
 from siamla_ros.datasets.training_tracks import FrameTrack
 from siamla_ros.geometry import boxes
 from siamla_ros.geometry.crops import Window, border_color, context_window, crop
@@ -64,6 +65,7 @@ class PairSource:
         seed: Of all draws.
         similar: For every track of the pack those that resemble it; needed where
             ``data.similar`` is above 0.
+        reduce: Whether JPEG files are decoded at the size that their crops need.
     """
 
     def __init__(
@@ -73,8 +75,10 @@ class PairSource:
         data: DataConfig,
         seed: int,
         similar: list[list[int]] | None = None,
+        reduce: bool = True,
     ) -> None:
         self.pack, self.model, self.data, self.seed = pack, model, data, seed
+        self._reduce = reduce
         self._hard_negatives = HardNegatives(pack, similar, data.similar)
         self._synthetic = SyntheticPairs(pack, model, data, self._hard_negatives)
 
@@ -137,25 +141,47 @@ class PairSource:
             if kind is Kind.OTHER
             else track[within_gap(track, first.frame, self.data.max_gap, rng)]
         )
-        image = read_image(first.path)
+        model = self.model
         drawn = self._jitter(jitter.apply_xywh(first.box_xywh), rng, 0.01, 0.015, 0.01)
-        window = context_window(drawn, self.model.template_context, self.model.isotropic)
-        template = crop(image, window, self.model.template_size_px, border_color(image))
-        if second is not first:
-            image = read_image(second.path)
+        near = context_window(drawn, model.template_context, model.isotropic)
         last = self._reference(jitter.apply_xywh(second.box_xywh), rng)
-        window = context_window(last, self.model.search_context, self.model.isotropic)
-        size = self.model.search_size_px
-        search = self._filled_crop(image, window, size, rng)
-        return template, search, to_crop(second.box_xywh, window, size)
+        wide = context_window(last, model.search_context, model.isotropic)
+        sizes = model.template_size_px, model.search_size_px
+        factors = [
+            self._reduction(*one) for one in zip((first.path, second.path), (near, wide), sizes)
+        ]
+        if second is first:  # one picture for both
+            factors = [min(factors)] * 2
+        image = read_image(first.path, factors[0])
+        border = border_color(image, factors[0])
+        template = crop(image, near.reduced(factors[0]), sizes[0], border)
+        if second is not first:
+            image = read_image(second.path, factors[1])
+            border = border_color(image, factors[1])
+        search = self._filled_crop(image, wide.reduced(factors[1]), sizes[1], border, rng)
+        return template, search, to_crop(second.box_xywh, wide, sizes[1])
+
+    def _reduction(self, path: Path, window: Window, size_px: int) -> int:
+        """By how much a picture may be reduced as it is decoded, so that its crop is not enlarged
+        from what is left.
+        """
+        if not self._reduce or not reducible(path):
+            return 1
+        spare = 1 / max(window.scale(size_px))
+        return max(factor for factor in REDUCTIONS if factor <= max(spare, 1))
 
     def _filled_crop(
-        self, image: Image, window: Window, size: int, rng: np.random.Generator
+        self,
+        image: Image,
+        window: Window,
+        size: int,
+        border: tuple[float, float, float],
+        rng: np.random.Generator,
     ) -> Image:
         """The search crop; beyond the picture its mean color, or for some a photograph, so that a
         border is no cue.
         """
-        search = crop(image, window, size, border_color(image))
+        search = crop(image, window, size, border)
         if self.pack.photos and rng.random() < self.data.border_photo:
             inside = np.full(image.shape, 255, np.uint8)
             alpha = crop(inside, window, size, (0.0, 0.0, 0.0))[..., 0].astype(np.float32) / 255

@@ -196,7 +196,8 @@ class VideoPairs(PairSource):
     ) -> Pair:
         """Crop the search region, hide what is to be hidden, and change light and sharpness."""
         size, light = self.model.search_size_px, Light.draw(rng, 1.0, 0.15)
-        search = self._filled_crop(np.asarray(frame), window, size, rng)
+        image = np.asarray(frame)
+        search = self._filled_crop(image, window, size, border_color(image), rng)
         box = (np.nan,) * 4 if kind is Kind.OTHER else to_crop(box_xywh, window, size)
         if kind is not Kind.OTHER and rng.random() < 0.7 * self.data.deform:
             search, box = deform(search, box, rng)

@@ -5,15 +5,16 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
 pytest.importorskip('torch')
 
-from support.networks import tiny_config
-from support.packs import write_pack
+from support.networks import textured_image, tiny_config
+from support.packs import HEADER, write_pack
 
-from siamla_ros.datasets.training_pack import load_pack
+from siamla_ros.datasets.training_pack import load_pack, read_image
 from siamla_ros.datasets.training_tracks import FrameTrack
 from siamla_ros.geometry.crops import Window
 from siamla_ros.training.config import DataConfig
@@ -124,7 +125,7 @@ def test_the_template_shows_the_target_in_its_middle(pack):
 def test_pairs_are_mirrored_in_half_of_the_cases(pack, monkeypatch):
     image = np.zeros((120, 160, 3), np.uint8)
     image[:, :80] = 255  # bright on the left; mirrored, on the right
-    monkeypatch.setattr('siamla_ros.training.pairs.read_image', lambda path: image)
+    monkeypatch.setattr('siamla_ros.training.pairs.read_image', lambda path, *_: image)
     pairs = [source(pack, replace(CLEAN, far=0.0), 5).pair(i) for i in range(40)]
     bright_left = [p.search[:, :, :8].mean() > p.search[:, :, -8:].mean() for p in pairs]
     assert 10 < sum(bright_left) < 30
@@ -170,3 +171,57 @@ def test_both_pictures_of_a_pair_lie_within_the_gap():
     assert found == {50, 51}
     assert {frames[within_gap(list(track), 2, 2, rng)] for _ in range(50)} == {0, 1, 2}
     assert {frames[within_gap(track, 90, 0, rng)] for _ in range(200)} == set(frames)
+
+
+def large_pack(folder: Path, suffix: str):
+    """An object of some 400 px in pictures of odd sides, so that blocks do not divide them."""
+    rows = [HEADER]
+    for frame, (x, y, w, h) in enumerate([(90, 60, 420, 380), (161, 75, 400, 410)]):
+        image = textured_image(601, 803, seed=frame) // 2
+        image[y : y + h, x : x + w] = textured_image(h, w, seed=9) // 2 + 127
+        cv2.imwrite(str(folder / f'{frame}{suffix}'), image, [cv2.IMWRITE_JPEG_QUALITY, 98])
+        rows.append(f'd,t,{frame},{frame}{suffix},{x},{y},{w},{h},0,s')
+    (folder / 'index.csv').write_text('\n'.join(rows) + '\n')
+    return load_pack(folder, 'train', {}, val_fraction=0.0)
+
+
+@pytest.fixture
+def read(monkeypatch):
+    """The reductions at which pictures are read."""
+    seen = []
+
+    def reading(path, reduction=1):
+        seen.append(reduction)
+        return read_image(path, reduction)
+
+    monkeypatch.setattr('siamla_ros.training.pairs.read_image', reading)
+    return seen
+
+
+def test_a_reduced_picture_gives_the_same_pair(tmp_path, read):
+    pack = large_pack(tmp_path, '.jpg')
+    config = tiny_config()
+    reduced, whole = (PairSource(pack, config, CLEAN, 3, reduce=r) for r in (True, False))
+    for index in range(12):
+        a, b = reduced.pair(index), whole.pair(index)
+        assert a.box_xyxy.tolist() == b.box_xyxy.tolist() and a.kind == b.kind
+        for one, other in ((a.template, b.template), (a.search, b.search)):
+            apart = np.abs(one.astype(int) - other)
+            assert apart.mean() < 3.5 and np.percentile(apart, 95) < 12 < one.std()
+    assert set(read) == {1, 8}, 'templates are of 64 px of some 560, searches 96 of 1200'
+
+
+def test_other_files_than_jpeg_are_read_whole(tmp_path, read):
+    pairs = PairSource(large_pack(tmp_path, '.png'), tiny_config(), CLEAN, 3)
+    for index in range(4):
+        pairs.pair(index)
+    assert set(read) == {1}
+
+
+def test_a_picture_is_never_reduced_below_its_crop(tmp_path):
+    pairs = PairSource(large_pack(tmp_path, '.jpg'), tiny_config(), CLEAN, 3)
+    found = {
+        side: pairs._reduction(Path('a.jpg'), Window(0, 0, side, 2 * side), 100)
+        for side in (50, 199, 200, 399, 400, 799, 800, 5000)
+    }
+    assert found == {50: 1, 199: 1, 200: 2, 399: 2, 400: 4, 799: 4, 800: 8, 5000: 8}

@@ -92,7 +92,10 @@ class AtrousResNet50(nn.Module):
         """BatchNorm of frozen layers keeps its statistics also in training."""
         super().train(mode)
         for module in self.modules():
-            if isinstance(module, nn.BatchNorm2d) and not module.weight.requires_grad:
+            if (
+                isinstance(module, (nn.BatchNorm2d, nn.SyncBatchNorm))
+                and not module.weight.requires_grad
+            ):
                 module.eval()
         return self
 
