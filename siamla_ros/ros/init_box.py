@@ -155,7 +155,7 @@ class InitBox(Node):
             return False
 
         self.wait_for(
-            f'{self._status_topic} did not show target {target_id!r} begin (refused? the log of '
+            f'{self._status_topic} did not show target {target_id!r} begin (refused? '
             'the log of the tracker names the reason, and so does --service)',
             begun,
             timeout_s,

@@ -138,6 +138,7 @@ def _box(*box: float) -> Callable[[Bench], None]:
         bench.give(box, 'bad')
         for _ in range(3):
             bench.send()
+        bench.wait_for_answer(bench.sent[-3:])  # else a good box may take its place
 
     return inject
 
