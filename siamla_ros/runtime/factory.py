@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+from typing import TYPE_CHECKING
 
 from siamla_ros.model.checkpoint import (
     Checkpoint,
@@ -14,6 +15,9 @@ from siamla_ros.model.checkpoint import (
 )
 from siamla_ros.runtime.base import Runtime
 from siamla_ros.runtime.device import choose_device
+
+if TYPE_CHECKING:  # the library may be missing
+    from siamla_ros.runtime.onnx_runtime import OnnxRuntime
 
 RUNTIMES = ('auto', 'float', 'torch', 'onnxruntime', 'onnxruntime-int8')
 
@@ -43,6 +47,7 @@ def build_runtime(
         missing = _missing_for_onnx(checkpoint, runtime == 'onnxruntime-int8')
         if not missing:
             chosen, why = _onnx_cpu(checkpoint, runtime, threads)
+            chosen.prepare_batches()
             return chosen, f'{choice.reason}; ONNX Runtime on the exported graphs, {why}'
         if runtime not in ('auto', 'float'):
             raise WeightsError(f'runtime = {runtime!r}: {missing}')
@@ -53,7 +58,7 @@ def build_runtime(
     return _torch(checkpoint, choice.device, threads, half), f'{choice.reason}; torch{why}'
 
 
-def _onnx_cpu(checkpoint: Checkpoint, runtime: str, threads: int) -> tuple[Runtime, str]:
+def _onnx_cpu(checkpoint: Checkpoint, runtime: str, threads: int) -> tuple[OnnxRuntime, str]:
     """ONNX Runtime on the CPU; `auto` searches in 8 bits where this machine is better off so."""
     from siamla_ros.runtime import int8_check
     from siamla_ros.runtime.onnx_runtime import OnnxRuntime

@@ -19,9 +19,11 @@ from siamla_ros.model.checkpoint import (
     verified_digest,
 )
 from siamla_ros.runtime.base import Maps
+from siamla_ros.runtime.side_by_side import SideBySide, thread_count
 
 IN_CACHE = 4
 """Crops of one pass: the maps of more leave the cache, and each crop then takes longer."""
+Templates = Sequence[NDArray[np.float32]]
 
 
 class OnnxRuntime:
@@ -55,12 +57,27 @@ class OnnxRuntime:
         if int8:  # its tensors lie in the graph itself
             search, digests = int8_path(checkpoint.path), {'sha256': checkpoint.sha256}
         self._search = _session(search, digests, threads, self.providers)
+        self._open_alone = lambda: _session(search, digests, 1, self.providers)
+        self._threads = thread_count(threads)
+        self._side_by_side: SideBySide | None = None
+
+    def prepare_batches(self) -> None:
+        """Run as many windows as threads, or more, side by side from now on.
+
+        The graph is loaded once more, which takes 50 ms in float, 130 ms in 8 bits, and 8 MB.
+        """
+        if self._threads > 1 and self._side_by_side is None:
+            self._alone = self._open_alone()
+            self._side_by_side = SideBySide(self._threads)
 
     def close(self) -> None:
         """End the threads of the sessions and free their memory; the runtime cannot be used any
         more. Whoever still holds it, a cycle that is not collected yet, holds no more than itself.
         """
         del self._template, self._search
+        if self._side_by_side is not None:
+            self._side_by_side.close()
+            del self._alone
 
     def template(
         self, image_bgr: ImageArray, window: Window, border_bgr: Sequence[float]
@@ -74,28 +91,60 @@ class OnnxRuntime:
         image_bgr: ImageArray,
         windows: Sequence[Window],
         borders_bgr: Sequence[Sequence[float]],
-        templates: Sequence[NDArray[np.float32]],
+        templates: Templates,
     ) -> Maps:
         """See `Runtime`."""
-        cut = crops(image_bgr, windows, self.config.search_size_px, borders_bgr)
-        maps = self._maps(cut, templates)
+        if self._side_by_side is not None and len(windows) >= self._side_by_side.threads:
+            maps = self._maps_side_by_side(image_bgr, windows, borders_bgr, templates)
+        else:
+            cut = crops(image_bgr, windows, self.config.search_size_px, borders_bgr)
+            maps = self._maps(cut, templates)
         return Maps(maps[:, 0], maps[:, 1:5], maps[:, 5])
 
-    def _maps(
-        self, crops: NDArray[np.uint8], templates: Sequence[NDArray[np.float32]]
-    ) -> NDArray[np.float32]:
+    def _maps(self, crops: NDArray[np.uint8], templates: Templates) -> NDArray[np.float32]:
         """Maps (B, 6, H, W) of crops (B, S, S, 3)."""
-        parts = []
-        for first in range(0, len(crops), IN_CACHE):
-            some = slice(first, first + IN_CACHE)
-            feed = {'crops': crops[some], 'template': np.stack(list(templates[some]))}
-            parts.append(self._search.run(None, feed)[0])
-        return parts[0] if len(parts) == 1 else np.concatenate(parts)
+        parts = _parts(len(crops), IN_CACHE)
+        return _joined([_run(self._search, crops[some], templates[some]) for some in parts])
+
+    def _maps_side_by_side(
+        self,
+        image: ImageArray,
+        windows: Sequence[Window],
+        borders: Sequence[Sequence[float]],
+        templates: Templates,
+    ) -> NDArray[np.float32]:
+        """Maps (B, 6, H, W): each thread cuts and runs a part of the windows after another."""
+        assert self._side_by_side is not None, 'prepare_batches made it'
+        share = -(-len(windows) // self._side_by_side.threads)
+        parts = _parts(len(windows), min(share, IN_CACHE))
+        found: list[Any] = [None] * len(parts)
+
+        def work(number: int) -> None:
+            some, size = parts[number], self.config.search_size_px
+            cut = crops(image, windows[some], size, borders[some])
+            found[number] = _run(self._alone, cut, templates[some])
+
+        self._side_by_side.run(work, len(parts))
+        return _joined(found)
 
     def similarity(self, first: NDArray[np.float32], second: NDArray[np.float32]) -> float:
         """See `Runtime`."""
         norms = np.linalg.norm(first, axis=0) * np.linalg.norm(second, axis=0)
         return float(((first * second).sum(0) / np.maximum(norms, 1e-8)).mean())
+
+
+def _parts(count: int, most: int) -> list[slice]:
+    """0 to count - 1 in slices of at most `most`."""
+    return [slice(first, min(first + most, count)) for first in range(0, count, most)]
+
+
+def _run(session: Any, crops: NDArray[np.uint8], templates: Templates) -> NDArray[np.float32]:
+    feed = {'crops': crops, 'template': np.stack(list(templates))}
+    return session.run(None, feed)[0]
+
+
+def _joined(parts: list[NDArray[np.float32]]) -> NDArray[np.float32]:
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
 
 def _session(path: Path, digests: dict[str, str], threads: int, providers: Sequence[Any]):

@@ -127,13 +127,14 @@ def test_one_flipped_bit_in_any_file_that_ships_is_refused(runtime, tmp_path):
         path.write_bytes(whole)
 
 
+@pytest.mark.parametrize('threads', [1, 2])
 @pytest.mark.parametrize('runtime', ['onnxruntime', 'onnxruntime-int8'])
-def test_many_windows_are_answered_as_each_alone(runtime):
-    """They go through the network in parts, to the bit."""
+def test_many_windows_are_answered_as_each_alone(runtime, threads):
+    """They go through the network in parts, one after another or side by side, to the bit."""
     pytest.importorskip('onnxruntime')
     from siamla_ros.runtime.onnx_runtime import IN_CACHE
 
-    many, _ = build_runtime(read_checkpoint('default'), 'cpu', runtime, 1, half=False)
+    many, _ = build_runtime(read_checkpoint('default'), 'cpu', runtime, threads, half=False)
     count = 2 * IN_CACHE + 1
     places = [(20.0 + 9 * i, 70.0 - 5 * i, 20.0 + 4 * i, 60.0 - 4 * i) for i in range(count)]
     templates, found = maps_of(many, places)
