@@ -56,6 +56,7 @@ class AppearanceModel:
         interval_s: float = 0.0,
         low_confidence: bool = False,
         uncertain: bool = False,
+        may_wait: bool = False,
     ) -> Appearance | None:
         """Sample the box of a tracked target, if it is time to; None otherwise.
 
@@ -66,13 +67,27 @@ class AppearanceModel:
             result: The box.
             interval_s: Since the image before.
             low_confidence: The confidence of this frame is low.
-            uncertain: The target is not confirmed.
+            uncertain: The target is not confirmed, so that it is time on every image.
+            may_wait: Unless it is uncertain, it is left for the next image (`most_samples`).
         """
         small = min(result.box_xywh[2:]) < SMALLEST_PX
-        due = uncertain or self._due(known, interval_s, UNCERTAIN_RATE if low_confidence else 1)
+        rate = UNCERTAIN_RATE if low_confidence else 1
+        due = uncertain or (not may_wait and self._due(known, interval_s, rate))
         if not (self.config.enabled and due) or small:
             return None
         return self._sample(known, image_bgr, state, result)
+
+    def most_samples(self, targets: int, interval_s: float) -> int:
+        """How many of the targets that are sampled at intervals one image may sample.
+
+        So many that all are sampled in time at low confidence, too; else those that started
+        together would stay due together, and every ninth image would take far longer.
+        """
+        seconds = self.config.sample_s
+        share = UNCERTAIN_RATE * max(
+            1.0 / self.config.sample_frames, interval_s / seconds if seconds > 0.0 else 1.0
+        )
+        return max(math.ceil(min(share, 1.0) * targets - TOLERANCE_S), 1)
 
     def remember(
         self,

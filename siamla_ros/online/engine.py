@@ -46,6 +46,7 @@ class Engine:
         self.errors = 0
         self.last_error = ''
         self.device_lost = False
+        self._samples_left = 0  # of appearances, on the image in hand
         self.configure(settings)
 
     def configure(self, settings: Settings) -> None:
@@ -201,6 +202,8 @@ class Engine:
             target.seq = frame.seq
         followed = [target for target in targets if target.followed]
         results = dict(zip((target.id for target in followed), self._update(image, followed)))
+        longest_s = max((frame.stamp_s - t.memory.stamp_s for t in followed), default=0.0)
+        self._samples_left = self.appearance.most_samples(len(followed), longest_s)
         for target in targets:
             result = results.get(target.id)
             if result is None:
@@ -229,20 +232,25 @@ class Engine:
     ) -> Appearance | None:
         """The appearance of the box, if it is time to sample it; always where the frame is bad."""
         config = self.supervisor.config
+        uncertain = (
+            target.memory.state is State.UNCERTAIN or result.confidence < config.low_threshold
+        )
         try:
-            return self.appearance.sample(
+            sample = self.appearance.sample(
                 target.identity,
                 image,
                 target.state,
                 result,
                 interval_s=interval_s,
                 low_confidence=result.confidence < config.high_threshold,
-                uncertain=target.memory.state is State.UNCERTAIN
-                or result.confidence < config.low_threshold,
+                uncertain=uncertain,
+                may_wait=self._samples_left <= 0,
             )
         except Exception as error:  # noqa: BLE001 - whatever a runtime raises
             self.report('verification', error)
             return None
+        self._samples_left -= sample is not None and not uncertain
+        return sample
 
     def _search(self, target: Target, image: np.ndarray, frame: Frame) -> None:
         """Search for the target if it is SEARCHING."""

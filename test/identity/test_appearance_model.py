@@ -86,6 +86,32 @@ def test_a_slow_camera_is_sampled_by_the_clock(rate_hz, wait, low_confidence_wai
     assert provider.asked == frames // low_confidence_wait
 
 
+@pytest.mark.parametrize(
+    ('targets', 'interval_s', 'most'),
+    [(1, 1 / 30, 1), (3, 1 / 30, 1), (8, 1 / 30, 3), (32, 1 / 30, 11), (8, 0.2, 8), (8, 1 / 60, 3)],
+)
+def test_an_image_samples_a_part_of_many_targets(targets, interval_s, most):
+    assert AppearanceModel(Provider(), CONFIG).most_samples(targets, interval_s) == most
+
+
+def test_one_target_need_never_wait():
+    seldom = replace(CONFIG, sample_frames=1000, sample_s=3600.0)
+    assert AppearanceModel(Provider(), seldom).most_samples(1, 1 / 30) == 1
+
+
+def test_what_may_wait_is_sampled_on_the_next_image_and_what_is_uncertain_at_once():
+    _, appearance, known = followed(8)
+    state = TargetState(BOX, None)
+    for options, sampled in (
+        ({'may_wait': True}, False),
+        ({'may_wait': True, 'low_confidence': True}, False),
+        ({'may_wait': True, 'uncertain': True}, True),
+        ({}, True),
+    ):
+        sample = appearance.sample(known, scene(), state, Answer(BOX), **options)
+        assert (sample is not None) is sampled
+
+
 def test_frames_that_are_not_sampled_take_time_too():
     _, appearance, known = followed(1)
     state = TargetState(BOX, None)

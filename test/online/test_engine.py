@@ -65,6 +65,29 @@ def test_many_targets_take_one_batch():
     assert engine.tracker.batches == [1, 2]
 
 
+def test_targets_that_started_together_are_not_all_sampled_on_the_same_image():
+    engine, film = started(max_targets=9)
+    first = film.shoot(100)
+    for number in range(8):
+        engine.start(f'{number}', '', (100, 100, SIDE, SIDE), first, live=True)
+    similarity, asked, sampled = engine.tracker.similarity, [], {}
+
+    def counted(image_bgr, state, boxes_xywh):
+        asked[-1] += 1
+        return similarity(image_bgr, state, boxes_xywh)
+
+    engine.tracker.similarity = counted
+    for number in range(30):
+        asked.append(0)
+        engine.process(film.shoot(100))
+        for target in engine.targets.values():
+            if target.identity.frames == 0:
+                sampled.setdefault(target.id, []).append(number)
+    assert max(asked) == 3 and sum(asked) == 3 * 9
+    gaps = np.diff(list(sampled.values()))
+    assert len(sampled) == 9 and (gaps.min(), gaps.max()) == (9, 9)
+
+
 def test_too_many_targets_are_refused_but_a_known_id_is_not():
     engine, film = started(max_targets=1)
     with pytest.raises(InitError) as refusal:
