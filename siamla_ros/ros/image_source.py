@@ -4,13 +4,14 @@ request.
 
 from __future__ import annotations
 
-import itertools
 import time
 from collections.abc import Callable, Iterator
+from itertools import count, islice
 from typing import Any
 
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 from rclpy.node import Node
+from rclpy.qos import HistoryPolicy
 from rclpy.serialization import deserialize_message
 from sensor_msgs.msg import CompressedImage, Image
 
@@ -20,6 +21,7 @@ from siamla_ros.ros.qos import subscription_events
 from siamla_ros.ros.raw_image import LayoutError, parse_image
 from siamla_ros.ros.rclpy_adapter import take_waiting
 
+MOST_WAITING = 100  # images taken at once from a queue without a limit
 UNNUMBERED = 2**64 - 1  # what the middleware gives where it does not number messages
 
 
@@ -68,7 +70,7 @@ class ImageSource:
         """
         self._reject = reject
         self._node, self._sink = node, sink
-        self._numbers = itertools.count(1) if numbers is None else numbers
+        self._numbers = count(1) if numbers is None else numbers
         self._raw_works = True
         self._gaps = SequenceGapCounter()
         self._publishers, self._counted_s = 0, float('-inf')
@@ -147,15 +149,24 @@ class ImageSource:
         executor they would be as many steps behind the camera.
         """
         frames = []
-        subscription = getattr(self, 'subscription', None)  # none yet while it is being made
-        waiting = () if subscription is None else take_waiting(subscription)
-        for data, about in [(message, info), *waiting]:
+        for data, about in [(message, info), *self._waiting()]:
             self._number(about)
             frame = self._frame(data)
             if frame is not None:
                 frames.append(frame)
         for frame in frames:
             self._sink(frame)
+
+    def _waiting(self) -> Iterator[tuple[Any, Any]]:
+        """What waits behind an image that was taken, at most a queue full: on a busy machine the
+        next image is there before this one is copied, and there would be no end.
+        """
+        subscription = getattr(self, 'subscription', None)  # none yet while it is being made
+        if subscription is None:
+            return iter(())
+        profile = subscription.qos_profile
+        last = profile.history is HistoryPolicy.KEEP_LAST
+        return islice(take_waiting(subscription), profile.depth - 1 if last else MOST_WAITING)
 
     def _frame(self, data: Any) -> Frame | None:
         """None if it cannot be deserialized, which is reported."""

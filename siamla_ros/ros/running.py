@@ -14,6 +14,7 @@ from rclpy.executors import Executor, ExternalShutdownException, SingleThreadedE
 from rclpy.node import Node
 
 from siamla_ros.ros.executor import ThreadedExecutor
+from siamla_ros.ros.memory import keep_freed_memory
 from siamla_ros.ros.rclpy_adapter import InvalidHandle
 from siamla_ros.ros.shared_memory import remove_dead_segments
 
@@ -30,13 +31,19 @@ def ros_session(args: list[str] | None = None) -> Iterator[None]:
         rclpy.try_shutdown()
 
 
-def run(make_node: Callable[[], Node], args: list[str] | None = None, threads: int = 1) -> int:
+def run(
+    make_node: Callable[[], Node],
+    args: list[str] | None = None,
+    threads: int = 1,
+    keep_memory: bool = True,
+) -> int:
     """Make a node and spin it; its `close` method, if any, is called at the end.
 
     Args:
         make_node: may raise ValueError: a parameter is bad.
         args: the command line.
         threads: of the executor that runs callbacks.
+        keep_memory: of freed images, for the next ones.
 
     Returns:
         Exit code: that of the node (attribute `exit_code`) or 0; 1 if it refused its parameters.
@@ -44,6 +51,8 @@ def run(make_node: Callable[[], Node], args: list[str] | None = None, threads: i
     code = 0
     try:
         remove_dead_segments()
+        if keep_memory:
+            keep_freed_memory()
         _handle_interrupt(signal.SIG_DFL)
         with ros_session(args):
             code = _make_and_spin(make_node, threads)

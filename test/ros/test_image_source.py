@@ -12,12 +12,13 @@ pytest.importorskip('siamla_ros.msg', reason='needs the built messages: make set
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy
+from rclpy.serialization import serialize_message
 from sensor_msgs.msg import Image
 from std_msgs.msg import Header
 from support.graph import wait_until
 from support.scenes import picture
 
-from siamla_ros.ros import qos
+from siamla_ros.ros import image_source, qos
 from siamla_ros.ros.image_source import ImageSource, SequenceGapCounter
 from siamla_ros.ros.messages import time_message
 from siamla_ros.ros.outputs import image_message
@@ -121,3 +122,23 @@ def test_what_is_replaced_before_it_is_taken_is_counted(bench):
     shallow.callback()
     assert [frame.stamp_ns for frame in shallow.frames] == [1, 7]
     assert shallow.source.missed == 5 and shallow.source.lost_in_transport == 0
+
+
+@pytest.mark.parametrize('depth', [1, 3])
+def test_a_camera_that_is_faster_than_copies_does_not_keep_images_waiting(
+    bench, monkeypatch, depth
+):
+    """On a busy machine the next image came while one was copied, and none was handed over."""
+    fast = bench(depth)
+    message = serialize_message(image_message(Header(), picture(10)))
+
+    def one_more_each_time(subscription):
+        for _ in range(50):
+            yield message, {}
+        raise AssertionError('no end')
+
+    monkeypatch.setattr(image_source, 'take_waiting', one_more_each_time)
+    before = len(fast.frames)
+    fast.send(1)
+    fast.callback()
+    assert len(fast.frames) - before == depth
