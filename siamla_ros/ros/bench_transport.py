@@ -191,7 +191,7 @@ def main(arguments: list[str] | None = None) -> int:
         'plain': (lambda: Listener(Image, 'image', qos.image_in(), rows), 1),
     }
     make, threads = makers[role]
-    # The plain subscriber stands for a node that somebody writes without a thought of memory.
+    # The plain subscriber stands for any node that takes images: memory as the C library has it.
     code = run(make, given[6:], threads, keep_memory=role != 'plain')
     Path(path).write_text(json.dumps(rows), encoding='utf-8')
     return code
