@@ -201,7 +201,8 @@ class Engine:
             target.fit_to(size)
             target.seq = frame.seq
         followed = [target for target in targets if target.followed]
-        results = dict(zip((target.id for target in followed), self._update(image, followed)))
+        found = self._update(image, followed, frame.stamp_s)
+        results = dict(zip((target.id for target in followed), found))
         longest_s = max((frame.stamp_s - t.memory.stamp_s for t in followed), default=0.0)
         self._samples_left = self.appearance.most_samples(len(followed), longest_s)
         for target in targets:
@@ -273,12 +274,15 @@ class Engine:
             target.search = target.pursuit = None
             target.apply(decision, result, frame.stamp_ns)
 
-    def _update(self, image: np.ndarray, targets: list[Target]) -> list[TrackResult | None]:
+    def _update(
+        self, image: np.ndarray, targets: list[Target], stamp_s: float
+    ) -> list[TrackResult | None]:
         """Results in order; None where the tracker failed."""
         if not targets:
             return []
         try:
-            found = self.tracker.update(image, [target.state for target in targets])
+            states = [t.state.waited(stamp_s - t.memory.stamp_s) for t in targets]
+            found = self.tracker.update(image, states)
             verified = self.appearance.verified
             return [verified(t.identity, image, t.state, r) for t, r in zip(targets, found)]
         except Exception as error:  # noqa: BLE001 - whatever a runtime raises
@@ -286,7 +290,7 @@ class Engine:
         if len(targets) == 1 or self.device_lost:
             return [None] * len(targets)
         # one bad target, or too large a batch: each for itself
-        return [result for target in targets for result in self._update(image, [target])]
+        return [result for target in targets for result in self._update(image, [target], stamp_s)]
 
     def report(self, where: str, error: Exception) -> None:
         """Count an error and name it for diagnostics and the log."""

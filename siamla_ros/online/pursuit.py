@@ -51,7 +51,8 @@ class Pursuer:
             target.pursuit = None  # too long ago, or the stamps broke off: its place says nothing
             return None
         known = target.pursuit or _begin(target)
-        (result,) = self._tracker.update(image, [known.state])
+        state = known.state.waited(stamp_s - known.memory.stamp_s)
+        (result,) = self._tracker.update(image, [state])
         result = self._appearance.verified(target.identity, image, known.state, result)
         seen = self._appearance_of(target, image, known, result)
         decision = self._supervisor.pursue(

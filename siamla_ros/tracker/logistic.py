@@ -9,6 +9,7 @@ import numpy as np
 
 TINY = 1e-6  # probabilities are cut here, and as far below 1: their log odds stay finite
 PEAK_KEPT = 0.985  # of a ratio of peaks, from update to update: half of it after 1.5 s at 30 Hz
+UPDATES_PER_S = 30.0  # for which it was chosen
 MOST_LOG_ODDS = 30.0  # log odds are cut here: further out float64 knows 0 and 1 only
 
 

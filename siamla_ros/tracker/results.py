@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from siamla_ros.geometry.boxes import Box
 from siamla_ros.geometry.crops import ImageArray
-from siamla_ros.tracker.logistic import PEAK_KEPT, peak_ratio, platt
+from siamla_ros.tracker.logistic import PEAK_KEPT, UPDATES_PER_S, peak_ratio, platt
 
 SCORES = ('confidence', 'classification', 'localization', 'second_peak', 'fused_confidence')
 
@@ -27,7 +27,8 @@ class TargetState:
         border_bgr: Color that fills crops beyond the image border.
         confidence: Calibrated confidence of the last update; 1 after ``init``.
         peak_ratio: How much something else has looked like the target lately
-            (`tracker.logistic.peak_ratio`), [0, 1]; falls by `PEAK_KEPT` with each update.
+            (`tracker.logistic.peak_ratio`), [0, 1]; falls by `PEAK_KEPT` with each update, and by
+            `waited` as the time between two updates differs from a thirtieth of a second.
     """
 
     box_xywh: Box
@@ -39,6 +40,15 @@ class TargetState:
     def moved(self, box_xywh: Box, confidence: float) -> TargetState:
         """The same target at another place."""
         return replace(self, box_xywh=box_xywh, confidence=confidence)
+
+    def waited(self, interval_s: float) -> TargetState:
+        """The same target before an update `interval_s` seconds after the last one: at any rate of
+        images it forgets in the same time. Stamps that do not advance count as at 30 Hz.
+        """
+        if self.peak_ratio == 0.0 or interval_s <= 0.0:
+            return self
+        kept = self.peak_ratio * PEAK_KEPT ** (interval_s * UPDATES_PER_S - 1.0)
+        return replace(self, peak_ratio=min(kept, 1.0))
 
 
 @dataclass(frozen=True)
