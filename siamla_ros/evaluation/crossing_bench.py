@@ -93,7 +93,9 @@ def _traces(tracker: EvalTracker, crossing: Crossing, modes: list[str]) -> list[
             found.append((f'{tracker.name}, search {mode}', trace))
     run = run_sequence(tracker, crossing.sequence)
     every = np.ones(len(run.boxes_xywh), bool)
-    found.append((f'{tracker.name}, every box', Trace(run.boxes_xywh, every, ~every)))
+    found.append(
+        (f'{tracker.name}, every box', Trace(run.boxes_xywh, every, ~every, run.confidence))
+    )
     return found
 
 

@@ -24,11 +24,14 @@ FRAME_S = 1.0 / 30.0  # the stamps of an episode
 
 @dataclass(frozen=True)
 class Trace:
-    """N frames of one follower: its box, whether it confirms it, whether it declares LOST."""
+    """N frames of one follower: its box, whether it confirms it, whether it declares LOST, and the
+    confidence that it reports, which is NaN where it has none.
+    """
 
     boxes_xywh: np.ndarray
     confirmed: np.ndarray
     lost: np.ndarray
+    confidence: np.ndarray
 
 
 class SupervisedFollower:
@@ -43,6 +46,7 @@ class SupervisedFollower:
         """Start on the first box and see all frames. Raises RuntimeError if the tracker fails."""
         boxes = np.full((len(sequence), 4), np.nan)
         confirmed, lost = np.zeros(len(sequence), bool), np.zeros(len(sequence), bool)
+        confidence = np.zeros(len(sequence))
         session = TrackingSession(self._tracker, self._settings)
         for index, image in enumerate(sequence.frames()):
             stamp_s = index * self._interval_s
@@ -52,9 +56,10 @@ class SupervisedFollower:
                 output = session.step(image, stamp_s)[0]
             boxes[index], confirmed[index] = output.box_xywh, output.confirmed
             lost[index] = output.state in (State.LOST, State.SEARCHING)
+            confidence[index] = output.confidence
         if session.last_error:
             raise RuntimeError(f'{sequence.name}: {session.last_error}')
-        return Trace(boxes, confirmed, lost)
+        return Trace(boxes, confirmed, lost, confidence)
 
 
 def settings_for(mode: str) -> Settings:
@@ -76,4 +81,4 @@ def by_threshold(run: Run, threshold: float, frames: int) -> Trace:
     good = run.confidence >= threshold
     good[0] = True
     since = np.arange(len(good)) - np.maximum.accumulate(np.where(good, np.arange(len(good)), 0))
-    return Trace(run.boxes_xywh, good, since >= frames)
+    return Trace(run.boxes_xywh, good, since >= frames, run.confidence)

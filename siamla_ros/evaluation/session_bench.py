@@ -38,6 +38,7 @@ COLUMNS = {
     'visible_lost': 'visible, LOST',
     'visible_lost_while_right': 'LOST after IoU > 0.5',
     'confirmed_wrong': 'confirmed at IoU < 0.1',
+    'confident_wrong': 'c > 0.5 where IoU < 0.1',
 }
 WITH_INTERVAL = ('f_score', 'visible_lost')
 Tallies = dict[str, list[TargetTally]]

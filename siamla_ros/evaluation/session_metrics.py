@@ -12,6 +12,7 @@ from siamla_ros.evaluation.followers import Trace
 from siamla_ros.evaluation.metrics import judged_frames, overlap
 
 RIGHT_IOU, WRONG_IOU = 0.5, 0.1
+CONFIDENT = 0.5
 RESAMPLES = 1000
 
 
@@ -27,6 +28,8 @@ class TargetTally:
         lost: Visible frames spent LOST.
         lost_while_right: Those of them before which the box was last on the target (IoU > 0.5).
         confirmed_wrong: Confirmed boxes at IoU < 0.1.
+        wrong: Boxes at IoU < 0.1, confirmed or not.
+        wrong_confident: Those of them with a confidence above 0.5.
     """
 
     name: str
@@ -37,6 +40,8 @@ class TargetTally:
     lost: int
     lost_while_right: int
     confirmed_wrong: int
+    wrong: int = 0
+    wrong_confident: int = 0
 
 
 def tally(name: str, trace: Trace, truth_xywh: np.ndarray, absent: np.ndarray) -> TargetTally:
@@ -47,6 +52,7 @@ def tally(name: str, trace: Trace, truth_xywh: np.ndarray, absent: np.ndarray) -
     iou = np.where(visible, overlap(trace.boxes_xywh, truth_xywh), 0.0)
     confirmed = trace.confirmed & counted
     lost = trace.lost & visible
+    wrong = counted & (iou < WRONG_IOU)
     return TargetTally(
         name=name,
         confirmed=int(confirmed.sum()),
@@ -56,6 +62,8 @@ def tally(name: str, trace: Trace, truth_xywh: np.ndarray, absent: np.ndarray) -
         lost=int(lost.sum()),
         lost_while_right=int((lost & _right_before(trace.lost, visible, iou)).sum()),
         confirmed_wrong=int((confirmed & (iou < WRONG_IOU)).sum()),
+        wrong=int(wrong.sum()),
+        wrong_confident=int((wrong & (trace.confidence > CONFIDENT)).sum()),
     )
 
 
@@ -81,6 +89,7 @@ class SessionFigures:
         visible_lost: Share of the visible frames spent LOST.
         visible_lost_while_right: Share of them spent LOST after the box had been on the target.
         confirmed_wrong: Share of the confirmed boxes at IoU < 0.1.
+        confident_wrong: Share of all boxes at IoU < 0.1 whose confidence is above 0.5.
     """
 
     precision: float
@@ -90,6 +99,7 @@ class SessionFigures:
     visible_lost: float
     visible_lost_while_right: float
     confirmed_wrong: float
+    confident_wrong: float
 
     def as_dict(self) -> dict[str, float]:
         """Field name -> value."""
@@ -114,6 +124,7 @@ def session_figures(tallies: Sequence[TargetTally]) -> SessionFigures:
         _ratio(total['lost'], total['visible']),
         _ratio(total['lost_while_right'], total['visible']),
         _ratio(total['confirmed_wrong'], total['confirmed']),
+        _ratio(total['wrong_confident'], total['wrong']),
     )
 
 

@@ -41,8 +41,8 @@ def trace_of(
         return follow(sequence)
     found = store.load(maker, sequence)
     if found is not None:
-        flags = (found.extra[name] > 0 for name in ('confirmed', 'lost'))
-        return Trace(found.boxes_xywh, *flags)
+        confirmed, lost = (found.extra[name] > 0 for name in ('confirmed', 'lost'))
+        return Trace(found.boxes_xywh, confirmed, lost, found.confidence)
     trace = follow(sequence)
     unknown = np.full(len(sequence), np.nan)
     flags = {name: getattr(trace, name).astype(float) for name in ('confirmed', 'lost')}
@@ -53,7 +53,7 @@ def trace_of(
             maker.name,
             sequence.name,
             trace.boxes_xywh,
-            unknown,
+            trace.confidence,
             unknown,
             sequence.boxes_xywh,
             sequence.absent,

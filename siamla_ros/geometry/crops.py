@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -37,6 +38,17 @@ class Window:
     def reduced(self, factor: int) -> Window:
         """The same part of the image after each block of `factor` x `factor` pixels became one."""
         return Window(*(value / factor for value in (self.cx, self.cy, self.width, self.height)))
+
+
+def check_image(image_bgr: Any) -> None:
+    """Raise ValueError unless it is an (H, W, 3) uint8 array with at least one pixel."""
+    shape, dtype = getattr(image_bgr, 'shape', None), getattr(image_bgr, 'dtype', None)
+    if shape is None or len(shape) != 3 or shape[2] != 3 or dtype != np.uint8:
+        raise ValueError(
+            f'image: expected an (H, W, 3) uint8 BGR array, got shape {shape}, dtype {dtype}'
+        )
+    if shape[0] < 1 or shape[1] < 1:
+        raise ValueError(f'image: shape {shape} holds no pixel')
 
 
 def context_window(box_xywh: Sequence[float], context: float, isotropic: float = 0.0) -> Window:

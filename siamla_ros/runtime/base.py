@@ -71,7 +71,7 @@ class BoxRuntime(Runtime, Protocol):
         last_boxes_xywh: Sequence[Box],
         config: DecodeConfig,
     ) -> NDArray[np.float32]:
-        """Rows (B, 9) of `step_layout.RESULT_FIELDS`, as `tracker.decode` finds them."""
+        """Rows (B, 13) of `step_layout.RESULT_FIELDS`, as `tracker.decode` finds them."""
 
     def similarities(
         self,

@@ -34,7 +34,7 @@ class DeviceStep(nn.Module):
         self.decode = DeviceDecode(model.config.grid, model.config.search_size_px)
 
     def forward(self, pixels: Tensor, rows: Tensor, settings: Tensor, templates: Tensor) -> Tensor:
-        """Boxes (B, 9), see `step_layout.RESULT_FIELDS`.
+        """Boxes (B, 13), see `step_layout.RESULT_FIELDS`.
 
         Args:
             pixels: (N, 3) uint8 BGR, the parts of the frame.
@@ -53,7 +53,7 @@ class DeviceStep(nn.Module):
         return cut(pixels, rows, self.config.template_size_px, taps).to(self.dtype)
 
     def boxes(self, crops: Tensor, rows: Tensor, settings: Tensor, templates: Tensor) -> Tensor:
-        """Boxes (B, 9) of search crops."""
+        """Boxes (B, 13) of search crops."""
         return self.decode(self.maps(crops, templates), rows, settings)
 
     def maps(self, crops: Tensor, templates: Tensor) -> Tensor:

@@ -33,7 +33,7 @@ class DeviceDecode(nn.Module):
         self.register_buffer('near', torch.outer(hann, hann).reshape(1, -1), persistent=False)
 
     def forward(self, maps: Tensor, rows: Tensor, settings: Tensor) -> Tensor:
-        """(B, 9) from maps (B, 6, H, W): p, left, top, right, bottom, Q."""
+        """(B, 13) from maps (B, 6, H, W): p, left, top, right, bottom, Q."""
         fusion, penalty_k, influence, size_lr, vote_iou, exponent, scale, bias = settings[:8]
         p, q = maps[:, 0].flatten(1).float(), maps[:, 5].flatten(1).float()
         confidence = p ** (1.0 - fusion) * q**fusion
@@ -54,9 +54,8 @@ class DeviceDecode(nn.Module):
             for value, around in ((score, box), (second_score, second_box))
         )
         scores = [reported, p.gather(1, best), q.gather(1, best), second_peak, score]
-        return torch.cat(
-            [_smooth_size(box, last, size_lr, score), *(s.clamp(max=1) for s in scores)], 1
-        )
+        found = _smooth_size(box, last, size_lr, score)
+        return torch.cat([found, *(s.clamp(max=1) for s in scores), _center_size(second_box)], 1)
 
     def _candidates(self, ltrb: Tensor, rows: Tensor) -> Tensor:
         """Boxes (B, N, 4) as left, top, right, bottom in image pixels from the window's center."""
@@ -132,5 +131,10 @@ def _at_least_one(ratio: Tensor) -> Tensor:
 def _smooth_size(box: Tensor, last: Tensor, rate: Tensor, score: Tensor) -> Tensor:
     """Center and size (B, 4); the size follows at `rate`, more slowly at low confidence."""
     step = torch.where(rate >= 1.0, rate, rate * (0.4 + score).clamp(max=1.0))
-    size = torch.stack(_sides(box), 1)
-    return torch.cat([(box[:, :2] + box[:, 2:]) / 2.0, last + step * (size - last)], 1)
+    found = _center_size(box)
+    return torch.cat([found[:, :2], last + step * (found[:, 2:] - last)], 1)
+
+
+def _center_size(box: Tensor) -> Tensor:
+    """Center and size (B, 4) of corners (B, 4)."""
+    return torch.cat([(box[:, :2] + box[:, 2:]) / 2.0, torch.stack(_sides(box), 1)], 1)

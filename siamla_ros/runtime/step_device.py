@@ -68,7 +68,7 @@ class StepDevice:
         templates: Sequence[Features],
         settings: NDArray[np.float32],
     ) -> NDArray[np.float32]:
-        """Rows (B, 9) of `step_layout.RESULT_FIELDS`."""
+        """Rows (B, 13) of `step_layout.RESULT_FIELDS`."""
         return self._run(programs.BOXES, image, batch, templates, settings)
 
     @torch.inference_mode()

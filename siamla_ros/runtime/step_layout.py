@@ -43,8 +43,12 @@ RESULT_FIELDS = (
     'localization',
     'second_peak',
     'fused_confidence',
+    'second_cx',
+    'second_cy',
+    'second_w',
+    'second_h',
 )
-"""Columns of a step's result; the center is counted from the center of the window, in pixels."""
+"""Columns of a step's result; centers are counted from the center of the window, in pixels."""
 
 
 class Batch(NamedTuple):

@@ -23,9 +23,10 @@ from siamla_ros.tracker.results import TrackResult
 
 def decoded_row(row: NDArray[np.float32], window: Window) -> TrackResult:
     """What a runtime decided for one window: `runtime.step_layout.RESULT_FIELDS`."""
-    x, y, w, h, confidence, p, q, second_peak, fused = (float(value) for value in row)
+    x, y, w, h, confidence, p, q, second_peak, fused, *second = (float(value) for value in row)
     box = boxes.from_center(window.cx + x, window.cy + y, w, h)
-    return TrackResult(box, confidence, p, q, second_peak, fused)
+    other = boxes.from_center(window.cx + second[0], window.cy + second[1], *second[2:])
+    return TrackResult(box, confidence, p, q, second_peak, fused, second_box_xywh=other)
 
 
 def fused(
@@ -64,16 +65,21 @@ def decode_boxes(
         box = _vote(cells, confidence, overlap, config.vote_iou)
     distractors = np.where(overlap < SAME_PEAK_IOU, confidence, 0.0)
     other = distractors.argmax(1)
+    other_box = cells.at(other)
     columns = (
         _smooth_size(box, last, config.size_lr, score),
         _calibrated(cells, confidence, box, score, config),
         np.minimum(p[rows, best], 1.0),
         np.minimum(q[rows, best], 1.0),
-        _calibrated(cells, confidence, cells.at(other), distractors[rows, other], config),
+        _calibrated(cells, confidence, other_box, distractors[rows, other], config),
         np.minimum(score, 1.0),
+        other_box,
     )
     found = zip(*(column.tolist() for column in columns), strict=True)
-    return [TrackResult(boxes.as_box(xywh), *scores) for xywh, *scores in found]
+    return [
+        TrackResult(boxes.as_box(xywh), c, p, q, s, f, second_box_xywh=boxes.as_box(second))
+        for xywh, c, p, q, s, f, second in found
+    ]
 
 
 def decode_box(

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from siamla_ros.geometry.boxes import Box
 from siamla_ros.geometry.crops import ImageArray
 from siamla_ros.tracker.logistic import PEAK_KEPT, UPDATES_PER_S, peak_ratio, platt
+from siamla_ros.tracker.lookalikes import MOST, Lookalikes
 
 SCORES = ('confidence', 'classification', 'localization', 'second_peak', 'fused_confidence')
 
@@ -29,6 +30,7 @@ class TargetState:
         peak_ratio: How much something else has looked like the target lately
             (`tracker.logistic.peak_ratio`), [0, 1]; falls by `PEAK_KEPT` with each update, and by
             `waited` as the time between two updates differs from a thirtieth of a second.
+        lookalikes: What has looked like the target, where the tracker weighs it.
     """
 
     box_xywh: Box
@@ -36,6 +38,7 @@ class TargetState:
     border_bgr: tuple[float, float, float] = (0.0, 0.0, 0.0)
     confidence: float = 1.0
     peak_ratio: float = 0.0
+    lookalikes: Lookalikes = Lookalikes()
 
     def moved(self, box_xywh: Box, confidence: float) -> TargetState:
         """The same target at another place."""
@@ -59,7 +62,7 @@ class TrackResult:
         box_xywh: Pixels, half-open, clipped to the image by `Tracker`.
         confidence: Calibrated confidence in [0, 1], the probability that the box has an IoU above
             0.5: Platt scaling of the fused confidence times the agreement of the cells, with the
-            second peak against it.
+            second peak and look-alikes against it.
         classification: Localization-aware classification score p in [0, 1].
         localization: Localization quality Q in [0, 1], the predicted IoU of the box.
         second_peak: Calibrated confidence of the best cell outside the box, in [0, 1]: evidence of
@@ -70,6 +73,8 @@ class TrackResult:
         first: The answer of the usual window, where a wide search gave a better one.
         response: Fused confidence (H, W) of all cells of the search window, float64, row 0 at its
             top; None unless `Tracker.keep_responses`.
+        second_box_xywh: Box of the cell of the second peak, in pixels, clipped; None: not known.
+        lookalike_log_odds: What look-alikes took from the confidence; 0 or less.
     """
 
     box_xywh: Box
@@ -81,6 +86,8 @@ class TrackResult:
     state: TargetState = field(default=None, repr=False, compare=False)  # type: ignore[assignment]
     first: TrackResult | None = field(default=None, repr=False, compare=False)
     response: NDArray[np.float64] | None = field(default=None, repr=False, compare=False)
+    second_box_xywh: Box | None = field(default=None, repr=False, compare=False)
+    lookalike_log_odds: float = 0.0
 
     def __post_init__(self) -> None:
         for name in SCORES:
@@ -106,6 +113,24 @@ class TrackResult:
         if first is not None:
             first = first.beside_second_peak(weight, before)
         return replace(self, confidence=confidence, state=state, first=first)
+
+    def beside_lookalikes(self, weight: float, memory: Lookalikes) -> TrackResult:
+        """With what has looked like the target against the confidence: the box may show that.
+
+        Args:
+            weight: Log odds times the missing margin, not negative.
+            memory: After this update.
+        """
+        taken = weight * (memory.margin - MOST)
+        confidence = float(platt(self.confidence, 1.0, taken))
+        state, first = self.state, self.first
+        if state is not None:
+            state = replace(state, confidence=confidence, lookalikes=memory)
+        if first is not None:
+            first = first.beside_lookalikes(weight, memory)
+        return replace(
+            self, confidence=confidence, state=state, first=first, lookalike_log_odds=taken
+        )
 
 
 class TrackerLike(Protocol):

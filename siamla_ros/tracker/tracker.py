@@ -17,11 +17,18 @@ import numpy as np
 
 from siamla_ros.geometry import boxes
 from siamla_ros.geometry.boxes import Box
-from siamla_ros.geometry.crops import ImageArray, Window, border_color, context_window
+from siamla_ros.geometry.crops import (
+    ImageArray,
+    Window,
+    border_color,
+    check_image,
+    context_window,
+)
 from siamla_ros.model.config import ModelConfig
 from siamla_ros.model.decode_config import DecodeConfig
 from siamla_ros.runtime.base import BoxRuntime, Runtime
 from siamla_ros.tracker.decode import decode_boxes, decoded_row, fused
+from siamla_ros.tracker.lookalikes import Lookalikes, descriptor_of
 from siamla_ros.tracker.results import TargetState, TrackResult
 
 
@@ -91,8 +98,7 @@ class Tracker:
         check_image(image_bgr)
         box = boxes.check_init_box(box_xywh, _size(image_bgr))
         border = border_color(image_bgr)
-        window = context_window(box, self.model.template_context, self.model.isotropic)
-        return TargetState(box, self.runtime.template(image_bgr, window, border), border)
+        return TargetState(box, self._template(image_bgr, box, border), border)
 
     def update(self, image_bgr: ImageArray, states: Sequence[TargetState]) -> list[TrackResult]:
         """Find every target in a new frame: one batched forward pass, results in the order of
@@ -103,7 +109,13 @@ class Tracker:
         """
         check_image(image_bgr)
         results = self._search(image_bgr, states, [_place(s.box_xywh) for s in states])
-        return self._reported(self._search_wide(image_bgr, states, results), states)
+        results = self._search_wide(image_bgr, states, results)
+        reported = self._reported(results, states)
+        weight = self.decode.lookalike_weight
+        if not weight:
+            return reported
+        looks = (self._looked_alike(image_bgr, s, r) for s, r in zip(states, results))
+        return [r.beside_lookalikes(weight, memory) for r, memory in zip(reported, looks)]
 
     def probe(
         self, image_bgr: ImageArray, state: TargetState, boxes_xywh: Sequence[Sequence[float]]
@@ -135,6 +147,19 @@ class Tracker:
         ]
         values = self._cosines(image_bgr, windows, state) if windows else []
         return [float(np.clip(value, 0.0, 1.0)) for value in values]
+
+    def _looked_alike(
+        self, image: ImageArray, state: TargetState, result: TrackResult
+    ) -> Lookalikes:
+        return state.lookalikes.after(
+            result,
+            lambda: descriptor_of(state.template),
+            lambda box: descriptor_of(self._template(image, box, state.border_bgr)),
+        )
+
+    def _template(self, image: ImageArray, box: Box, border_bgr: Sequence[float]) -> Any:
+        window = context_window(box, self.model.template_context, self.model.isotropic)
+        return self.runtime.template(image, window, border_bgr)
 
     def _cosines(
         self, image: ImageArray, windows: Sequence[Window], state: TargetState
@@ -206,7 +231,10 @@ class Tracker:
         box = boxes.as_box(boxes.clip(decoded.box_xywh, _size(image)))
         seen = decoded.confidence >= self.decode.min_update_confidence
         followed = state.moved(box if seen else place, decoded.confidence)
-        return replace(decoded, box_xywh=box, state=followed)
+        second = decoded.second_box_xywh
+        if second is not None:
+            second = boxes.as_box(boxes.clip(second, _size(image)))
+        return replace(decoded, box_xywh=box, second_box_xywh=second, state=followed)
 
     def _reported(
         self, results: Iterable[TrackResult], states: Sequence[TargetState] = ()
@@ -270,17 +298,6 @@ def load_tracker(
     )
     tracker.keep_responses = keep_responses
     return tracker
-
-
-def check_image(image_bgr: Any) -> None:
-    """Raise ValueError unless it is an (H, W, 3) uint8 array with at least one pixel."""
-    shape, dtype = getattr(image_bgr, 'shape', None), getattr(image_bgr, 'dtype', None)
-    if shape is None or len(shape) != 3 or shape[2] != 3 or dtype != np.uint8:
-        raise ValueError(
-            f'image: expected an (H, W, 3) uint8 BGR array, got shape {shape}, dtype {dtype}'
-        )
-    if shape[0] < 1 or shape[1] < 1:
-        raise ValueError(f'image: shape {shape} holds no pixel')
 
 
 def _size(image: ImageArray) -> tuple[int, int]:

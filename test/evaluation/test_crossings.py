@@ -66,7 +66,7 @@ def trace(switch: int | None, unconfirmed: int | None = None, from_first: bool =
     if switch is not None:
         boxes[switch:] = RIGHT.boxes_xywh[switch:]
     confirmed = np.arange(FRAMES) < (FRAMES if unconfirmed is None else unconfirmed)
-    return Trace(boxes, confirmed, ~confirmed)
+    return Trace(boxes, confirmed, ~confirmed, np.ones(len(boxes)))
 
 
 @pytest.mark.parametrize(

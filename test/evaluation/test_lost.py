@@ -31,7 +31,8 @@ def make_trace(lost=(), unconfirmed=(), off=()):
         for start, stop in spans:
             flags[name][start:stop] = True
     boxes = np.where(flags['off'][:, None], OFF, ON)
-    return Trace(boxes, ~flags['lost'] & ~flags['unconfirmed'], flags['lost'])
+    confirmed = ~flags['lost'] & ~flags['unconfirmed']
+    return Trace(boxes, confirmed, flags['lost'], confirmed.astype(float))
 
 
 def test_a_good_follower():

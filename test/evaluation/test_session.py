@@ -26,7 +26,8 @@ def traced(letters: str) -> Trace:
     """o: confirmed on the target; x: confirmed elsewhere; u: on it, not confirmed; l: LOST."""
     boxes = np.array([OFF if letter in 'xl' else ON for letter in letters])
     flags = [np.array([letter in kind for letter in letters]) for kind in ('ox', 'l')]
-    return Trace(boxes, *flags)
+    confidence = np.array([0.0 if letter in 'ul' else 0.9 for letter in letters])
+    return Trace(boxes, *flags, confidence)
 
 
 def counted(letters: str, visible: str | None = None):

@@ -24,7 +24,7 @@ class Rows:
         return 0.0
 
     def boxes(self, image, windows, borders, templates, last, config):
-        row = [0, 0, 30, 30, 0.9, 0.8, 0.7, self.second_peak, 0.75]
+        row = [0, 0, 30, 30, 0.9, 0.8, 0.7, self.second_peak, 0.75, 40, 0, 30, 30]
         return np.array([row] * len(windows), np.float32)
 
     def similarities(self, *args):

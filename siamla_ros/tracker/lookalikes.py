@@ -1,0 +1,104 @@
+"""What has looked like a target, and whether a box shows that rather than the target.
+
+A tracker that has gone over to a neighbor of the same look is as sure of it as of the target, and
+nothing stands beside it any more. But it has seen that neighbor before, as a second peak. So what
+second peaks show is kept, and a box is compared with it as well as with the target.
+
+Pure functions over NumPy. A descriptor (C,) is a unit vector: the mean features of the middle of a
+template crop, which the target's box fills.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from siamla_ros.geometry.boxes import Box
+
+Descriptor = NDArray[np.float32]
+
+EVERY = 3  # updates from look to look: neighboring images show the same
+KEPT = 30  # descriptors: nine seconds at 30 Hz if something looks alike all the time
+MIN_SECOND_PEAK = 0.05
+MIN_CONFIDENCE = 0.6  # below it the second peak may be the target
+LEAST, MOST = -0.5, 0.3  # margins are cut here: further out they say no more
+SMALLEST_PX = 2.0  # side of a box that shows nothing
+
+
+class Seen(Protocol):
+    """What this needs of a `TrackResult`."""
+
+    @property
+    def box_xywh(self) -> Box: ...
+
+    @property
+    def confidence(self) -> float: ...
+
+    @property
+    def second_peak(self) -> float: ...
+
+    @property
+    def second_box_xywh(self) -> Box | None: ...
+
+
+@dataclass(frozen=True)
+class Lookalikes:
+    """What has looked like one target; immutable, bounded.
+
+    Attributes:
+        target: Descriptor of the target at its first image; None: not known yet.
+        seen: Descriptors of what second peaks have shown, oldest first.
+        margin: By how much the last box that was looked at resembles the target more than any of
+            those, as a difference of cosines within [LEAST, MOST]; MOST without any.
+        updates: Since the last look.
+    """
+
+    target: Descriptor | None = field(default=None, repr=False, compare=False)
+    seen: tuple[Descriptor, ...] = field(default=(), repr=False, compare=False)
+    margin: float = MOST
+    updates: int = 0
+
+    def after(
+        self,
+        result: Seen,
+        target: Callable[[], Descriptor],
+        describe: Callable[[Box], Descriptor],
+    ) -> Lookalikes:
+        """The memory after an update.
+
+        Args:
+            result: Of the update; its confidence without anything against it.
+            target: Descriptor of the target.
+            describe: Descriptor of a box of the image; a pass of the template network.
+        """
+        if self.updates + 1 < EVERY:
+            return replace(self, updates=self.updates + 1)
+        memory = replace(self, updates=0)
+        if self.seen and min(result.box_xywh[2:]) >= SMALLEST_PX:
+            memory = replace(memory, margin=self.margin_of(describe(result.box_xywh)))
+        second = result.second_box_xywh
+        alike = result.second_peak > MIN_SECOND_PEAK and result.confidence > MIN_CONFIDENCE
+        if second is None or not alike or min(second[2:]) < SMALLEST_PX:
+            return memory
+        own = target() if memory.target is None else memory.target
+        return replace(memory, target=own, seen=(*memory.seen, describe(second))[-KEPT:])
+
+    def margin_of(self, descriptor: Descriptor) -> float:
+        """`margin` of a box with this descriptor."""
+        if self.target is None or not self.seen:
+            return MOST
+        alike = max(float(other @ descriptor) for other in self.seen)
+        return float(np.clip(float(self.target @ descriptor) - alike, LEAST, MOST))
+
+
+def descriptor_of(features: NDArray[np.floating]) -> Descriptor:
+    """The descriptor (C,) of template features (C, h, w)."""
+    height, width = features.shape[1:]
+    y, x = height // 4, width // 4
+    middle = features[:, y : height - y, x : width - x]
+    mean = middle.mean((1, 2), dtype=np.float32)
+    return mean / max(float(np.linalg.norm(mean)), 1e-6)
