@@ -8,7 +8,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from siamla_ros.calibration.evidence_fit import SIGNS, auroc, columns, logistic, weights_of
+from siamla_ros.calibration.evidence_fit import (
+    SIGNS,
+    WEIGHTS,
+    auroc,
+    columns,
+    logistic,
+    weights_of,
+)
 from siamla_ros.calibration.search_samples import SearchSamples
 from siamla_ros.supervision.acceptance import AcceptanceModel, against_others
 
@@ -70,7 +77,7 @@ def _alone(model: AcceptanceModel, item: SearchSamples) -> NDArray[np.float64]:
 
 
 def _rows(model: AcceptanceModel, item: SearchSamples) -> NDArray[np.float64]:
-    """(N, 5): the columns of the evidence, and the probability of the likeliest other place."""
+    """(N, 6): the columns of the evidence, and the probability of the likeliest other place."""
     unit = replace(model, other_weight=-1.0)
     others = _alone(model, item) - log_odds(unit, item)
     return np.column_stack([columns(item.values), others])
@@ -94,7 +101,10 @@ def _joined(parts: Sequence[NDArray]) -> NDArray:
 
 def _model(model: AcceptanceModel, theta: NDArray) -> AcceptanceModel:
     values = [round(float(value), 3) for value in theta]
-    names = ('confidence_weight', 'second_peak_weight', 'similarity_weight', 'color_weight')
+    *weights, other, bias = values
     return replace(
-        model, **dict(zip(names, values)), other_weight=max(values[4], LEAST_OTHER), bias=values[5]
+        model,
+        **dict(zip(WEIGHTS, weights, strict=True)),
+        other_weight=max(other, LEAST_OTHER),
+        bias=bias,
     )

@@ -31,7 +31,15 @@ LOST_BELOW = (-3.0, -2.0, -1.0, -0.5)  # tried
 WITHIN_FRAMES = 10
 FALSE_LOSS_COST = 2.0  # of a share of targets lost needlessly, against one of losses seen in time
 FRAME_S = 1.0 / 30.0
-SIGNS = ((0.0, None), (None, 0.0), (0.0, None), (0.0, None))  # more of it never speaks against
+# More of it never speaks against, or for it.
+SIGNS = ((0.0, None), (None, 0.0), (0.0, None), (0.0, None), (None, 0.0))
+WEIGHTS = (
+    'confidence_weight',
+    'second_peak_weight',
+    'similarity_weight',
+    'color_weight',
+    'lookalike_weight',
+)  # of the columns
 
 
 @dataclass(frozen=True)
@@ -74,16 +82,13 @@ def fit_evidence(
     slope, usual = np.polyfit(rows[known, 0], rows[known, 2], 1)
     model = replace(
         start,
-        confidence_weight=round(float(theta[0]), 3),
-        second_peak_weight=round(float(theta[1]), 3),
-        similarity_weight=round(float(theta[2]), 3),
-        color_weight=round(float(theta[3]), 3),
-        bias=round(float(theta[4]), 3),
+        **{name: round(float(value), 3) for name, value in zip(WEIGHTS, theta)},
+        bias=round(float(theta[-1]), 3),
         usual_similarity=round(float(usual), 3),
         usual_similarity_slope=round(max(float(slope), 0.0), 4),
         usual_color=round(float(np.median(rows[known & right, 3])), 3),
     )
-    score = rows[known] @ theta[:4]
+    score = rows[known] @ theta[:-1]
     sure = rows[known, 0] >= 0.0
     tried = {below: _outcome(replace(model, lost_below=below), samples) for below in LOST_BELOW}
     best = max(tried, key=lambda below: tried[below][0] - FALSE_LOSS_COST * tried[below][1])
@@ -105,7 +110,7 @@ def auroc(score: NDArray, right: NDArray) -> float:
 
 
 def _labeled(samples: Sequence[FrameSamples]) -> tuple[NDArray, NDArray, NDArray]:
-    """(N, 4) columns of the model, (N,) labels, (N,) weights: sequences count the same."""
+    """(N, 5) columns of the model, (N,) labels, (N,) weights: sequences count the same."""
     rows, right, weight = [], [], []
     for item in samples:
         counted = item.right | item.wrong
@@ -116,15 +121,15 @@ def _labeled(samples: Sequence[FrameSamples]) -> tuple[NDArray, NDArray, NDArray
         right.append(item.right[counted])
         weight.append(np.full(counted.sum(), share / counted.sum()))
     if not rows:
-        return np.zeros((0, 4)), np.zeros(0, bool), np.zeros(0)
+        return np.zeros((0, len(WEIGHTS))), np.zeros(0, bool), np.zeros(0)
     return np.concatenate(rows), np.concatenate(right), np.concatenate(weight)
 
 
 def columns(values: NDArray) -> NDArray:
-    """(N, 4) as the evidence model weighs them: logit, root of the peak ratio, similarities."""
+    """(N, 5) as the evidence model weighs them: logit, root of the peak ratio, and the others."""
     confidence = np.clip(values[:, 0], LEAST_CONFIDENCE, 1.0 - LEAST_CONFIDENCE)
     ratio = peak_ratio(confidence, values[:, 1])
-    return np.column_stack([logit(confidence), ratio, values[:, 2], values[:, 3]])
+    return np.column_stack([logit(confidence), ratio, values[:, 2:]])
 
 
 def logistic(
@@ -165,15 +170,8 @@ def logistic(
 
 
 def weights_of(model: EvidenceWeights) -> NDArray:
-    """(4,) in the order of the columns."""
-    return np.array(
-        [
-            model.confidence_weight,
-            model.second_peak_weight,
-            model.similarity_weight,
-            model.color_weight,
-        ]
-    )
+    """(5,) in the order of the columns."""
+    return np.array([getattr(model, name) for name in WEIGHTS])
 
 
 def _outcome(model: EvidenceModel, samples: Sequence[FrameSamples]) -> tuple[float, float]:
@@ -197,10 +195,9 @@ def presence_of(model: EvidenceModel, item: FrameSamples) -> NDArray[np.float64]
     low = SupervisorConfig().low_threshold
     found, presence = np.zeros(len(item.values)), START_LOG_ODDS
     for number, row in enumerate(item.values):
-        confidence, peak, *similarities = row
-        odds = frame_log_odds(
-            model, confidence, peak, *(None if np.isnan(v) else float(v) for v in similarities)
-        )
+        confidence, peak, *similarities, lookalike = row
+        known = (None if np.isnan(v) else float(v) for v in similarities)
+        odds = frame_log_odds(model, confidence, peak, *known, lookalike)
         if confidence < low:
             odds = min(odds, 0.0)
         presence = update_presence(model, presence, odds, FRAME_S)

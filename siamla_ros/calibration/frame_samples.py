@@ -20,7 +20,7 @@ from siamla_ros.tracker.tracker import Tracker
 
 RIGHT_IOU, WRONG_IOU = 0.5, 0.1
 EPISODES = ('leave_same', 'leave_elsewhere', 'occlusion_15', 'cut', 'crossing')
-COLUMNS = ('confidence', 'second_peak', 'similarity', 'color')
+COLUMNS = ('confidence', 'second_peak', 'similarity', 'color', 'lookalike')
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,8 @@ class FrameSamples:
 
     Attributes:
         name: Of the sequence.
-        values: (N, 4) calibrated confidence, second peak, similarity, color; NaN where unknown.
+        values: (N, 5) calibrated confidence, second peak, similarity, color, resemblance to what
+            has looked like the target; NaN where unknown.
         iou: (N,) overlap with the true box; NaN where there is none.
         absent: (N,) whether the target is known to be not visible.
         gone: First frame of a long absence that was made on purpose; None without one.
@@ -68,9 +69,9 @@ def record(tracker: Tracker, sequence: Sequence) -> FrameSamples:
         sample = appearance.sample(known, image, state, result, uncertain=True)
         if sample is not None:
             seen = sample.similarity, sample.color
-            values[index, 2:] = [np.nan if v is None else v for v in seen]
+            values[index, 2:4] = [np.nan if v is None else v for v in seen]
             known = appearance.remember(known, sample, _good(result, limits))
-        values[index, :2] = result.confidence, result.second_peak
+        values[index, [0, 1, 4]] = result.confidence, result.second_peak, result.lookalike
         boxes[index] = result.box_xywh
         if result.confidence >= LEAST_FOLLOWED:
             state = result.state

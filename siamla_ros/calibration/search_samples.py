@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from siamla_ros.calibration.frame_samples import EPISODES
+from siamla_ros.calibration.frame_samples import COLUMNS, EPISODES
 from siamla_ros.datasets.sequence import Sequence as TargetSequence
 from siamla_ros.evaluation.metrics import overlap
 from siamla_ros.evaluation.scenarios import SCENARIOS
@@ -29,10 +29,10 @@ FRAME_S = 1.0 / 30.0
 
 
 class SearchSample(NamedTuple):
-    """One place on one image: confidence, second peak, similarity, color (NaN: unknown)."""
+    """One place on one image: the columns of `FrameSamples.values` (NaN: unknown)."""
 
     frame: int
-    values: tuple[float, float, float, float]
+    values: tuple[float, ...]
     box_xywh: Box
 
 
@@ -43,7 +43,7 @@ class SearchSamples:
     Attributes:
         name: Of the sequence.
         frame: (N,) number of the image; samples of one image are different places of it.
-        values: (N, 4) as in :class:`SearchSample`.
+        values: (N, 5) as in :class:`SearchSample`.
         right: (N,) whether the place is the target's.
         wrong: (N,) whether it is certainly not.
     """
@@ -68,7 +68,7 @@ class SampleRecorder(AppearanceModel):
         seen = super().measure(known, image_bgr, state, result)
         if seen is not None:
             similarity, color = (math.nan if v is None else float(v) for v in seen[:2])
-            values = (result.confidence, result.second_peak, similarity, color)
+            values = (result.confidence, result.second_peak, similarity, color, seen.lookalike)
             self.samples.append(SearchSample(self.frame, values, tuple(result.box_xywh)))
         return seen
 
@@ -120,7 +120,7 @@ def _labeled(sequence: TargetSequence, samples: Sequence[SearchSample]) -> Searc
     return SearchSamples(
         sequence.name,
         frame,
-        np.array([sample.values for sample in samples], np.float64).reshape(-1, 4),
+        np.array([sample.values for sample in samples], np.float64).reshape(-1, len(COLUMNS)),
         seen & (iou > RIGHT_IOU),
         absent | (seen & (iou < WRONG_IOU)),
     )

@@ -104,6 +104,7 @@ def main(arguments: list[str] | None = None) -> int:
         calibration_scale=1.0,
         calibration_bias=0.0,
         second_peak_weight=0.0,
+        lookalike_weight=0.0,
     )
     tracker = Tracker(TorchRuntime(model, 'cpu'), source.model, plain)
     report = validate(tracker, validation_tracks(args.data), probes=3)
@@ -114,7 +115,8 @@ def main(arguments: list[str] | None = None) -> int:
         agreement_exponent=args.consensus,
         calibration_scale=scale,
         calibration_bias=bias,
-        second_peak_weight=0.0,  # scale and bias were fitted without it
+        second_peak_weight=0.0,  # scale and bias were fitted without them
+        lookalike_weight=0.0,
     )
     facts['calibration'] = {'scenes': args.scenes, 'seed': args.seed}
     facts['validation'] = report.summary()

@@ -23,6 +23,8 @@ from siamla_ros.tracker.logistic import peak_ratio, platt, recent_peak_ratio
 from siamla_ros.tracker.tracker import Tracker
 
 MOST_SCENES = 24  # of which episodes are made
+# Nothing counts against a confidence that is recorded; look-alikes are compared all the same.
+AS_IF_ALONE = {'second_peak_weight': 0.0, 'lookalike_weight': -1e-9}
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,7 @@ class Calibration:
         return '\n'.join(
             [
                 f'confidence: scale {decode.calibration_scale}, bias {decode.calibration_bias}, '
-                f'second peak {decode.second_peak_weight}; '
+                f'second peak {decode.second_peak_weight}, look-alikes {decode.lookalike_weight}; '
                 f'ECE {self.ece_before:.3f} -> {self.ece_after:.3f}',
                 f'evidence: AUROC {fit.auroc:.3f}, {fit.auroc_confident:.3f} at confidence >= 0.5',
                 f'LOST within 10 frames {fit.lost_in_time:.1%}, '
@@ -82,12 +84,12 @@ def record_all(
 def fit_all(
     samples: Sequence[FrameSamples], decode: DecodeConfig, searches: Sequence[SearchSamples] = ()
 ) -> Calibration:
-    """Platt scaling and the weight of the second peak on the recorded sequences, the evidence model
-    on everything, and what a search accepts on the searches; without searches that stays as built
-    in.
+    """Platt scaling and the weights of second peaks and look-alikes on the recorded sequences, the
+    evidence model on everything, and what a search accepts on the searches; without searches that
+    stays as built in.
 
     Args:
-        samples: Recorded with a `second_peak_weight` of 0.
+        samples: Recorded with nothing against the confidences (`AS_IF_ALONE`).
         decode: Whose scaling is refined.
         searches: Recorded likewise.
 
@@ -101,20 +103,23 @@ def fit_all(
         parts = (recent_peak_ratio(*platt(s.values[:, :2], scale, bias).T) for s in plain)
         return np.concatenate([part[np.isfinite(s.iou)] for s, part in zip(plain, parts)])
 
-    scale, bias, beside = fit_beside(confidence, ratio, right, weight)
+    level = np.concatenate([s.values[np.isfinite(s.iou), 4] for s in plain])
+    scale, bias, beside, alike = fit_beside(confidence, ratio, level, right, weight)
     frames = [replace(s, values=_rescaled(s.values, scale, bias, beside, True)) for s in samples]
     others = [replace(s, values=_rescaled(s.values, scale, bias, beside, False)) for s in searches]
+    after = platt(_judged([s for s in frames if s.gone is None])[0], 1.0, alike * level)
     return Calibration(
         replace(
             decode,
             calibration_scale=round(scale * decode.calibration_scale, 4),
             calibration_bias=round(scale * decode.calibration_bias + bias, 4),
             second_peak_weight=round(beside, 4),
+            lookalike_weight=round(alike, 4),
         ),
         fit_evidence(frames, EvidenceModel()),
         fit_acceptance(others),
         reliability(confidence, right).ece,
-        reliability(_judged([s for s in frames if s.gone is None])[0], right).ece,
+        reliability(after, right).ece,
     )
 
 

@@ -32,8 +32,9 @@ def run(args: argparse.Namespace) -> int:
 
     sequences = named_sequences(args)
     checkpoint = read_checkpoint(args.model)
-    plain = {'threads': args.threads, 'second_peak_weight': 0.0}
-    tracker = load_tracker(args.model, runtime='float', **plain)
+    tracker = load_tracker(
+        args.model, runtime='float', threads=args.threads, **workflow.AS_IF_ALONE
+    )
 
     def show(name: str) -> None:
         if not args.quiet:

@@ -12,8 +12,9 @@ from scipy.special import expit, logit
 
 from siamla_ros.tracker.logistic import TINY, platt
 
-LIMITS = ((0.05, 20.0), (-20.0, 20.0), (-50.0, 0.0))  # those of `DecodeConfig`
+LIMITS = ((0.05, 20.0), (-20.0, 20.0), (-50.0, 0.0), (-50.0, 0.0))  # those of `DecodeConfig`
 _RIDGE = 1e-3
+_PULL = 0.05  # separable samples would else drive scale and weights to their limits
 
 
 def fit_platt(
@@ -56,43 +57,47 @@ def fit_platt(
 def fit_beside(
     confidence: ArrayLike,
     ratio: Callable[[float, float], NDArray[np.float64]],
+    lookalike: ArrayLike,
     hit: ArrayLike,
     weight: ArrayLike | None = None,
-) -> tuple[float, float, float]:
-    """Platt scaling together with the weight of the second peak, within the limits of
-    `DecodeConfig`, by maximum likelihood.
+) -> tuple[float, float, float, float]:
+    """Platt scaling together with the weights of the second peak and of look-alikes, within the
+    limits of `DecodeConfig`, by maximum likelihood.
 
     Args:
         confidence: (N,) in [0, 1].
         ratio: Of the peaks (N,) under a scale and a bias (`tracker.logistic.recent_peak_ratio`).
+        lookalike: (N,) `Lookalikes.level`.
         hit: (N,) whether the box was right (IoU > 0.5).
         weight: (N,) weight of each sample.
 
     Returns:
-        Scale, bias and weight.
+        Scale, bias and the two weights.
 
     Raises:
         ValueError: See `fit_platt`.
     """
     c, y = np.asarray(confidence, np.float64), np.asarray(hit, np.float64)
     w = np.ones_like(y) if weight is None else np.asarray(weight, np.float64)
-
+    level = np.asarray(lookalike, np.float64)
     least, most = np.transpose(LIMITS)
 
     def loss(theta: NDArray[np.float64]) -> float:
-        scale, bias, beside = theta
+        scale, bias, beside, alike = theta
         if (theta < least).any() or (theta > most).any():
             return math.inf
-        p = np.clip(platt(c, scale, bias + beside * ratio(scale, bias)), TINY, 1 - TINY)
+        taken = beside * ratio(scale, bias) + alike * level
+        p = np.clip(platt(c, scale, bias + taken), TINY, 1 - TINY)
         likelihood = w * (y * np.log(p) + (1 - y) * np.log(1 - p))
-        return float(_RIDGE * beside**2 - likelihood.sum())
+        pull = (scale - 1.0) ** 2 + bias**2 + beside**2 + alike**2
+        return float(_PULL * pull - likelihood.sum())
 
-    start = np.array([*fit_platt(c, y, w), 0.0])
+    start = np.array([*fit_platt(c, y, w), 0.0, 0.0])
     if math.isinf(loss(start)):  # without the second peak the scale may be below 0
-        start = np.array([1.0, 0.0, 0.0])
-    simplex = np.concatenate([[start], start + [[0.1, 0, 0], [0, 0.2, 0], [0, 0, -1.0]]])
+        start = np.array([1.0, 0.0, 0.0, 0.0])
+    simplex = np.concatenate([[start], start + np.diag([0.1, 0.2, -1.0, -1.0])])
     found = minimize(
-        loss, start, method='Nelder-Mead', options={'initial_simplex': simplex, 'maxiter': 600}
+        loss, start, method='Nelder-Mead', options={'initial_simplex': simplex, 'maxiter': 1000}
     )
-    scale, bias, beside = (float(value) for value in found.x)
-    return scale, bias, beside
+    scale, bias, beside, alike = (float(value) for value in found.x)
+    return scale, bias, beside, alike

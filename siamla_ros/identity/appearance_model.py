@@ -155,7 +155,11 @@ class AppearanceModel:
         """How a result compares with the target; None for a box that shows nothing."""
         if min(result.box_xywh[2:]) < SMALLEST_PX:
             return None
-        return self._sample(known, image_bgr, state, result)
+        seen = self._sample(known, image_bgr, state, result)
+        if not state.lookalikes.seen:
+            return seen
+        level = self._tracker.lookalike_level(image_bgr, state, result.box_xywh)
+        return seen._replace(lookalike=level)
 
     def log_odds(self, result: TrackResult, seen: Appearance | None) -> float:
         """Of a result being the target, by what is seen there; minus infinity: it cannot be."""
@@ -164,7 +168,12 @@ class AppearanceModel:
         if seen.color is not None and seen.color < self.config.min_return_color:
             return -math.inf  # without a person or a detector to confirm it
         return frame_log_odds(
-            self.acceptance, result.confidence, result.second_peak, seen.similarity, seen.color
+            self.acceptance,
+            result.confidence,
+            result.second_peak,
+            seen.similarity,
+            seen.color,
+            seen.lookalike,
         )
 
     def color_proposals(

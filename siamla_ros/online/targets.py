@@ -82,6 +82,8 @@ def observation(
         similarity=seen.similarity,
         color=seen.color,
         continuity=continuity,
+        lookalike=result.lookalike,
+        confidence_alone=result.confidence_alone,
     )
 
 

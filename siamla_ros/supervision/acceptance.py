@@ -27,6 +27,7 @@ class AcceptanceModel(EvidenceWeights):
 
     confidence_weight: float = inherited(EvidenceWeights, 'confidence_weight', 0.45)
     second_peak_weight: float = inherited(EvidenceWeights, 'second_peak_weight', -2.47)
+    lookalike_weight: float = inherited(EvidenceWeights, 'lookalike_weight', -4.0)
     similarity_weight: float = inherited(EvidenceWeights, 'similarity_weight', 12.89)
     color_weight: float = inherited(EvidenceWeights, 'color_weight', 2.97)
     bias: float = inherited(EvidenceWeights, 'bias', -9.37)

@@ -225,11 +225,18 @@ class Supervisor:
         if evidence.reason is Reason.LEFT_IMAGE:
             return -MOST_FRAME_LOG_ODDS
         odds = frame_log_odds(
-            self.model, seen.confidence, seen.second_peak, seen.similarity, seen.color
+            self.model,
+            seen.alone,
+            seen.second_peak,
+            seen.similarity,
+            seen.color,
+            seen.lookalike,
         )
         if evidence.quality is not Quality.BAD:
             return odds
         low = evidence.reason is Reason.LOW_CONFIDENCE
+        if low and seen.alone >= self.config.low_threshold:
+            return odds  # it is low for what looks alike, which has been weighed
         return min(odds, 0.0 if low else self.model.implausible)  # a bad frame never speaks for it
 
     def _judge(
@@ -290,4 +297,4 @@ def _faint(memory: Memory, evidence: Evidence, seen: Observation) -> bool:
     """Whether a box that is not confirmed is followed all the same."""
     low = evidence.reason is Reason.LOW_CONFIDENCE and evidence.quality is Quality.BAD
     small = cover(seen.box_xywh, seen.image_size) < MAX_COVER
-    return low and small and seen.confidence >= LEAST_FOLLOWED and memory.state is not State.LOST
+    return low and small and seen.alone >= LEAST_FOLLOWED and memory.state is not State.LOST

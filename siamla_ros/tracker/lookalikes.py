@@ -25,7 +25,8 @@ EVERY = 3  # updates from look to look: neighboring images show the same
 KEPT = 30  # descriptors: nine seconds at 30 Hz if something looks alike all the time
 MIN_SECOND_PEAK = 0.05
 MIN_CONFIDENCE = 0.6  # below it the second peak may be the target
-LEAST, MOST = -0.5, 0.3  # margins are cut here: further out they say no more
+CLEAR = 0.3  # difference of cosines from which a box is clearly more like the target
+MOST_LEVEL = 0.8  # further out it says no more
 SMALLEST_PX = 2.0  # side of a box that shows nothing
 
 
@@ -52,14 +53,15 @@ class Lookalikes:
     Attributes:
         target: Descriptor of the target at its first image; None: not known yet.
         seen: Descriptors of what second peaks have shown, oldest first.
-        margin: By how much the last box that was looked at resembles the target more than any of
-            those, as a difference of cosines within [LEAST, MOST]; MOST without any.
+        level: How much the last box that was looked at looks like one of those and not like the
+            target, [0, MOST_LEVEL]: what its cosine with the target lacks to `CLEAR` above that
+            with any of them; 0 without any.
         updates: Since the last look.
     """
 
     target: Descriptor | None = field(default=None, repr=False, compare=False)
     seen: tuple[Descriptor, ...] = field(default=(), repr=False, compare=False)
-    margin: float = MOST
+    level: float = 0.0
     updates: int = 0
 
     def after(
@@ -79,7 +81,7 @@ class Lookalikes:
             return replace(self, updates=self.updates + 1)
         memory = replace(self, updates=0)
         if self.seen and min(result.box_xywh[2:]) >= SMALLEST_PX:
-            memory = replace(memory, margin=self.margin_of(describe(result.box_xywh)))
+            memory = replace(memory, level=self.level_of(describe(result.box_xywh)))
         second = result.second_box_xywh
         alike = result.second_peak > MIN_SECOND_PEAK and result.confidence > MIN_CONFIDENCE
         if second is None or not alike or min(second[2:]) < SMALLEST_PX:
@@ -87,12 +89,12 @@ class Lookalikes:
         own = target() if memory.target is None else memory.target
         return replace(memory, target=own, seen=(*memory.seen, describe(second))[-KEPT:])
 
-    def margin_of(self, descriptor: Descriptor) -> float:
-        """`margin` of a box with this descriptor."""
+    def level_of(self, descriptor: Descriptor) -> float:
+        """`level` of a box with this descriptor."""
         if self.target is None or not self.seen:
-            return MOST
+            return 0.0
         alike = max(float(other @ descriptor) for other in self.seen)
-        return float(np.clip(float(self.target @ descriptor) - alike, LEAST, MOST))
+        return min(max(CLEAR - float(self.target @ descriptor) + alike, 0.0), MOST_LEVEL)
 
 
 def descriptor_of(features: NDArray[np.floating]) -> Descriptor:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from siamla_ros.geometry.boxes import Box
 from siamla_ros.geometry.crops import ImageArray
 from siamla_ros.tracker.logistic import PEAK_KEPT, UPDATES_PER_S, peak_ratio, platt
-from siamla_ros.tracker.lookalikes import MOST, Lookalikes
+from siamla_ros.tracker.lookalikes import Lookalikes
 
 SCORES = ('confidence', 'classification', 'localization', 'second_peak', 'fused_confidence')
 
@@ -74,7 +74,9 @@ class TrackResult:
         response: Fused confidence (H, W) of all cells of the search window, float64, row 0 at its
             top; None unless `Tracker.keep_responses`.
         second_box_xywh: Box of the cell of the second peak, in pixels, clipped; None: not known.
-        lookalike_log_odds: What look-alikes took from the confidence; 0 or less.
+        lookalike: How much the box looks like something else that has looked like the target
+            (`Lookalikes.level`), [0, 0.8]; 0 where that is not compared.
+        confidence_alone: The confidence without that, [0, 1]; None where it is the same.
     """
 
     box_xywh: Box
@@ -87,7 +89,8 @@ class TrackResult:
     first: TrackResult | None = field(default=None, repr=False, compare=False)
     response: NDArray[np.float64] | None = field(default=None, repr=False, compare=False)
     second_box_xywh: Box | None = field(default=None, repr=False, compare=False)
-    lookalike_log_odds: float = 0.0
+    lookalike: float = 0.0
+    confidence_alone: float | None = None
 
     def __post_init__(self) -> None:
         for name in SCORES:
@@ -118,18 +121,22 @@ class TrackResult:
         """With what has looked like the target against the confidence: the box may show that.
 
         Args:
-            weight: Log odds times the missing margin, not negative.
+            weight: Log odds times the level, not positive.
             memory: After this update.
         """
-        taken = weight * (memory.margin - MOST)
-        confidence = float(platt(self.confidence, 1.0, taken))
+        confidence = float(platt(self.confidence, 1.0, weight * memory.level))
         state, first = self.state, self.first
         if state is not None:
             state = replace(state, confidence=confidence, lookalikes=memory)
         if first is not None:
             first = first.beside_lookalikes(weight, memory)
         return replace(
-            self, confidence=confidence, state=state, first=first, lookalike_log_odds=taken
+            self,
+            confidence=confidence,
+            confidence_alone=self.confidence,
+            lookalike=memory.level,
+            state=state,
+            first=first,
         )
 
 
@@ -159,5 +166,9 @@ class TrackerLike(Protocol):
     def similarity(
         self, image_bgr: ImageArray, state: TargetState, boxes_xywh: Sequence[Box]
     ) -> list[float]: ...
+
+    def lookalike_level(
+        self, image_bgr: ImageArray, state: TargetState, box_xywh: Box
+    ) -> float: ...
 
     def close(self) -> None: ...

@@ -19,7 +19,6 @@ from siamla_ros.geometry import boxes
 from siamla_ros.geometry.boxes import Box
 from siamla_ros.geometry.crops import (
     ImageArray,
-    Window,
     border_color,
     check_image,
     context_window,
@@ -28,8 +27,8 @@ from siamla_ros.model.config import ModelConfig
 from siamla_ros.model.decode_config import DecodeConfig
 from siamla_ros.runtime.base import BoxRuntime, Runtime
 from siamla_ros.tracker.decode import decode_boxes, decoded_row, fused
-from siamla_ros.tracker.lookalikes import Lookalikes, descriptor_of
 from siamla_ros.tracker.results import TargetState, TrackResult
+from siamla_ros.tracker.templates import Templates
 
 
 class Tracker:
@@ -58,6 +57,7 @@ class Tracker:
     ) -> None:
         self.runtime, self.model, self.decode = runtime, model, decode
         self._box_runtime = runtime if isinstance(runtime, BoxRuntime) else None
+        self._templates = Templates(runtime, model)
         self._reason, self.keep_responses = device_reason, False
         self.description = dict(description or {})
         self.calibration = dict(calibration or {})
@@ -98,7 +98,7 @@ class Tracker:
         check_image(image_bgr)
         box = boxes.check_init_box(box_xywh, _size(image_bgr))
         border = border_color(image_bgr)
-        return TargetState(box, self._template(image_bgr, box, border), border)
+        return TargetState(box, self._templates.features(image_bgr, box, border), border)
 
     def update(self, image_bgr: ImageArray, states: Sequence[TargetState]) -> list[TrackResult]:
         """Find every target in a new frame: one batched forward pass, results in the order of
@@ -114,7 +114,8 @@ class Tracker:
         weight = self.decode.lookalike_weight
         if not weight:
             return reported
-        looks = (self._looked_alike(image_bgr, s, r) for s, r in zip(states, results))
+        looked_alike = self._templates.looked_alike
+        looks = (looked_alike(image_bgr, s, r) for s, r in zip(states, results))
         return [r.beside_lookalikes(weight, memory) for r, memory in zip(reported, looks)]
 
     def probe(
@@ -142,35 +143,20 @@ class Tracker:
         """
         check_image(image_bgr)
         places = [_place(box) for box in boxes_xywh]
-        windows = [
-            context_window(box, self.model.template_context, self.model.isotropic) for box in places
-        ]
-        values = self._cosines(image_bgr, windows, state) if windows else []
+        values = self._templates.cosines(image_bgr, state, places)
         return [float(np.clip(value, 0.0, 1.0)) for value in values]
 
-    def _looked_alike(
-        self, image: ImageArray, state: TargetState, result: TrackResult
-    ) -> Lookalikes:
-        return state.lookalikes.after(
-            result,
-            lambda: descriptor_of(state.template),
-            lambda box: descriptor_of(self._template(image, box, state.border_bgr)),
-        )
+    def lookalike_level(
+        self, image_bgr: ImageArray, state: TargetState, box_xywh: Sequence[float]
+    ) -> float:
+        """How much a box looks like something that has looked like the target, [0, 0.8]; 0 where
+        the tracker does not weigh it or has seen nothing of the kind.
 
-    def _template(self, image: ImageArray, box: Box, border_bgr: Sequence[float]) -> Any:
-        window = context_window(box, self.model.template_context, self.model.isotropic)
-        return self.runtime.template(image, window, border_bgr)
-
-    def _cosines(
-        self, image: ImageArray, windows: Sequence[Window], state: TargetState
-    ) -> Sequence[float]:
-        runtime, border = self.runtime, state.border_bgr
-        if self._box_runtime is not None:
-            borders = [border] * len(windows)
-            found = self._box_runtime.similarities(image, windows, borders, state.template)
-            return [float(value) for value in found]
-        templates = [runtime.template(image, window, border) for window in windows]
-        return [runtime.similarity(state.template, template) for template in templates]
+        Raises:
+            ValueError: Not an image, or the box is not finite or empty.
+        """
+        check_image(image_bgr)
+        return self._templates.lookalike_level(image_bgr, state, _place(box_xywh))
 
     def _search_wide(
         self, image: ImageArray, states: Sequence[TargetState], results: list[TrackResult]

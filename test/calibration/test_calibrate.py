@@ -28,7 +28,8 @@ def sequence(name: str, right: np.ndarray, seed: int, gone: int | None = None) -
     peak = confidence * np.where(right, 0.02, 0.3) * random.random(count)
     similarity = np.clip(np.where(right, 0.75, 0.5) + random.normal(0, 0.08, count), 0, 1)
     color = np.clip(np.where(right, 0.95, 0.85) + random.normal(0, 0.05, count), 0, 1)
-    values = np.column_stack([confidence, peak, similarity, color])
+    lookalike = 0.4 * random.random(count)
+    values = np.column_stack([confidence, peak, similarity, color, lookalike])
     absent = np.zeros(count, bool)
     if gone is not None:
         absent[gone:] = True
@@ -75,8 +76,8 @@ def test_one_kind_alone_cannot_be_fitted(share):
         fit_evidence([sequence('a', np.full(50, share == 1.0), 1)])
 
 
-# The confidences of these samples do not have the second peak against them yet.
-MODEL = EvidenceModel(second_peak_weight=-4.56)
+# The confidences of these samples have nothing against them yet.
+MODEL = EvidenceModel(second_peak_weight=-4.56, lookalike_weight=0.0)
 
 
 def test_presence_is_that_of_the_supervisor():
@@ -87,7 +88,7 @@ def test_presence_is_that_of_the_supervisor():
 
 def test_frames_that_were_not_sampled_count_without_appearance():
     item = sequence('away', np.arange(80) < 40, 5, gone=40)
-    item.values[:, 2:] = math.nan
+    item.values[:, 2:4] = math.nan
     found = presence_of(MODEL, item)
     assert np.isfinite(found).all() and found[30] > 0.0 > found[70]
 
@@ -115,7 +116,7 @@ def test_platt_is_composed_with_what_the_checkpoint_had():
 
 
 def test_nothing_to_calibrate_by_is_said():
-    hidden = FrameSamples('a', np.full((5, 4), 0.5), np.full(5, math.nan), np.ones(5, bool))
+    hidden = FrameSamples('a', np.full((5, 5), 0.5), np.full(5, math.nan), np.ones(5, bool))
     with pytest.raises(ValueError, match='no frame has a true box'):
         workflow.fit_all([hidden], DecodeConfig())
 
@@ -142,14 +143,15 @@ def test_what_is_written_is_read_and_used(tmp_path):
     assert fitted_models(tracker.calibration) == (fitted.evidence.model, fitted.acceptance.model)
 
 
-def test_the_weight_of_the_second_peak_is_found_again():
+def test_the_weights_of_second_peaks_and_lookalikes_are_found_again():
     random = np.random.default_rng(1)
     confidence, ratio = random.uniform(0.05, 0.95, 20000), random.uniform(0.0, 1.0, 20000)
-    chance = platt(confidence, 1.2, 0.5 - 2.0 * ratio)
-    found = fit_beside(confidence, lambda scale, bias: ratio, random.random(20000) < chance)
-    assert found == pytest.approx((1.2, 0.5, -2.0), abs=0.2)
-    found = fit_beside(confidence, lambda *_: ratio, random.random(20000) < confidence)
-    assert found[2] == pytest.approx(0.0, abs=0.2) and found[2] <= 0.0
+    level = random.uniform(0.0, 0.8, 20000)
+    chance = platt(confidence, 1.2, 0.5 - 2.0 * ratio - 3.0 * level)
+    found = fit_beside(confidence, lambda scale, bias: ratio, level, random.random(20000) < chance)
+    assert found == pytest.approx((1.2, 0.5, -2.0, -3.0), abs=0.3)
+    found = fit_beside(confidence, lambda *_: ratio, level, random.random(20000) < confidence)
+    assert found[2:] == pytest.approx((0.0, 0.0), abs=0.2) and max(found[2:]) <= 0.0
 
 
 def test_where_the_confidence_speaks_against_itself_the_scaling_stays_within_its_limits():
@@ -159,6 +161,11 @@ def test_where_the_confidence_speaks_against_itself_the_scaling_stays_within_its
     def ratio(scale, bias):
         return peak_ratio(platt(confidence, scale, bias), platt(second_peak, scale, bias))
 
-    scale, bias, weight = fit_beside(confidence, ratio, right)
-    DecodeConfig(calibration_scale=scale, calibration_bias=bias, second_peak_weight=weight)
+    scale, bias, weight, alike = fit_beside(confidence, ratio, np.zeros(500), right)
+    DecodeConfig(
+        calibration_scale=scale,
+        calibration_bias=bias,
+        second_peak_weight=weight,
+        lookalike_weight=alike,
+    )
     assert weight < 0.0

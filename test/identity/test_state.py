@@ -29,15 +29,15 @@ MINE, OTHER = tint(*range(20)), tint(*range(12, 32))
 def test_a_sample_is_compared_with_the_most_similar_view():
     known = identity.from_first_frame(MINE)
     known = identity.update(CONFIG, known, compare(known, 0.8, OTHER), learn=True)
-    assert compare(known, 0.7, OTHER) == (0.7, 1.0, OTHER, 1)
-    assert compare(known, 0.6, MINE) == (0.6, 1.0, MINE, 0)
+    assert compare(known, 0.7, OTHER) == (0.7, 1.0, OTHER, 1, 0.0)
+    assert compare(known, 0.6, MINE) == (0.6, 1.0, MINE, 0, 0.0)
     assert compare(known, 0.6, tint(99)).color == 0.0
 
 
 @pytest.mark.parametrize('known', [identity.from_first_frame(None), identity.IdentityState()])
 def test_nothing_to_compare_is_no_measurement(known):
-    assert compare(known, 0.5, MINE) == (0.5, None, MINE, -1)
-    assert compare(identity.from_first_frame(MINE), 0.5, None) == (0.5, None, None, -1)
+    assert compare(known, 0.5, MINE) == (0.5, None, MINE, -1, 0.0)
+    assert compare(identity.from_first_frame(MINE), 0.5, None) == (0.5, None, None, -1, 0.0)
 
 
 def test_a_bad_frame_is_measured_but_not_learned():

@@ -8,13 +8,13 @@ import pytest
 from siamla_ros.model.config import ModelConfig
 from siamla_ros.model.decode_config import DecodeConfig
 from siamla_ros.tracker.logistic import logit, sigmoid
-from siamla_ros.tracker.lookalikes import EVERY, KEPT, LEAST, MOST, Lookalikes, descriptor_of
+from siamla_ros.tracker.lookalikes import EVERY, KEPT, MOST_LEVEL, Lookalikes, descriptor_of
 from siamla_ros.tracker.results import TrackResult
 from siamla_ros.tracker.tracker import Tracker, load_tracker
 
 IMAGE = np.full((120, 240, 3), 90, np.uint8)
 BOX, OTHER = (60.0, 40.0, 30.0, 30.0), (140.0, 40.0, 30.0, 30.0)
-WEIGHT = 4.0
+WEIGHT = -4.0
 
 
 class Twins:
@@ -71,7 +71,7 @@ def test_a_box_that_has_gone_over_to_what_looked_alike_is_not_believed():
     tracker.runtime.at, tracker.runtime.second_peak = OTHER, 0.0
     wrong = followed(tracker, right.state, EVERY)
     assert wrong.box_xywh == pytest.approx(OTHER)
-    expected = sigmoid(logit(0.9) + WEIGHT * (LEAST - MOST))
+    expected = sigmoid(logit(0.9) + WEIGHT * MOST_LEVEL)
     assert wrong.confidence == pytest.approx(expected, abs=1e-6)
     assert wrong.state.confidence == wrong.confidence
     still = followed(tracker, wrong.state, 50)
@@ -108,7 +108,7 @@ def test_the_memory_is_bounded_and_keeps_the_newest():
             result, lambda: np.zeros(1), lambda box, n=number: np.full(1, n, np.float32)
         )
     assert len(memory.seen) == KEPT and memory.seen[-1][0] == number
-    assert memory.margin == LEAST, 'cut: further out it says no more'
+    assert memory.level == MOST_LEVEL, 'cut: further out it says no more'
 
 
 def test_the_target_of_a_new_template_has_no_lookalikes():
@@ -130,4 +130,4 @@ def test_a_descriptor_is_of_the_middle_and_of_length_one():
 
 
 def test_the_shipped_model_weighs_it():
-    assert load_tracker().decode.lookalike_weight > 0.0
+    assert load_tracker().decode.lookalike_weight < 0.0

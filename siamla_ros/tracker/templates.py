@@ -1,0 +1,60 @@
+"""What boxes show to the template network: the template of a target, and boxes compared with it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from siamla_ros.geometry.boxes import Box
+from siamla_ros.geometry.crops import ImageArray, Window, context_window
+from siamla_ros.model.config import ModelConfig
+from siamla_ros.runtime.base import BoxRuntime, Runtime
+from siamla_ros.tracker.lookalikes import Descriptor, Lookalikes, descriptor_of
+from siamla_ros.tracker.results import TargetState, TrackResult
+
+
+class Templates:
+    """Template crops of boxes, one pass of the network each; holds no target."""
+
+    def __init__(self, runtime: Runtime, model: ModelConfig) -> None:
+        self._runtime, self._model = runtime, model
+
+    def features(self, image_bgr: ImageArray, box_xywh: Box, border_bgr: Sequence[float]) -> Any:
+        """The template of a box, in the form of the runtime."""
+        return self._runtime.template(image_bgr, self._window(box_xywh), border_bgr)
+
+    def cosines(
+        self, image_bgr: ImageArray, state: TargetState, boxes_xywh: Sequence[Box]
+    ) -> list[float]:
+        """Cosine of each box's features with the target's, in [-1, 1]."""
+        windows, border = [self._window(box) for box in boxes_xywh], state.border_bgr
+        if not windows:
+            return []
+        if isinstance(self._runtime, BoxRuntime):
+            borders = [border] * len(windows)
+            found = self._runtime.similarities(image_bgr, windows, borders, state.template)
+            return [float(value) for value in found]
+        templates = [self._runtime.template(image_bgr, window, border) for window in windows]
+        return [self._runtime.similarity(state.template, template) for template in templates]
+
+    def looked_alike(
+        self, image_bgr: ImageArray, state: TargetState, result: TrackResult
+    ) -> Lookalikes:
+        """What has looked like the target, after an update; see `Lookalikes.after`."""
+        return state.lookalikes.after(
+            result,
+            lambda: descriptor_of(state.template),
+            lambda box: self._descriptor(image_bgr, state, box),
+        )
+
+    def lookalike_level(self, image_bgr: ImageArray, state: TargetState, box_xywh: Box) -> float:
+        """How much a box looks like one of these, see `Lookalikes.level`."""
+        if not state.lookalikes.seen:
+            return 0.0
+        return state.lookalikes.level_of(self._descriptor(image_bgr, state, box_xywh))
+
+    def _descriptor(self, image: ImageArray, state: TargetState, box: Box) -> Descriptor:
+        return descriptor_of(self.features(image, box, state.border_bgr))
+
+    def _window(self, box_xywh: Box) -> Window:
+        return context_window(box_xywh, self._model.template_context, self._model.isotropic)
