@@ -38,7 +38,7 @@ WEIGHTS = (
     'second_peak_weight',
     'similarity_weight',
     'color_weight',
-    'lookalike_weight',
+    'distractor_weight',
 )  # of the columns
 
 
@@ -195,9 +195,9 @@ def presence_of(model: EvidenceModel, item: FrameSamples) -> NDArray[np.float64]
     low = SupervisorConfig().low_threshold
     found, presence = np.zeros(len(item.values)), START_LOG_ODDS
     for number, row in enumerate(item.values):
-        confidence, peak, *similarities, lookalike = row
+        confidence, peak, *similarities, distractor_level = row
         known = (None if np.isnan(v) else float(v) for v in similarities)
-        odds = frame_log_odds(model, confidence, peak, *known, lookalike)
+        odds = frame_log_odds(model, confidence, peak, *known, distractor_level)
         if confidence < low:
             odds = min(odds, 0.0)
         presence = update_presence(model, presence, odds, FRAME_S)

@@ -20,7 +20,7 @@ from siamla_ros.tracker.tracker import Tracker
 
 RIGHT_IOU, WRONG_IOU = 0.5, 0.1
 EPISODES = ('leave_same', 'leave_elsewhere', 'occlusion_15', 'cut', 'crossing')
-COLUMNS = ('confidence', 'second_peak', 'similarity', 'color', 'lookalike')
+COLUMNS = ('confidence', 'second_peak', 'similarity', 'color', 'distractor_level')
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ def record(tracker: Tracker, sequence: Sequence) -> FrameSamples:
             seen = sample.similarity, sample.color
             values[index, 2:4] = [np.nan if v is None else v for v in seen]
             known = appearance.remember(known, sample, _good(result, limits))
-        values[index, [0, 1, 4]] = result.confidence, result.second_peak, result.lookalike
+        values[index, [0, 1, 4]] = result.confidence, result.second_peak, result.distractor_level
         boxes[index] = result.box_xywh
         if result.confidence >= LEAST_FOLLOWED:
             state = result.state

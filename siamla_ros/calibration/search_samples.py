@@ -68,7 +68,13 @@ class SampleRecorder(AppearanceModel):
         seen = super().measure(known, image_bgr, state, result)
         if seen is not None:
             similarity, color = (math.nan if v is None else float(v) for v in seen[:2])
-            values = (result.confidence, result.second_peak, similarity, color, seen.lookalike)
+            values = (
+                result.confidence,
+                result.second_peak,
+                similarity,
+                color,
+                seen.distractor_level,
+            )
             self.samples.append(SearchSample(self.frame, values, tuple(result.box_xywh)))
         return seen
 

@@ -23,8 +23,8 @@ from siamla_ros.tracker.logistic import peak_ratio, platt, recent_peak_ratio
 from siamla_ros.tracker.tracker import Tracker
 
 MOST_SCENES = 24  # of which episodes are made
-# Nothing counts against a confidence that is recorded; look-alikes are compared all the same.
-AS_IF_ALONE = {'second_peak_weight': 0.0, 'lookalike_weight': -1e-9}
+# Nothing counts against a confidence that is recorded; distractors are compared all the same.
+AS_IF_ALONE = {'second_peak_weight': 0.0, 'distractor_weight': -1e-9}
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Calibration:
         return '\n'.join(
             [
                 f'confidence: scale {decode.calibration_scale}, bias {decode.calibration_bias}, '
-                f'second peak {decode.second_peak_weight}, look-alikes {decode.lookalike_weight}; '
+                f'second peak {decode.second_peak_weight}, distractors {decode.distractor_weight}; '
                 f'ECE {self.ece_before:.3f} -> {self.ece_after:.3f}',
                 f'evidence: AUROC {fit.auroc:.3f}, {fit.auroc_confident:.3f} at confidence >= 0.5',
                 f'LOST within 10 frames {fit.lost_in_time:.1%}, '
@@ -84,7 +84,7 @@ def record_all(
 def fit_all(
     samples: Sequence[FrameSamples], decode: DecodeConfig, searches: Sequence[SearchSamples] = ()
 ) -> Calibration:
-    """Platt scaling and the weights of second peaks and look-alikes on the recorded sequences, the
+    """Platt scaling and the weights of second peaks and distractors on the recorded sequences, the
     evidence model on everything, and what a search accepts on the searches; without searches that
     stays as built in.
 
@@ -114,7 +114,7 @@ def fit_all(
             calibration_scale=round(scale * decode.calibration_scale, 4),
             calibration_bias=round(scale * decode.calibration_bias + bias, 4),
             second_peak_weight=round(beside, 4),
-            lookalike_weight=round(alike, 4),
+            distractor_weight=round(alike, 4),
         ),
         fit_evidence(frames, EvidenceModel()),
         fit_acceptance(others),

@@ -57,17 +57,17 @@ def fit_platt(
 def fit_beside(
     confidence: ArrayLike,
     ratio: Callable[[float, float], NDArray[np.float64]],
-    lookalike: ArrayLike,
+    distractor_level: ArrayLike,
     hit: ArrayLike,
     weight: ArrayLike | None = None,
 ) -> tuple[float, float, float, float]:
-    """Platt scaling together with the weights of the second peak and of look-alikes, within the
+    """Platt scaling together with the weights of the second peak and of distractors, within the
     limits of `DecodeConfig`, by maximum likelihood.
 
     Args:
         confidence: (N,) in [0, 1].
         ratio: Of the peaks (N,) under a scale and a bias (`tracker.logistic.recent_peak_ratio`).
-        lookalike: (N,) `Lookalikes.level`.
+        distractor_level: (N,) `Distractors.level`.
         hit: (N,) whether the box was right (IoU > 0.5).
         weight: (N,) weight of each sample.
 
@@ -79,7 +79,7 @@ def fit_beside(
     """
     c, y = np.asarray(confidence, np.float64), np.asarray(hit, np.float64)
     w = np.ones_like(y) if weight is None else np.asarray(weight, np.float64)
-    level = np.asarray(lookalike, np.float64)
+    level = np.asarray(distractor_level, np.float64)
     least, most = np.transpose(LIMITS)
 
     def loss(theta: NDArray[np.float64]) -> float:

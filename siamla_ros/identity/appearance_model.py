@@ -156,10 +156,10 @@ class AppearanceModel:
         if min(result.box_xywh[2:]) < SMALLEST_PX:
             return None
         seen = self._sample(known, image_bgr, state, result)
-        if not state.lookalikes.seen:
+        if not state.distractors.seen:
             return seen
-        level = self._tracker.lookalike_level(image_bgr, state, result.box_xywh)
-        return seen._replace(lookalike=level)
+        level = self._tracker.distractor_level(image_bgr, state, result.box_xywh)
+        return seen._replace(distractor_level=level)
 
     def log_odds(self, result: TrackResult, seen: Appearance | None) -> float:
         """Of a result being the target, by what is seen there; minus infinity: it cannot be."""
@@ -173,7 +173,7 @@ class AppearanceModel:
             result.second_peak,
             seen.similarity,
             seen.color,
-            seen.lookalike,
+            seen.distractor_level,
         )
 
     def color_proposals(

@@ -38,15 +38,15 @@ class Appearance(NamedTuple):
         color: Of its colors to the most similar view of the target, [0, 1]; None likewise.
         colors: Of the box; None where it shows too little of the image.
         view: Number of the most similar view; -1: none.
-        lookalike: How much it looks like something that has looked like the target; measured of
-            what a search has found alone.
+        distractor_level: How much it looks like a distractor that was seen before, [0, 0.8];
+            measured of what a search has found alone.
     """
 
     similarity: float | None = None
     color: float | None = None
     colors: Colors | None = None
     view: int = -1
-    lookalike: float = 0.0
+    distractor_level: float = 0.0
 
 
 @dataclass(frozen=True)

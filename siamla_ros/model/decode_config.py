@@ -12,7 +12,7 @@ _LIMITS = {
     'calibration_bias': (-20.0, 20.0),
     'agreement_exponent': (0.0, 8.0),
     'second_peak_weight': (-50.0, 0.0),
-    'lookalike_weight': (-50.0, 0.0),
+    'distractor_weight': (-50.0, 0.0),
     'wide_factor': (0.5, 4.0),
 }
 
@@ -51,8 +51,8 @@ class DecodeConfig:
         second_peak_weight: Log odds that the reported confidence then gains, times the square root
             of second peak / confidence, the highest lately: where something else looks alike, the
             box may have gone over to it. 0: none. What is decided here is decided before.
-        lookalike_weight: Log odds that it gains, times how much the box looks like something that
-            has looked like the target (`tracker.lookalikes.Lookalikes.level`). 0: not compared.
+        distractor_weight: Log odds that it gains, times how much the box looks like something that
+            has looked like the target (`tracker.distractors.Distractors.level`). 0: not compared.
         wide_below: Calibrated confidence below which `update` searches once more, in a window that
             is square in the image, and takes what it finds there with more confidence; 0: never.
         wide_factor: Side of that window, in sides of the usual one (of a square box).
@@ -68,7 +68,7 @@ class DecodeConfig:
     calibration_scale: float = 1.0
     calibration_bias: float = 0.0
     second_peak_weight: float = 0.0
-    lookalike_weight: float = 0.0
+    distractor_weight: float = 0.0
     wide_below: float = 0.45
     wide_factor: float = 1.333
 

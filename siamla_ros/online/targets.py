@@ -82,7 +82,7 @@ def observation(
         similarity=seen.similarity,
         color=seen.color,
         continuity=continuity,
-        lookalike=result.lookalike,
+        distractor_level=result.distractor_level,
         confidence_alone=result.confidence_alone,
     )
 

@@ -26,8 +26,8 @@ class AcceptanceModel(EvidenceWeights):
     """Weights of the evidence of a box that a search or a detector has found."""
 
     confidence_weight: float = inherited(EvidenceWeights, 'confidence_weight', 0.45)
-    second_peak_weight: float = inherited(EvidenceWeights, 'second_peak_weight', -2.47)
-    lookalike_weight: float = inherited(EvidenceWeights, 'lookalike_weight', -4.0)
+    second_peak_weight: float = inherited(EvidenceWeights, 'second_peak_weight', -2.92)
+    distractor_weight: float = inherited(EvidenceWeights, 'distractor_weight', -4.0)
     similarity_weight: float = inherited(EvidenceWeights, 'similarity_weight', 12.89)
     color_weight: float = inherited(EvidenceWeights, 'color_weight', 2.97)
     bias: float = inherited(EvidenceWeights, 'bias', -9.37)

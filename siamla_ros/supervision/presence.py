@@ -36,9 +36,9 @@ class EvidenceWeights(Configuration):
 
     confidence_weight: float = bounded(0.63, 0.0, 20.0, 'log odds a logit of the confidence')
     second_peak_weight: float = bounded(
-        -2.98, -50.0, 0.0, 'log odds times the square root of second peak / confidence'
+        -3.61, -50.0, 0.0, 'log odds times the square root of second peak / confidence'
     )
-    lookalike_weight: float = bounded(
+    distractor_weight: float = bounded(
         -0.83, -50.0, 0.0, 'log odds times the resemblance to what has looked like the target'
     )
     similarity_weight: float = bounded(
@@ -95,7 +95,7 @@ def frame_log_odds(
     second_peak: float,
     similarity: float | None = None,
     color: float | None = None,
-    lookalike: float = 0.0,
+    distractor_level: float = 0.0,
 ) -> float:
     """Log odds that a box is on the target, by one frame alone; 0 is undecided.
 
@@ -105,7 +105,7 @@ def frame_log_odds(
         second_peak: Confidence of the best answer elsewhere in the window, [0, 1].
         similarity: To the first template, [0, 1]; None where it was not measured.
         color: Of the colors to the most similar view of the target, [0, 1]; None as above.
-        lookalike: How much the box looks like something that has looked like the target.
+        distractor_level: How much the box looks like a distractor that was seen before, [0, 1].
     """
     confidence = min(max(confidence, LEAST_CONFIDENCE), 1.0 - LEAST_CONFIDENCE)
     odds = logit(confidence, LEAST_CONFIDENCE)
@@ -115,7 +115,7 @@ def frame_log_odds(
         model.bias
         + model.confidence_weight * odds
         + model.second_peak_weight * float(peak_ratio(confidence, second_peak))
-        + model.lookalike_weight * lookalike
+        + model.distractor_weight * distractor_level
         + model.similarity_weight * similarity
         + model.color_weight * (model.usual_color if color is None else color)
     )

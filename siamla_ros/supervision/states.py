@@ -52,7 +52,7 @@ class Observation:
         image_size: (width, height) in pixels.
         similarity: Of the box to the template, [0, 1]; None where it was never measured.
         color: Of the colors to those of the target so far, [0, 1]; None likewise.
-        lookalike: How much the box looks like something that has looked like the target, [0, 1].
+        distractor_level: How much the box looks like a distractor that was seen before, [0, 1].
         confidence_alone: The confidence without that, [0, 1]; None: it is the same.
         continuity: Resemblance of the box's content to that on recent images, [0, 1]. None where
             the box is small or those images are not known.
@@ -69,7 +69,7 @@ class Observation:
     similarity: float | None = None
     color: float | None = None
     continuity: float | None = None
-    lookalike: float = 0.0
+    distractor_level: float = 0.0
     confidence_alone: float | None = None
 
     @property
@@ -80,7 +80,7 @@ class Observation:
     def __post_init__(self) -> None:
         check_stamp(self.stamp_s)
         optional = ('similarity', 'color', 'continuity', 'confidence_alone')
-        for name in ('confidence', 'second_peak', 'lookalike', *optional):
+        for name in ('confidence', 'second_peak', 'distractor_level', *optional):
             value = getattr(self, name)
             if value is None and name in optional:
                 continue

@@ -230,7 +230,7 @@ class Supervisor:
             seen.second_peak,
             seen.similarity,
             seen.color,
-            seen.lookalike,
+            seen.distractor_level,
         )
         if evidence.quality is not Quality.BAD:
             return odds

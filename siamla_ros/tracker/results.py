@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from siamla_ros.geometry.boxes import Box
 from siamla_ros.geometry.crops import ImageArray
+from siamla_ros.tracker.distractors import Distractors
 from siamla_ros.tracker.logistic import PEAK_KEPT, UPDATES_PER_S, peak_ratio, platt
-from siamla_ros.tracker.lookalikes import Lookalikes
 
 SCORES = ('confidence', 'classification', 'localization', 'second_peak', 'fused_confidence')
 
@@ -30,7 +30,7 @@ class TargetState:
         peak_ratio: How much something else has looked like the target lately
             (`tracker.logistic.peak_ratio`), [0, 1]; falls by `PEAK_KEPT` with each update, and by
             `waited` as the time between two updates differs from a thirtieth of a second.
-        lookalikes: What has looked like the target, where the tracker weighs it.
+        distractors: What has looked like the target, where the tracker weighs it.
     """
 
     box_xywh: Box
@@ -38,7 +38,7 @@ class TargetState:
     border_bgr: tuple[float, float, float] = (0.0, 0.0, 0.0)
     confidence: float = 1.0
     peak_ratio: float = 0.0
-    lookalikes: Lookalikes = Lookalikes()
+    distractors: Distractors = Distractors()
 
     def moved(self, box_xywh: Box, confidence: float) -> TargetState:
         """The same target at another place."""
@@ -62,7 +62,7 @@ class TrackResult:
         box_xywh: Pixels, half-open, clipped to the image by `Tracker`.
         confidence: Calibrated confidence in [0, 1], the probability that the box has an IoU above
             0.5: Platt scaling of the fused confidence times the agreement of the cells, with the
-            second peak and look-alikes against it.
+            second peak and distractors against it.
         classification: Localization-aware classification score p in [0, 1].
         localization: Localization quality Q in [0, 1], the predicted IoU of the box.
         second_peak: Calibrated confidence of the best cell outside the box, in [0, 1]: evidence of
@@ -74,8 +74,8 @@ class TrackResult:
         response: Fused confidence (H, W) of all cells of the search window, float64, row 0 at its
             top; None unless `Tracker.keep_responses`.
         second_box_xywh: Box of the cell of the second peak, in pixels, clipped; None: not known.
-        lookalike: How much the box looks like something else that has looked like the target
-            (`Lookalikes.level`), [0, 0.8]; 0 where that is not compared.
+        distractor_level: How much the box looks like something else that has looked like the target
+            (`Distractors.level`), [0, 0.8]; 0 where that is not compared.
         confidence_alone: The confidence without that, [0, 1]; None where it is the same.
     """
 
@@ -89,7 +89,7 @@ class TrackResult:
     first: TrackResult | None = field(default=None, repr=False, compare=False)
     response: NDArray[np.float64] | None = field(default=None, repr=False, compare=False)
     second_box_xywh: Box | None = field(default=None, repr=False, compare=False)
-    lookalike: float = 0.0
+    distractor_level: float = 0.0
     confidence_alone: float | None = None
 
     def __post_init__(self) -> None:
@@ -117,7 +117,7 @@ class TrackResult:
             first = first.beside_second_peak(weight, before)
         return replace(self, confidence=confidence, state=state, first=first)
 
-    def beside_lookalikes(self, weight: float, memory: Lookalikes) -> TrackResult:
+    def beside_distractors(self, weight: float, memory: Distractors) -> TrackResult:
         """With what has looked like the target against the confidence: the box may show that.
 
         Args:
@@ -127,14 +127,14 @@ class TrackResult:
         confidence = float(platt(self.confidence, 1.0, weight * memory.level))
         state, first = self.state, self.first
         if state is not None:
-            state = replace(state, confidence=confidence, lookalikes=memory)
+            state = replace(state, confidence=confidence, distractors=memory)
         if first is not None:
-            first = first.beside_lookalikes(weight, memory)
+            first = first.beside_distractors(weight, memory)
         return replace(
             self,
             confidence=confidence,
             confidence_alone=self.confidence,
-            lookalike=memory.level,
+            distractor_level=memory.level,
             state=state,
             first=first,
         )
@@ -167,7 +167,7 @@ class TrackerLike(Protocol):
         self, image_bgr: ImageArray, state: TargetState, boxes_xywh: Sequence[Box]
     ) -> list[float]: ...
 
-    def lookalike_level(
+    def distractor_level(
         self, image_bgr: ImageArray, state: TargetState, box_xywh: Box
     ) -> float: ...
 

@@ -9,7 +9,7 @@ from siamla_ros.geometry.boxes import Box
 from siamla_ros.geometry.crops import ImageArray, Window, context_window
 from siamla_ros.model.config import ModelConfig
 from siamla_ros.runtime.base import BoxRuntime, Runtime
-from siamla_ros.tracker.lookalikes import Descriptor, Lookalikes, descriptor_of
+from siamla_ros.tracker.distractors import Descriptor, Distractors, descriptor_of
 from siamla_ros.tracker.results import TargetState, TrackResult
 
 
@@ -37,21 +37,21 @@ class Templates:
         templates = [self._runtime.template(image_bgr, window, border) for window in windows]
         return [self._runtime.similarity(state.template, template) for template in templates]
 
-    def looked_alike(
+    def noted_distractors(
         self, image_bgr: ImageArray, state: TargetState, result: TrackResult
-    ) -> Lookalikes:
-        """What has looked like the target, after an update; see `Lookalikes.after`."""
-        return state.lookalikes.after(
+    ) -> Distractors:
+        """What has looked like the target, after an update; see `Distractors.after`."""
+        return state.distractors.after(
             result,
             lambda: descriptor_of(state.template),
             lambda box: self._descriptor(image_bgr, state, box),
         )
 
-    def lookalike_level(self, image_bgr: ImageArray, state: TargetState, box_xywh: Box) -> float:
-        """How much a box looks like one of these, see `Lookalikes.level`."""
-        if not state.lookalikes.seen:
+    def distractor_level(self, image_bgr: ImageArray, state: TargetState, box_xywh: Box) -> float:
+        """How much a box looks like one of these, see `Distractors.level`."""
+        if not state.distractors.seen:
             return 0.0
-        return state.lookalikes.level_of(self._descriptor(image_bgr, state, box_xywh))
+        return state.distractors.level_of(self._descriptor(image_bgr, state, box_xywh))
 
     def _descriptor(self, image: ImageArray, state: TargetState, box: Box) -> Descriptor:
         return descriptor_of(self.features(image, box, state.border_bgr))

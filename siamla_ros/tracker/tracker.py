@@ -111,12 +111,12 @@ class Tracker:
         results = self._search(image_bgr, states, [_place(s.box_xywh) for s in states])
         results = self._search_wide(image_bgr, states, results)
         reported = self._reported(results, states)
-        weight = self.decode.lookalike_weight
+        weight = self.decode.distractor_weight
         if not weight:
             return reported
-        looked_alike = self._templates.looked_alike
-        looks = (looked_alike(image_bgr, s, r) for s, r in zip(states, results))
-        return [r.beside_lookalikes(weight, memory) for r, memory in zip(reported, looks)]
+        noted_distractors = self._templates.noted_distractors
+        looks = (noted_distractors(image_bgr, s, r) for s, r in zip(states, results))
+        return [r.beside_distractors(weight, memory) for r, memory in zip(reported, looks)]
 
     def probe(
         self, image_bgr: ImageArray, state: TargetState, boxes_xywh: Sequence[Sequence[float]]
@@ -146,7 +146,7 @@ class Tracker:
         values = self._templates.cosines(image_bgr, state, places)
         return [float(np.clip(value, 0.0, 1.0)) for value in values]
 
-    def lookalike_level(
+    def distractor_level(
         self, image_bgr: ImageArray, state: TargetState, box_xywh: Sequence[float]
     ) -> float:
         """How much a box looks like something that has looked like the target, [0, 0.8]; 0 where
@@ -156,7 +156,7 @@ class Tracker:
             ValueError: Not an image, or the box is not finite or empty.
         """
         check_image(image_bgr)
-        return self._templates.lookalike_level(image_bgr, state, _place(box_xywh))
+        return self._templates.distractor_level(image_bgr, state, _place(box_xywh))
 
     def _search_wide(
         self, image: ImageArray, states: Sequence[TargetState], results: list[TrackResult]

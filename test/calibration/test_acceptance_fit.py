@@ -22,8 +22,8 @@ def search(seed: int, places: int, right: bool) -> SearchSamples:
     similarity = np.where(hit, 0.7, 0.6) + random.normal(0, 0.05, len(frame))
     color = np.where(hit, 0.9, 0.8) + random.normal(0, 0.05, len(frame))
     confidence = np.clip(np.where(hit, 0.9, 0.8) + random.normal(0, 0.05, len(frame)), 0, 1)
-    lookalike = 0.1 * np.ones(len(confidence))
-    values = np.column_stack([confidence, 0.02 * confidence, similarity, color, lookalike])
+    distractor_level = 0.1 * np.ones(len(confidence))
+    values = np.column_stack([confidence, 0.02 * confidence, similarity, color, distractor_level])
     return SearchSamples(f's{seed}', frame, np.clip(values, 0, 1), hit, ~hit)
 
 

@@ -28,8 +28,8 @@ def sequence(name: str, right: np.ndarray, seed: int, gone: int | None = None) -
     peak = confidence * np.where(right, 0.02, 0.3) * random.random(count)
     similarity = np.clip(np.where(right, 0.75, 0.5) + random.normal(0, 0.08, count), 0, 1)
     color = np.clip(np.where(right, 0.95, 0.85) + random.normal(0, 0.05, count), 0, 1)
-    lookalike = 0.4 * random.random(count)
-    values = np.column_stack([confidence, peak, similarity, color, lookalike])
+    distractor_level = 0.4 * random.random(count)
+    values = np.column_stack([confidence, peak, similarity, color, distractor_level])
     absent = np.zeros(count, bool)
     if gone is not None:
         absent[gone:] = True
@@ -77,7 +77,7 @@ def test_one_kind_alone_cannot_be_fitted(share):
 
 
 # The confidences of these samples have nothing against them yet.
-MODEL = EvidenceModel(second_peak_weight=-4.56, lookalike_weight=0.0)
+MODEL = EvidenceModel(second_peak_weight=-4.56, distractor_weight=0.0)
 
 
 def test_presence_is_that_of_the_supervisor():
@@ -143,7 +143,7 @@ def test_what_is_written_is_read_and_used(tmp_path):
     assert fitted_models(tracker.calibration) == (fitted.evidence.model, fitted.acceptance.model)
 
 
-def test_the_weights_of_second_peaks_and_lookalikes_are_found_again():
+def test_the_weights_of_second_peaks_and_distractors_are_found_again():
     random = np.random.default_rng(1)
     confidence, ratio = random.uniform(0.05, 0.95, 20000), random.uniform(0.0, 1.0, 20000)
     level = random.uniform(0.0, 0.8, 20000)
@@ -166,6 +166,6 @@ def test_where_the_confidence_speaks_against_itself_the_scaling_stays_within_its
         calibration_scale=scale,
         calibration_bias=bias,
         second_peak_weight=weight,
-        lookalike_weight=alike,
+        distractor_weight=alike,
     )
     assert weight < 0.0

@@ -47,7 +47,7 @@ class Seen(Protocol):
 
 
 @dataclass(frozen=True)
-class Lookalikes:
+class Distractors:
     """What has looked like one target; immutable, bounded.
 
     Attributes:
@@ -69,7 +69,7 @@ class Lookalikes:
         result: Seen,
         target: Callable[[], Descriptor],
         describe: Callable[[Box], Descriptor],
-    ) -> Lookalikes:
+    ) -> Distractors:
         """The memory after an update.
 
         Args:

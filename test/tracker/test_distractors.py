@@ -7,8 +7,8 @@ import pytest
 
 from siamla_ros.model.config import ModelConfig
 from siamla_ros.model.decode_config import DecodeConfig
+from siamla_ros.tracker.distractors import EVERY, KEPT, MOST_LEVEL, Distractors, descriptor_of
 from siamla_ros.tracker.logistic import logit, sigmoid
-from siamla_ros.tracker.lookalikes import EVERY, KEPT, MOST_LEVEL, Lookalikes, descriptor_of
 from siamla_ros.tracker.results import TrackResult
 from siamla_ros.tracker.tracker import Tracker, load_tracker
 
@@ -52,7 +52,7 @@ class Twins:
 
 
 def made(weight=WEIGHT):
-    tracker = Tracker(Twins(), ModelConfig(), DecodeConfig(lookalike_weight=weight))
+    tracker = Tracker(Twins(), ModelConfig(), DecodeConfig(distractor_weight=weight))
     return tracker, tracker.init(IMAGE, BOX)
 
 
@@ -63,7 +63,7 @@ def followed(tracker, state, updates):
     return result
 
 
-def test_a_box_that_has_gone_over_to_what_looked_alike_is_not_believed():
+def test_a_box_that_has_gone_over_to_what_noted_distractors_is_not_believed():
     tracker, state = made()
     right = followed(tracker, state, 2 * EVERY)
     assert right.confidence == pytest.approx(0.9), 'it resembles the target'
@@ -85,7 +85,7 @@ def test_without_the_weight_no_crop_is_taken():
     tracker, state = made(weight=0.0)
     crops = tracker.runtime.crops
     result = followed(tracker, state, 3 * EVERY)
-    assert tracker.runtime.crops == crops and result.state.lookalikes == Lookalikes()
+    assert tracker.runtime.crops == crops and result.state.distractors == Distractors()
 
 
 def test_nothing_alike_costs_nothing():
@@ -97,12 +97,12 @@ def test_nothing_alike_costs_nothing():
 
 def test_a_second_peak_beside_a_doubtful_box_may_be_the_target():
     result = TrackResult(BOX, 0.5, 0.5, 0.5, 0.4, 0.5, second_box_xywh=OTHER)
-    memory = Lookalikes(updates=EVERY)
+    memory = Distractors(updates=EVERY)
     assert not memory.after(result, pytest.fail, pytest.fail).seen
 
 
 def test_the_memory_is_bounded_and_keeps_the_newest():
-    memory, result = Lookalikes(), TrackResult(BOX, 0.9, 0.9, 0.9, 0.4, 0.9, second_box_xywh=OTHER)
+    memory, result = Distractors(), TrackResult(BOX, 0.9, 0.9, 0.9, 0.4, 0.9, second_box_xywh=OTHER)
     for number in range(EVERY * (KEPT + 7)):
         memory = memory.after(
             result, lambda: np.zeros(1), lambda box, n=number: np.full(1, n, np.float32)
@@ -111,14 +111,14 @@ def test_the_memory_is_bounded_and_keeps_the_newest():
     assert memory.level == MOST_LEVEL, 'cut: further out it says no more'
 
 
-def test_the_target_of_a_new_template_has_no_lookalikes():
+def test_the_target_of_a_new_template_has_no_distractors():
     tracker, state = made()
     state = followed(tracker, state, 2 * EVERY).state
-    assert state.lookalikes.seen
-    assert not tracker.init(IMAGE, BOX).lookalikes.seen
+    assert state.distractors.seen
+    assert not tracker.init(IMAGE, BOX).distractors.seen
     (elsewhere,) = tracker.probe(IMAGE, replace(state), [BOX])
     assert elsewhere.confidence == pytest.approx(0.9), 'another place was not looked at'
-    assert elsewhere.state.lookalikes == state.lookalikes, 'what was seen is kept'
+    assert elsewhere.state.distractors == state.distractors, 'what was seen is kept'
 
 
 def test_a_descriptor_is_of_the_middle_and_of_length_one():
@@ -130,4 +130,4 @@ def test_a_descriptor_is_of_the_middle_and_of_length_one():
 
 
 def test_the_shipped_model_weighs_it():
-    assert load_tracker().decode.lookalike_weight < 0.0
+    assert load_tracker().decode.distractor_weight < 0.0
