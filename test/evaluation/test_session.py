@@ -55,6 +55,13 @@ def test_figures(letters, visible, precision, recall, lost, wrong):
     np.testing.assert_allclose(values, (precision, recall, lost, wrong), equal_nan=True)
 
 
+def test_confident_wrong_counts_every_wrong_box_confirmed_or_not():
+    found = counted('ooxxul', 'vvvava')  # wrong: two that are confirmed, one of them on nobody,
+    assert (found.wrong, found.wrong_confident) == (3, 2)  # and a LOST one on nobody
+    assert session_figures([found]).confident_wrong == pytest.approx(2 / 3)
+    assert math.isnan(session_figures([counted('ooo')]).confident_wrong)
+
+
 def test_lost_counts_as_needless_only_after_the_box_was_right():
     assert counted('oolll').lost_while_right == 3
     row = counted('ooxllo')

@@ -10,6 +10,7 @@ import pytest
 from siamla_ros.identity.appearance_model import UNCERTAIN_RATE, AppearanceModel
 from siamla_ros.identity.state import IdentityConfig
 from siamla_ros.supervision.presence import EvidenceModel
+from siamla_ros.tracker.distractors import Distractors
 from siamla_ros.tracker.results import TargetState
 
 CONFIG = IdentityConfig(sample_frames=9, sample_s=0.3)  # whatever is shipped
@@ -177,3 +178,18 @@ def test_a_search_accepts_no_box_in_colors_that_the_target_never_showed(limit, a
     (same,) = appearance.probabilities(known, scene(), state, [Answer(BOX)])
     (other,) = appearance.probabilities(known, scene(color=BLUE), state, [Answer(BOX)])
     assert same > 0.4 and (other > 0.4) is accepted and (other == 0.0) is not accepted
+
+
+def test_what_a_search_finds_is_compared_with_distractors():
+    """One that was seen beside the target is not taken for it when the target is gone."""
+    provider, appearance, known = followed(9)
+    provider.distractor_level = lambda image, state, box: 0.8 * (box[0] > BOX[0])
+    other = Answer((180.0, 60.0, 40.0, 80.0))
+    image = scene(other.box_xywh) | scene()
+    seen = TargetState(BOX, None, distractors=Distractors(seen=(np.ones(2, np.float32),)))
+    never = TargetState(BOX, None)
+    unseen = appearance.odds_of(known, image, never, [Answer(BOX), other])
+    right, wrong = appearance.odds_of(known, image, seen, [Answer(BOX), other])
+    assert right == unseen[0]
+    assert wrong == pytest.approx(unseen[1] + 0.8 * MODEL.distractor_weight)
+    assert MODEL.distractor_weight < 0.0

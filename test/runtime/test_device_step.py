@@ -92,6 +92,7 @@ def assert_alike(expected, found, box_px, score):
         for name in SCORES:
             assert getattr(b, name) == pytest.approx(getattr(a, name), abs=score), name
         assert b.state.box_xywh == pytest.approx(a.state.box_xywh, abs=box_px)
+        assert b.second_box_xywh == pytest.approx(a.second_box_xywh, abs=box_px)
 
 
 @pytest.mark.parametrize('name', CONFIGURATIONS)

@@ -8,6 +8,7 @@ import pytest
 from siamla_ros.model.config import ModelConfig
 from siamla_ros.model.decode_config import DecodeConfig
 from siamla_ros.tracker.logistic import logit, sigmoid
+from siamla_ros.tracker.results import TargetState
 from siamla_ros.tracker.tracker import Tracker, load_tracker
 
 IMAGE = np.full((120, 160, 3), 90, np.uint8)
@@ -76,3 +77,21 @@ def test_a_second_peak_alone_makes_no_wide_search():
     tracker.runtime.boxes = lambda *args: calls.append(args) or boxes(*args)
     (result,) = tracker.update(IMAGE, [tracker.init(IMAGE, BOX)])
     assert result.confidence < tracker.decode.wide_below and len(calls) == 1
+
+
+@pytest.mark.parametrize('rate_hz', [10, 15, 30, 60])
+def test_it_is_forgotten_in_the_same_time_at_any_rate(rate_hz):
+    tracker = Tracker(Rows(), ModelConfig(), DecodeConfig(second_peak_weight=-3.0))
+    state = tracker.update(IMAGE, [tracker.init(IMAGE, BOX)])[0].state
+    tracker.runtime.second_peak, before = 0.0, state.peak_ratio
+    for _ in range(rate_hz):
+        (result,) = tracker.update(IMAGE, [state.waited(1 / rate_hz)])
+        state = result.state
+    assert state.peak_ratio == pytest.approx(before * 0.985**30, rel=1e-6)
+
+
+@pytest.mark.parametrize('interval_s', [0.0, -1.0])
+def test_stamps_that_do_not_advance_count_as_at_30_hz(interval_s):
+    state = TargetState(BOX, None, peak_ratio=0.5)
+    assert state.waited(interval_s) == state
+    assert state.waited(1e-6).peak_ratio < 0.51 and state.waited(1e6).peak_ratio == 0.0
