@@ -75,6 +75,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         '--ros', action='store_true', help='instead: images through ROS at --rate, --size, --frames'
     )
     parser.add_argument('--rate', type=float, default=30.0, metavar='HZ', help='of --ros')
+    parser.add_argument('--plot', type=Path, metavar='FILE', help='of --ros: its stages as .png')
     parser.add_argument('--output', type=Path, metavar='FILE', help='the figures as JSON')
     parser.add_argument('--quiet', action='store_true', help='no progress bar')
 
@@ -95,6 +96,8 @@ def run(args: argparse.Namespace) -> int:
         args.device = 'cuda' if args.device == 'auto' else args.device
         return gpu_check.run(args)
     _check(args)
+    if args.plot and not args.ros:
+        raise ValueError(f'--plot {args.plot}: draws what --ros measures')
     if args.ros:
         return bench_ros.run(args)
     cv2.setNumThreads(args.threads)

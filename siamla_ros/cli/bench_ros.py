@@ -22,6 +22,7 @@ from typing import Any
 
 import numpy as np
 
+from siamla_ros.cli.stage_plot import check_plot, draw
 from siamla_ros.evaluation import report
 
 MODULE = 'siamla_ros.ros.bench_transport'
@@ -47,8 +48,11 @@ def run(args: argparse.Namespace) -> int:
     """Measure, print the tables, write the file; 0. ValueError names what is wrong.
 
     Raises:
-        ValueError: No ROS, no image arrived, or a process failed.
+        ValueError: No ROS, no image arrived, a process failed, or a plot with another suffix.
+        ModuleNotFoundError: A plot without matplotlib.
     """
+    if args.plot:
+        check_plot(args.plot)
     if importlib.util.find_spec('rclpy') is None:
         raise ValueError('--ros: rclpy is not in this environment; source ROS (siamla doctor)')
     if not args.rate > 0:
@@ -67,6 +71,8 @@ def run(args: argparse.Namespace) -> int:
         content |= {'versions': report.versions(), 'load_before': load, 'rows': rows}
         args.output.parent.mkdir(parents=True, exist_ok=True)
         report.write_json(args.output, content)
+    if args.plot:
+        draw(content['milliseconds'], args.plot)
     return 0
 
 
