@@ -165,8 +165,8 @@ class AppearanceModel:
         """Of a result being the target, by what is seen there; minus infinity: it cannot be."""
         if seen is None:
             return -math.inf
-        if seen.color is not None and seen.color < self.config.min_return_color:
-            return -math.inf  # without a person or a detector to confirm it
+        if not self.may_return(seen):
+            return -math.inf
         return frame_log_odds(
             self.acceptance,
             result.confidence,
@@ -175,6 +175,10 @@ class AppearanceModel:
             seen.color,
             seen.distractor_level,
         )
+
+    def may_return(self, seen: Appearance) -> bool:
+        """Whether a lost target may be confirmed in a box without a person or a detector."""
+        return seen.color is None or seen.color >= self.config.min_return_color
 
     def color_proposals(
         self,

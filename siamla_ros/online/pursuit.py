@@ -60,7 +60,8 @@ class Pursuer:
         )
         state = result.state if decision.accept_state else known.state
         target.pursuit = Pursuit(state, decision.memory)
-        return result if decision.state is State.TRACKING else None
+        back = decision.state is State.TRACKING and self._appearance.may_return(seen)
+        return result if back else None
 
     def _appearance_of(
         self, target: Target, image: np.ndarray, known: Pursuit, result: TrackResult

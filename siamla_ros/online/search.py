@@ -57,7 +57,12 @@ class Searcher:
         if back is not None:
             return back
         plan = self.redetector.propose(
-            target.search, size, stamp_s, self.ms_per_window, self._color_proposals(target, image)
+            target.search,
+            size,
+            stamp_s,
+            self.ms_per_window,
+            self._color_proposals(target, image),
+            searched=0 if target.pursuit is None else 1,
         )
         target.searched_xywh = tuple(plan.boxes_xywh)
         if not plan.boxes_xywh:

@@ -127,6 +127,7 @@ class Redetector:
         stamp_s: float,
         ms_per_window: float = 0.0,
         color_proposals: Sequence[Box] = (),
+        searched: int = 0,
     ) -> Plan:
         """Choose this image's windows.
 
@@ -136,6 +137,7 @@ class Redetector:
             stamp_s: Of the image.
             ms_per_window: What a window has cost lately, to keep to `budget_ms`.
             color_proposals: Boxes in the target's colors; a global search probes them first.
+            searched: Windows that were searched on this image before, of the same budget.
         """
         check_stamp(stamp_s)
         passed = stamp_s - memory.stamp_s
@@ -152,7 +154,7 @@ class Redetector:
         )
         if self.config.mode == 'off':
             return Plan((), memory)
-        affordable = self.affordable(ms_per_window)
+        affordable = self.affordable(ms_per_window, searched)
         memory = replace(memory, hypotheses=memory.hypotheses[: max(affordable // 2, 1)])
         chosen = [hypothesis.box_xywh for hypothesis in memory.hypotheses]
         far = self._far_share(memory, affordable - len(chosen))
@@ -163,11 +165,11 @@ class Redetector:
         )
         return Plan((*chosen, *near_boxes, *seen, *far_boxes), memory)
 
-    def affordable(self, ms_per_window: float) -> int:
-        """How many windows an image may have at that price; never less than one."""
+    def affordable(self, ms_per_window: float, searched: int = 0) -> int:
+        """How many windows more an image may have at that price; never less than one."""
         most = self.config.windows_per_image
         if self.config.budget_ms > 0.0 and ms_per_window > 0.0:
-            most = min(most, int(self.config.budget_ms / ms_per_window))
+            most = min(most, int(self.config.budget_ms / ms_per_window) - searched)
         return max(most, 1)
 
     def evaluate(

@@ -159,3 +159,12 @@ def test_a_box_that_is_followed_on_is_never_lost_again(gone, rate_hz):
 def test_what_shows_something_else_on_each_image_is_never_confirmed(gone):
     assert pursue(*gone, 'g' * 60, continuity=0.1).state is State.UNCERTAIN
     assert pursue(*gone, 'g' * 60, continuity=0.9).state is State.TRACKING
+
+
+@pytest.mark.parametrize(('least', 'comes_back'), [(0.0, True), (0.9, False)])
+def test_a_box_in_other_colors_does_not_come_back_by_itself(least, comes_back):
+    """The limit of what a search accepts holds here, too."""
+    engine, film = lost(identity__min_return_color=least)
+    paler = {'color': (38, 46, 212)}  # still followed, and another color to a histogram
+    outputs = [engine.process(film.shoot(100, **paler))[0] for _ in range(30)]
+    assert any(output.confirmed for output in outputs) is comes_back

@@ -159,6 +159,14 @@ def test_the_time_budget_limits_the_windows(ms_per_window, windows):
     assert len(plan.boxes_xywh) == windows
 
 
+def test_a_window_that_was_searched_before_is_of_the_same_budget():
+    redetector = Redetector(replace(CONFIG, budget_ms=20.0), SEARCHED)
+    assert [redetector.affordable(5.0, searched) for searched in (0, 1, 4)] == [4, 3, 1]
+    assert redetector.affordable(0.0, 1) == 4, 'what a window costs is not known yet'
+    plan = redetector.propose(redetector.begin(LAST, 0.0), IMAGE, 0.03, 10.0, searched=1)
+    assert len(plan.boxes_xywh) == 1
+
+
 def test_one_window_an_image_is_enough():
     assert search([Thing(LAST)], config=replace(CONFIG, windows_per_image=1))[0] is not None
 
