@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from functools import partial
 
 import pytest
 
@@ -16,6 +17,7 @@ from siamla_ros.calibration import tune  # noqa: E402
 from siamla_ros.model.checkpoint import load_model, read_checkpoint, save_calibrated  # noqa: E402
 from siamla_ros.training.checkpointing import write_checkpoint  # noqa: E402
 from siamla_ros.training.config import TrainConfig  # noqa: E402
+from siamla_ros.training.sequences import scenes  # noqa: E402
 
 pytestmark = pytest.mark.usefixtures('one_thread')
 
@@ -33,6 +35,7 @@ def saved(path, seed: int):
 def test_the_mix_and_its_calibration_are_written(folder, tmp_path, capsys, monkeypatch):
     # Nothing can be calibrated of networks that have learnt nothing.
     monkeypatch.setattr(tune, 'fit_platt', lambda confidence, hit, weight: (1.5, 0.25))
+    monkeypatch.setattr(tune, 'scenes', partial(scenes, frames=36))
     trained, start = saved(tmp_path / 'a.safetensors', 1), saved(tmp_path / 'b.safetensors', 2)
     source = read_checkpoint(trained)
     save_calibrated(source, trained, replace(source.decode, second_peak_weight=-3.0), {})
