@@ -26,7 +26,9 @@ def real(graphs):
 
 
 class Walk:
-    """The target to and fro by 2 px an image, however long it is looked at; place by stamp."""
+    """The target to and fro by 2 px an image, and never so far that a window misses it, however few
+    images the tracker sees; place by stamp.
+    """
 
     def __init__(self, graph):
         self.graph, self.place_of = graph, {}
@@ -34,8 +36,8 @@ class Walk:
 
     def on(self, images=1):
         for _ in range(images):
-            step = len(self.place_of) % 160
-            x = 20 + 2 * min(step, 160 - step)
+            step = len(self.place_of) % 28
+            x = 100 + 2 * min(step, 28 - step)
             self.place_of[self.graph.show(x)] = x
             self.due_s = max(self.due_s + 1.0 / RATE_HZ, time.monotonic())
             time.sleep(max(self.due_s - time.monotonic(), 0.0))
