@@ -18,7 +18,7 @@ class Slot:
 
     Attributes:
         block: The bytes as an array, to be written.
-        results: (MAX_ROWS, 9) float32.
+        results: (MAX_ROWS, 13) float32.
     """
 
     def __init__(self, lane: HostLane, pixel_bytes: int) -> None:
