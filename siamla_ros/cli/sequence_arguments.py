@@ -37,7 +37,8 @@ def named_sequences(args: argparse.Namespace) -> list[Sequence]:
     sequences = load_dataset(args.dataset, args.format, args.sequences, _left_out)
     if args.split is None:
         return sequences
-    return of_side(sequences, read_split(args.split), args.side)
+    whole = not args.sequences  # patterns leave scenes of the split out on purpose
+    return of_side(sequences, read_split(args.split), args.side, whole)
 
 
 def _left_out(reason: str) -> None:

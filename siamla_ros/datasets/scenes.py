@@ -102,7 +102,7 @@ def read_split(path: Path) -> tuple[str, ...]:
 
 
 def of_side(
-    sequences: Iterable[TargetSequence], scenes: Collection[str], side: str
+    sequences: Iterable[TargetSequence], scenes: Collection[str], side: str, whole: bool = True
 ) -> list[TargetSequence]:
     """The sequences of the scenes of a split file, or all others.
 
@@ -112,6 +112,7 @@ def of_side(
         sequences: To choose from.
         scenes: Names of the scenes for development.
         side: One of `SIDES`.
+        whole: They are a whole data set, which must hold each of the scenes.
 
     Raises:
         DatasetError: A scene has no sequence, or no sequence is left.
@@ -123,7 +124,7 @@ def of_side(
         if (scene is not None) == (side == 'development'):
             kept.append(item)
     missing = sorted(set(scenes) - seen)
-    if missing and side == 'development':
+    if missing and whole and side == 'development':
         raise DatasetError(f'no sequence of {", ".join(missing)}, which the split names')
     if not kept:
         raise DatasetError(f'no sequence on the side {side!r} of the split')

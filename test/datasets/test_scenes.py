@@ -116,5 +116,7 @@ def test_a_split_divides_sequences_by_their_scene():
     assert [s.name for s in of_side(all_of, ('one', 'two'), 'training')] == ['one_1']
     with pytest.raises(DatasetError, match='no sequence of tw, which the split names'):
         of_side(all_of, ('tw', 'one'), 'development')
+    some = of_side(all_of[:1], ('one', 'two'), 'development', whole=False)
+    assert [s.name for s in some] == ['one'], 'patterns left the others out'
     with pytest.raises(DatasetError, match="no sequence on the side 'training'"):
         of_side(all_of, ('one', 'one_1', 'two'), 'training')
