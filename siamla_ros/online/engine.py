@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -193,16 +193,14 @@ class Engine:
         seen = self.appearance.begin(image, state)
         return Target.begin(target_id, label, box, image, frame, state, decision, seen)
 
-    def _advance(self, targets: Iterable[Target], image: np.ndarray, frame: Frame) -> None:
+    def _advance(self, targets: Sequence[Target], image: np.ndarray, frame: Frame) -> None:
         """Update the followed targets in one batch; of the others only the time advances."""
         size = (image.shape[1], image.shape[0])
-        targets = list(targets)
         for target in targets:
             target.fit_to(size)
             target.seq = frame.seq
         followed = [target for target in targets if target.followed]
-        found = self._update(image, followed, frame.stamp_s)
-        results = dict(zip((target.id for target in followed), found))
+        results = dict(zip((t.id for t in followed), self._update(image, followed, frame.stamp_s)))
         longest_s = max((frame.stamp_s - t.memory.stamp_s for t in followed), default=0.0)
         self._samples_left = self.appearance.most_samples(len(followed), longest_s)
         for target in targets:
@@ -263,6 +261,8 @@ class Engine:
         except Exception as error:  # noqa: BLE001 - whatever a runtime raises
             self.report('search', error)
             return
+        if result is not None and target.claimed_by(self.targets.values(), result.box_xywh):
+            result = None
         if result is None and target.output is not None:
             target.output = replace(target.output, searched_xywh=target.searched_xywh)
         elif result is not None:

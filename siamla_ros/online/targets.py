@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from siamla_ros.geometry.boxes import Box, box_size, carried_over
+from siamla_ros.geometry.boxes import Box, box_size, carried_over, iou
 from siamla_ros.identity.state import Appearance, IdentityState
 from siamla_ros.online.continuity import Continuity
 from siamla_ros.online.frame import Frame
@@ -19,6 +20,7 @@ from siamla_ros.tracker.results import TargetState, TrackResult
 FOLLOWED = (State.TRACKING, State.UNCERTAIN)
 MISSING = (State.LOST, State.SEARCHING)
 NEW_SHARE = 0.3  # of the last step of a catch-up in the average of what a step takes
+CLAIMED_IOU = 0.5  # with a box of another target
 MAX_SPREAD = 2.0  # box sizes of uncertainty after which a prediction is of no use
 
 
@@ -228,6 +230,16 @@ class Target:
             newly_lost=newly_lost,
             last_confirmed_xywh=memory.last_confirmed_xywh,
             last_confirmed_ns=self.last_confirmed_ns,
+        )
+
+    def claimed_by(self, targets: Iterable[Target], box_xywh: Box) -> bool:
+        """Whether another of these targets is confirmed in that box: it is no second one, too."""
+        return any(
+            other is not self
+            and other.output is not None
+            and other.output.confirmed
+            and float(iou(box_xywh, other.output.box_xywh)) >= CLAIMED_IOU
+            for other in targets
         )
 
 

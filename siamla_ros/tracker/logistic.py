@@ -10,6 +10,7 @@ import numpy as np
 TINY = 1e-6  # probabilities are cut here, and as far below 1: their log odds stay finite
 PEAK_KEPT = 0.985  # of a ratio of peaks, from update to update: half of it after 1.5 s at 30 Hz
 UPDATES_PER_S = 30.0  # for which it was chosen
+FAINT = 0.05  # below this confidence no box shows anything, and a second peak is no distractor
 MOST_LOG_ODDS = 30.0  # log odds are cut here: further out float64 knows 0 and 1 only
 
 
@@ -43,9 +44,9 @@ def platt(score: Any, scale: float, bias: float) -> Any:
 
 def peak_ratio(confidence: Any, second_peak: Any) -> Any:
     """Square root of second peak / confidence, [0, 1], also of arrays: how much something else
-    looks like the target.
+    looks like the target. On a black image neither is anything.
     """
-    return np.sqrt(np.minimum(np.maximum(second_peak, 0.0) / np.maximum(confidence, TINY), 1.0))
+    return np.sqrt(np.minimum(np.maximum(second_peak, 0.0) / np.maximum(confidence, FAINT), 1.0))
 
 
 def recent_peak_ratio(confidence: Any, second_peak: Any) -> Any:

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from support.engines import lose, started
 from support.ros_doubles import ColorTracker
-from support.scenes import SIDE
+from support.scenes import RED_BGR, SIDE
 
 from siamla_ros.supervision.supervisor import Reason, State
 
@@ -164,3 +164,23 @@ def test_a_target_is_found_again_in_images_of_another_size(mode, scale):
     outputs = [engine.process(film.shoot(**place, **big))[0] for _ in range(30)]
     assert outputs[-1].box_xywh == (100 * scale, 100 * scale, SIDE * scale, SIDE * scale)
     assert outputs[-1].confirmed
+
+
+@pytest.mark.parametrize('followed', [True, False])
+def test_a_lost_target_is_not_found_in_the_box_of_another(followed):
+    """Two who look alike: the one in sight is no second one, too; once nobody follows it, it may
+    be the lost one.
+    """
+    engine, film = started(redetection__mode='local')
+    both = film.shoot(100)
+    both.to_bgr()[100 : 100 + SIDE, 190 : 190 + SIDE] = RED_BGR
+    engine.start('twin', 'square', (190, 100, SIDE, SIDE), both, live=True)
+    assert [output.confirmed for output in engine.process(both)] == [True, True]
+    for _ in range(40):
+        outputs = engine.process(film.shoot(100))
+    assert [output.state for output in outputs] == [State.TRACKING, State.SEARCHING]
+    if not followed:
+        engine.clear('red')
+    found = [engine.process(film.shoot(140))[-1] for _ in range(40)]
+    twins = [output for output in found if output.id == 'twin']
+    assert any(output.confirmed for output in twins) is not followed

@@ -58,5 +58,6 @@ def test_the_ratio_of_peaks_is_bounded_and_remembered():
         peak_ratio(0.9, 0.0) == 0.0 and peak_ratio(0.9, 1.0) == 1.0 and peak_ratio(0.0, 0.0) == 0.0
     )
     assert peak_ratio(0.8, 0.2) == pytest.approx(0.5)
+    assert peak_ratio(0.001, 0.001) < 0.15, 'two answers to nothing are no likeness'
     row = recent_peak_ratio(np.full(4, 0.8), np.array([0.0, 0.2, 0.0, 0.8]))
     assert row == pytest.approx([0.0, 0.5, 0.5 * PEAK_KEPT, 1.0])
