@@ -204,12 +204,12 @@ class Engine:
         longest_s = max((frame.stamp_s - t.memory.stamp_s for t in followed), default=0.0)
         self._samples_left = self.appearance.most_samples(len(followed), longest_s)
         for target in targets:
-            result = results.get(target.id)
-            if result is None:
+            if (result := results.get(target.id)) is None:
                 note = self.supervisor.note_failure if target.followed else self.supervisor.tick
                 target.apply(note(target.memory, frame.stamp_s), None, frame.stamp_ns)
             else:
                 self._supervise(target, result, image, frame)
+        for target in targets:  # all others are where this image shows them
             self._search(target, image, frame)
 
     def _supervise(

@@ -233,9 +233,12 @@ class Target:
         )
 
     def claimed_by(self, targets: Iterable[Target], box_xywh: Box) -> bool:
-        """Whether another of these targets is confirmed in that box: it is no second one, too."""
+        """Whether another of these targets is confirmed in that box of the same image: it is no
+        second one, too.
+        """
         return any(
             other is not self
+            and other.seq == self.seq
             and other.output is not None
             and other.output.confirmed
             and float(iou(box_xywh, other.output.box_xywh)) >= CLAIMED_IOU

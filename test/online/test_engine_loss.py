@@ -184,3 +184,29 @@ def test_a_lost_target_is_not_found_in_the_box_of_another(followed):
     found = [engine.process(film.shoot(140))[-1] for _ in range(40)]
     twins = [output for output in found if output.id == 'twin']
     assert any(output.confirmed for output in twins) is not followed
+
+
+def test_a_target_that_is_found_is_compared_with_where_the_others_are_on_the_same_image():
+    """The one in sight comes to the place of the lost one, which is searched for first."""
+    engine, film = started(redetection__mode='local')
+    both = film.shoot(100)
+    both.to_bgr()[100 : 100 + SIDE, 210 : 210 + SIDE] = RED_BGR
+    engine.start('twin', 'square', (210, 100, SIDE, SIDE), both, live=True)
+    assert [output.confirmed for output in engine.process(both)] == [True, True]
+    for _ in range(40):
+        outputs = engine.process(film.shoot(210))
+    assert [output.state for output in outputs] == [State.SEARCHING, State.TRACKING]
+    found = [engine.process(film.shoot(x)) for x in (175, 145, 115, *(85, 115) * 30)]
+    assert [red.id for red, twin in found if red.confirmed and twin.confirmed] == []
+
+
+def test_where_another_target_is_on_a_later_image_claims_nothing():
+    """One that catches up is on an image of the past, the others are in the present."""
+    engine, film = started()
+    first = film.shoot(100)
+    engine.start('twin', 'square', (100, 100, SIDE, SIDE), first, live=True)
+    engine.process(first)
+    red = engine.targets['red']
+    assert red.claimed_by(engine.targets.values(), (100, 100, SIDE, SIDE))
+    red.seq -= 1
+    assert not red.claimed_by(engine.targets.values(), (100, 100, SIDE, SIDE))
