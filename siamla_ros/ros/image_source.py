@@ -166,7 +166,8 @@ class ImageSource:
             return iter(())
         profile = subscription.qos_profile
         last = profile.history is HistoryPolicy.KEEP_LAST
-        return islice(take_waiting(subscription), profile.depth - 1 if last else MOST_WAITING)
+        most = max(profile.depth - 1, 0) if last else MOST_WAITING  # 0: the middleware chooses
+        return islice(take_waiting(subscription), most)
 
     def _frame(self, data: Any) -> Frame | None:
         """None if it cannot be deserialized, which is reported."""
