@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +58,8 @@ class OnnxRuntime:
         if int8:  # its tensors lie in the graph itself
             search, digests = int8_path(checkpoint.path), {'sha256': checkpoint.sha256}
         self._search = _session(search, digests, threads, self.providers)
-        self._open_alone = lambda: _session(search, digests, 1, self.providers)
+        # Without a reference to this object: a cycle would keep its memory until it is collected.
+        self._open_alone = partial(_session, search, digests, 1, self.providers)
         self._threads = thread_count(threads)
         self._side_by_side: SideBySide | None = None
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import threading
+import weakref
 
 import numpy as np
 import pytest
@@ -70,6 +72,24 @@ def test_windows_run_side_by_side_from_as_many_as_threads_on():
         runtime.respond(image, [window] * count, [(0.0, 0.0, 0.0)] * count, [template] * count)
     assert sorted(batches) == [1, 1, 3, 4]
     runtime.close()
+
+
+@pytest.mark.parametrize('prepared', [False, True])
+def test_a_runtime_that_nobody_holds_is_gone_at_once(prepared):
+    """Where 8 bits are faster, the one in float that they were compared with is let go."""
+    pytest.importorskip('onnxruntime')
+    from siamla_ros.runtime.onnx_runtime import OnnxRuntime
+
+    runtime = OnnxRuntime(read_checkpoint('default'), 2)
+    if prepared:
+        runtime.prepare_batches()
+    gone = weakref.ref(runtime)
+    gc.disable()
+    try:
+        del runtime
+        assert gone() is None
+    finally:
+        gc.enable()
 
 
 def test_threads_are_counted_as_the_library_does(monkeypatch, tmp_path):
