@@ -20,6 +20,7 @@ FILES += ('test/geometry/test_d.py', 'test/test_e.py')
         ('test/ros/test_a.py', [], [FILES[:3], FILES[3:]]),
         ('test/test_e.py', [], [FILES[:3], FILES[3:]]),
         ('test/ros/test_a.py', ['--without-nodes'], [FILES[3:]]),
+        (None, ['--deselect', 'test/test_e.py', '--deselect', FILES[3]], [FILES[:3]]),
     ],
 )
 def test_each_test_runs_once_and_every_failure_counts(tmp_path, failing, options, parts):
