@@ -101,7 +101,7 @@ def frame_log_odds(
 
     Args:
         model: Weights.
-        confidence: Calibrated confidence without what looks alike, [0, 1].
+        confidence: Calibrated confidence without distractors against it, [0, 1].
         second_peak: Confidence of the best answer elsewhere in the window, [0, 1].
         similarity: To the first template, [0, 1]; None where it was not measured.
         color: Of the colors to the most similar view of the target, [0, 1]; None as above.

@@ -74,7 +74,7 @@ class Observation:
 
     @property
     def alone(self) -> float:
-        """The confidence of the box without what looks like the target, [0, 1]."""
+        """The confidence of the box without distractors against it, [0, 1]."""
         return self.confidence if self.confidence_alone is None else self.confidence_alone
 
     def __post_init__(self) -> None:

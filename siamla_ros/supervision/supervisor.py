@@ -236,7 +236,7 @@ class Supervisor:
             return odds
         low = evidence.reason is Reason.LOW_CONFIDENCE
         if low and seen.alone >= self.config.low_threshold:
-            return odds  # it is low for what looks alike, which has been weighed
+            return odds  # a distractor has lowered it, which has been weighed
         return min(odds, 0.0 if low else self.model.implausible)  # a bad frame never speaks for it
 
     def _judge(

@@ -22,7 +22,7 @@ from siamla_ros.geometry.boxes import Box
 Descriptor = NDArray[np.float32]
 
 EVERY = 3  # updates from look to look: neighboring images show the same
-KEPT = 30  # descriptors: nine seconds at 30 Hz if something looks alike all the time
+KEPT = 30  # descriptors: three seconds at 30 Hz if something looks alike all the time
 MIN_SECOND_PEAK = 0.05
 MIN_CONFIDENCE = 0.6  # below it the second peak may be the target
 CLEAR = 0.3  # difference of cosines from which a box is clearly more like the target

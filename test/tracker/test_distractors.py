@@ -63,7 +63,7 @@ def followed(tracker, state, updates):
     return result
 
 
-def test_a_box_that_has_gone_over_to_what_noted_distractors_is_not_believed():
+def test_a_box_that_has_gone_over_to_a_distractor_is_not_believed():
     tracker, state = made()
     right = followed(tracker, state, 2 * EVERY)
     assert right.confidence == pytest.approx(0.9), 'it resembles the target'

@@ -54,7 +54,7 @@ def test_the_shipped_model_weighs_it():
     assert load_tracker().decode.second_peak_weight < 0.0
 
 
-def test_what_has_just_noted_distractors_is_not_forgotten_at_once():
+def test_what_has_just_looked_alike_is_not_forgotten_at_once():
     """The box may have gone over to it, and then nothing else is seen."""
     tracker = Tracker(Rows(), ModelConfig(), DecodeConfig(second_peak_weight=-3.0))
     state = tracker.update(IMAGE, [tracker.init(IMAGE, BOX)])[0].state
