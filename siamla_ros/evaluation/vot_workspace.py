@@ -31,13 +31,16 @@ def write_sequence(folder: Path, sequence: Sequence) -> None:
 
     Raises:
         ValueError: A frame has no box: the toolkit would count it as a failure, or fail itself.
+        OSError: An image cannot be written.
     """
     missing = np.flatnonzero(~np.isfinite(sequence.boxes_xywh).all(1))
     if len(missing):
         raise ValueError(f'{sequence.name}: frame {missing[0]} has no box, which VOT demands')
     (folder / 'color').mkdir(parents=True, exist_ok=True)
     for number, image in enumerate(sequence.frames(), start=1):
-        cv2.imwrite(str(folder / 'color' / f'{number:08d}.png'), image)
+        path = folder / 'color' / f'{number:08d}.png'
+        if not cv2.imwrite(str(path), image):
+            raise OSError(f'{path}: cannot be written')
     np.savetxt(folder / 'groundtruth.txt', sequence.boxes_xywh, fmt='%.4f', delimiter=',')
     height, width = image.shape[:2]
     about = {'name': sequence.name, 'fps': 30, 'width': width, 'height': height}
@@ -58,6 +61,10 @@ def write_workspace(
 
     Returns:
         What is wrong with each sequence that is left out.
+
+    Raises:
+        ValueError: No sequence can be converted.
+        OSError: See `write_sequence`.
     """
     names, left_out = [], []
     for sequence in sequences:

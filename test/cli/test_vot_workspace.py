@@ -3,6 +3,7 @@
 import shlex
 import sys
 
+import cv2
 import numpy as np
 import pytest
 
@@ -28,6 +29,13 @@ def test_images_and_boxes_come_back_unchanged(tmp_path):
     assert all(np.array_equal(a, b) for a, b in zip(read.frames(), images(2)))
     about = (tmp_path / 'sequences/one/sequence').read_text().splitlines()
     assert {'length=2', 'width=40', 'height=30', 'channels.color=color/%08d.png'} <= set(about)
+
+
+def test_an_image_that_cannot_be_written_is_an_error(tmp_path, monkeypatch):
+    one = Sequence('one', images(2), np.array([[1.0, 1.0, 5.0, 5.0]] * 2))
+    monkeypatch.setattr(cv2, 'imwrite', lambda *_: False)  # as on a full disk
+    with pytest.raises(OSError, match=r'00000001\.png: cannot be written'):
+        write_workspace(tmp_path, [one], {})
 
 
 def test_nothing_to_convert_is_an_error(tmp_path):
