@@ -21,7 +21,11 @@ def run(name: str, good: np.ndarray, confidence: float = 1.0) -> Run:
 
 def test_each_parameter_is_varied_by_a_fifth_within_its_limits():
     decode = DecodeConfig(
-        vote_iou=0.9, min_update_confidence=0.0, second_peak_weight=-2.5, wide_factor=4.0
+        vote_iou=0.9,
+        min_update_confidence=0.0,
+        second_peak_weight=-2.5,
+        distractor_weight=-3.0,
+        wide_factor=4.0,
     )
     found = [v for v in stability.variants(2, decode) if v.group == stability.PARAMETER]
     options = [v.options for v in found]
