@@ -3,7 +3,8 @@
 Most targets that are declared lost have blurred, turned or hidden for a moment only, and the
 network goes on finding them. A search judges each box as if it had come from nowhere; one that was
 followed without a break from where the target was lost needs less evidence to be the target, and
-the evidence of its images adds up.
+the evidence of its images adds up. So more targets are found again, and more wrongly: off unless
+`redetection.follow_on_s` is set.
 """
 
 from __future__ import annotations
@@ -20,17 +21,22 @@ from siamla_ros.supervision.states import State
 from siamla_ros.supervision.supervisor import Supervisor
 from siamla_ros.tracker.results import TrackerLike, TrackResult
 
-PURSUIT_S = 3.0  # after which the place of a box that is still not confirmed says nothing
-
 
 class Pursuer:
     """Follows boxes of lost targets; holds nothing of them."""
 
     def __init__(
-        self, tracker: TrackerLike, appearance: AppearanceModel, supervisor: Supervisor
+        self,
+        tracker: TrackerLike,
+        appearance: AppearanceModel,
+        supervisor: Supervisor,
+        longest_s: float,
     ) -> None:
+        """longest_s: after the loss; by then the place of a box that is not confirmed says nothing;
+        0: no box is followed on.
+        """
         self._tracker, self._appearance, self._supervisor = tracker, appearance, supervisor
-        self.longest_s = PURSUIT_S
+        self.longest_s = longest_s
 
     def advance(
         self, target: Target, image: np.ndarray, stamp_s: float, continuity: float | None = None
@@ -47,7 +53,7 @@ class Pursuer:
             The answer once the evidence of its images confirms it, else None. Whatever the tracker
             raises is passed on.
         """
-        if target.memory.lost_s > self.longest_s or math.isinf(target.memory.box_age_s):
+        if target.memory.lost_s >= self.longest_s or math.isinf(target.memory.box_age_s):
             target.pursuit = None  # too long ago, or the stamps broke off: its place says nothing
             return None
         known = target.pursuit or _begin(target)

@@ -36,7 +36,8 @@ class Searcher:
         supervisor: Supervisor,
     ) -> None:
         self._tracker = tracker
-        self.pursuer = Pursuer(tracker, appearance, supervisor)
+        longest_s = redetector.config.follow_on_s
+        self.pursuer = Pursuer(tracker, appearance, supervisor, longest_s)
         self.redetector, self.appearance = redetector, appearance
         self.ms_per_window = 0.0
 

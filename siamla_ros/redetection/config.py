@@ -33,6 +33,13 @@ class RedetectionConfig(Configuration):
         0.85, 0.0, 10.0, 'share of its probability at which another hypothesis prevents acceptance'
     )
     max_size_ratio: float = bounded(3.0, 1.0, 100.0, 'largest ratio of sides to the lost box')
+    follow_on_s: float = bounded(
+        0.0,
+        0.0,
+        60.0,
+        'seconds for which a lost box is also followed on: more is found again, and more wrongly; '
+        '0: not at all',
+    )
     rings: int = bounded(2, 0, 10, 'rings of windows round the last place')
     images_per_ring: int = bounded(8, 1, 1000, 'images after which the next ring is taken in')
     grid_windows: int = bounded(48, 1, 1000, 'most windows of the global grid')

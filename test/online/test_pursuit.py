@@ -9,7 +9,6 @@ from support.scenes import SIDE
 from support.state_scenes import CONFIG, IMAGE, MODEL, observe
 
 from siamla_ros.online.engine import Engine
-from siamla_ros.online.pursuit import PURSUIT_S
 from siamla_ros.supervision.supervisor import (
     MORE_WHEN_LOST,
     Reason,
@@ -22,6 +21,7 @@ HALF_ALIKE = {
     'evidence': {'similarity_weight': 7.0, 'color_weight': 0.0, 'bias': -4.0},
     'acceptance': {'similarity_weight': 7.0, 'color_weight': 0.0, 'bias': -4.0},
 }
+PURSUIT_S = 3.0
 FRAMES = round(PURSUIT_S * 30)
 
 
@@ -44,7 +44,8 @@ def back_within(engine, film, frames, x=100):
 
 
 def lost(**changes):
-    engine, film = started(HalfAlikeTracker(), redetection__mode='local', **changes)
+    changes = {'redetection__mode': 'local', 'redetection__follow_on_s': PURSUIT_S, **changes}
+    engine, film = started(HalfAlikeTracker(), **changes)
     for _ in range(20):
         engine.process(film.shoot(100))
     lose(engine, film)
@@ -57,9 +58,9 @@ def test_a_box_that_is_followed_on_ends_a_loss_that_no_search_would_end():
     assert (output.state, output.reason) == (State.TRACKING, Reason.REACQUIRED)
     assert output.box_xywh == (100, 100, SIDE, SIDE)
     assert engine.process(film.shoot(103))[0].confirmed
-    engine, film = lost()
-    engine.searcher.pursuer.longest_s = 0.0
+    engine, film = lost(redetection__follow_on_s=0.0)
     assert not back_within(engine, film, 60).confirmed
+    assert engine.targets['red'].pursuit is None
 
 
 def test_nothing_is_confirmed_while_the_target_is_away_and_after_that_its_place_says_nothing():

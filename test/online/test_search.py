@@ -8,6 +8,7 @@ from support.engines import lose, started
 
 from siamla_ros.identity.state import IdentityConfig
 from siamla_ros.online.search import OFFERS_KEPT, Searcher
+from siamla_ros.redetection.redetector import Redetector
 from siamla_ros.supervision.acceptance import AcceptanceModel
 from siamla_ros.supervision.supervisor import State, Supervisor
 from siamla_ros.tracker.logistic import sigmoid
@@ -47,7 +48,7 @@ class Stub:
 
 def scores(*calls):
     """Of the last of several calls of `score_boxes` for one target."""
-    searcher = Searcher(Stub(), None, Stub(), Supervisor())
+    searcher = Searcher(Stub(), Redetector(), Stub(), Supervisor())
     target = SimpleNamespace(state=None, identity=None, offered=())
     return [searcher.score_boxes(target, None, boxes) for boxes in calls][-1]
 
