@@ -89,6 +89,10 @@ class Distractors:
         own = target() if memory.target is None else memory.target
         return replace(memory, target=own, seen=(*memory.seen, describe(second))[-KEPT:])
 
+    def elsewhere(self) -> Distractors:
+        """The memory at another place, which the next update looks at."""
+        return replace(self, level=0.0, updates=EVERY - 1)
+
     def level_of(self, descriptor: Descriptor) -> float:
         """`level` of a box with this descriptor."""
         if self.target is None or not self.seen:

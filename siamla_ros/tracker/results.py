@@ -129,7 +129,8 @@ class TrackResult:
         if state is not None:
             state = replace(state, confidence=confidence, distractors=memory)
         if first is not None:
-            first = first.beside_distractors(weight, memory)
+            level = first.state.distractors.level  # the box of the wide search was looked at
+            first = first.beside_distractors(weight, replace(memory, level=level))
         return replace(
             self,
             confidence=confidence,

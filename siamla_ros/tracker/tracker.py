@@ -130,7 +130,8 @@ class Tracker:
         """
         check_image(image_bgr)
         places = [_place(box) for box in boxes_xywh]
-        return self._reported(self._search(image_bgr, [state] * len(places), places))
+        anew = replace(state, distractors=state.distractors.elsewhere())
+        return self._reported(self._search(image_bgr, [anew] * len(places), places))
 
     def similarity(
         self, image_bgr: ImageArray, state: TargetState, boxes_xywh: Sequence[Sequence[float]]

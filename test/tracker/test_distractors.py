@@ -9,7 +9,7 @@ from siamla_ros.model.config import ModelConfig
 from siamla_ros.model.decode_config import DecodeConfig
 from siamla_ros.tracker.distractors import EVERY, KEPT, MOST_LEVEL, Distractors, descriptor_of
 from siamla_ros.tracker.logistic import logit, sigmoid
-from siamla_ros.tracker.results import TrackResult
+from siamla_ros.tracker.results import TargetState, TrackResult
 from siamla_ros.tracker.tracker import Tracker, load_tracker
 
 IMAGE = np.full((120, 240, 3), 90, np.uint8)
@@ -118,7 +118,29 @@ def test_the_target_of_a_new_template_has_no_distractors():
     assert not tracker.init(IMAGE, BOX).distractors.seen
     (elsewhere,) = tracker.probe(IMAGE, replace(state), [BOX])
     assert elsewhere.confidence == pytest.approx(0.9), 'another place was not looked at'
-    assert elsewhere.state.distractors == state.distractors, 'what was seen is kept'
+    assert elsewhere.state.distractors.seen is state.distractors.seen, 'what was seen is kept'
+
+
+def test_what_is_found_elsewhere_is_not_doubted_for_the_box_before_and_looked_at_at_once():
+    tracker, state = made()
+    state = followed(tracker, state, EVERY).state
+    tracker.runtime.at, tracker.runtime.second_peak = OTHER, 0.0
+    lost = followed(tracker, state, EVERY).state
+    assert lost.distractors.level == MOST_LEVEL
+    (found,) = tracker.probe(IMAGE, lost, [BOX])
+    assert found.state.distractors.level == 0.0
+    tracker.runtime.at = BOX
+    assert followed(tracker, found.state, 1).confidence == pytest.approx(0.9)
+    tracker.runtime.at = OTHER
+    assert followed(tracker, found.state, 1).confidence < 0.5
+
+
+def test_the_first_answer_is_not_doubted_for_what_a_wide_search_found():
+    first = TrackResult(BOX, 0.4, 0.4, 0.4, 0.0, 0.4, TargetState(BOX, None))
+    wide = TrackResult(OTHER, 0.9, 0.9, 0.9, 0.0, 0.9, TargetState(OTHER, None), first)
+    seen = wide.beside_distractors(WEIGHT, Distractors(level=MOST_LEVEL))
+    assert seen.confidence < 0.5 and seen.first.confidence == pytest.approx(0.4)
+    assert seen.first.distractor_level == 0.0
 
 
 def test_a_descriptor_is_of_the_middle_and_of_length_one():
