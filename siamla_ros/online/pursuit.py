@@ -3,8 +3,8 @@
 Most targets that are declared lost have blurred, turned or hidden for a moment only, and the
 network goes on finding them. A search judges each box as if it had come from nowhere; one that was
 followed without a break from where the target was lost needs less evidence to be the target, and
-the evidence of its images adds up. So more targets are found again, and more wrongly: off unless
-`redetection.follow_on_s` is set.
+the evidence of its images adds up. So more targets are found again, and more wrongly:
+`redetection.follow_on_s` 0 does without.
 """
 
 from __future__ import annotations

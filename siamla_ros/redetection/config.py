@@ -34,7 +34,7 @@ class RedetectionConfig(Configuration):
     )
     max_size_ratio: float = bounded(3.0, 1.0, 100.0, 'largest ratio of sides to the lost box')
     follow_on_s: float = bounded(
-        0.0,
+        3.0,
         0.0,
         60.0,
         'seconds for which a lost box is also followed on: more is found again, and more wrongly; '
