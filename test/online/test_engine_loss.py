@@ -166,16 +166,22 @@ def test_a_target_is_found_again_in_images_of_another_size(mode, scale):
     assert outputs[-1].confirmed
 
 
+def with_twin(x):
+    """An engine that follows two squares of one look, at 100 and at x."""
+    engine, film = started(redetection__mode='local')
+    both = film.shoot(100)
+    both.to_bgr()[100 : 100 + SIDE, x : x + SIDE] = RED_BGR
+    engine.start('twin', 'square', (x, 100, SIDE, SIDE), both, live=True)
+    assert [output.confirmed for output in engine.process(both)] == [True, True]
+    return engine, film
+
+
 @pytest.mark.parametrize('followed', [True, False])
 def test_a_lost_target_is_not_found_in_the_box_of_another(followed):
     """Two who look alike: the one in sight is no second one, too; once nobody follows it, it may
     be the lost one.
     """
-    engine, film = started(redetection__mode='local')
-    both = film.shoot(100)
-    both.to_bgr()[100 : 100 + SIDE, 190 : 190 + SIDE] = RED_BGR
-    engine.start('twin', 'square', (190, 100, SIDE, SIDE), both, live=True)
-    assert [output.confirmed for output in engine.process(both)] == [True, True]
+    engine, film = with_twin(190)
     for _ in range(40):
         outputs = engine.process(film.shoot(100))
     assert [output.state for output in outputs] == [State.TRACKING, State.SEARCHING]
@@ -188,11 +194,7 @@ def test_a_lost_target_is_not_found_in_the_box_of_another(followed):
 
 def test_a_target_that_is_found_is_compared_with_where_the_others_are_on_the_same_image():
     """The one in sight comes to the place of the lost one, which is searched for first."""
-    engine, film = started(redetection__mode='local')
-    both = film.shoot(100)
-    both.to_bgr()[100 : 100 + SIDE, 210 : 210 + SIDE] = RED_BGR
-    engine.start('twin', 'square', (210, 100, SIDE, SIDE), both, live=True)
-    assert [output.confirmed for output in engine.process(both)] == [True, True]
+    engine, film = with_twin(210)
     for _ in range(40):
         outputs = engine.process(film.shoot(210))
     assert [output.state for output in outputs] == [State.SEARCHING, State.TRACKING]
