@@ -28,7 +28,7 @@ class TargetTally:
         lost: Visible frames spent LOST.
         lost_while_right: Those of them before which the box was last on the target (IoU > 0.5).
         confirmed_wrong: Confirmed boxes at IoU < 0.1.
-        wrong: Boxes at IoU < 0.1, confirmed or not.
+        wrong: Boxes at IoU < 0.1, confirmed or not, whose confidence is known.
         wrong_confident: Those of them with a confidence above 0.5.
     """
 
@@ -52,7 +52,7 @@ def tally(name: str, trace: Trace, truth_xywh: np.ndarray, absent: np.ndarray) -
     iou = np.where(visible, overlap(trace.boxes_xywh, truth_xywh), 0.0)
     confirmed = trace.confirmed & counted
     lost = trace.lost & visible
-    wrong = counted & (iou < WRONG_IOU)
+    wrong = counted & (iou < WRONG_IOU) & ~np.isnan(trace.confidence)
     return TargetTally(
         name=name,
         confirmed=int(confirmed.sum()),
@@ -89,7 +89,8 @@ class SessionFigures:
         visible_lost: Share of the visible frames spent LOST.
         visible_lost_while_right: Share of them spent LOST after the box had been on the target.
         confirmed_wrong: Share of the confirmed boxes at IoU < 0.1.
-        confident_wrong: Share of all boxes at IoU < 0.1 whose confidence is above 0.5.
+        confident_wrong: Share of all boxes at IoU < 0.1 whose confidence is above 0.5, of those
+            whose confidence is known.
     """
 
     precision: float

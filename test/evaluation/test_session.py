@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -60,6 +61,18 @@ def test_confident_wrong_counts_every_wrong_box_confirmed_or_not():
     assert (found.wrong, found.wrong_confident) == (3, 2)  # and a LOST one on nobody
     assert session_figures([found]).confident_wrong == pytest.approx(2 / 3)
     assert math.isnan(session_figures([counted('ooo')]).confident_wrong)
+
+
+def test_boxes_whose_confidence_is_not_known_say_nothing_of_it():
+    """As in runs that an older version has stored."""
+    old = traced('ooxx')
+    old = replace(old, confidence=np.full(4, math.nan))
+    unknown = tally('t', old, np.array([ON] * 4), np.zeros(4, bool))
+    assert (unknown.wrong, unknown.confirmed_wrong) == (0, 2)
+    assert math.isnan(session_figures([unknown]).confident_wrong)
+    row = session_bench.tables({'siamla': [unknown]}).splitlines()[2]
+    assert row.split('|')[-2].strip() == '-'
+    assert session_figures([unknown, counted('oxx')]).confident_wrong == 1.0
 
 
 def test_lost_counts_as_needless_only_after_the_box_was_right():
