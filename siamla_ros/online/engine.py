@@ -281,7 +281,7 @@ class Engine:
         if not targets:
             return []
         try:
-            states = [t.state.waited(stamp_s - t.memory.stamp_s) for t in targets]
+            states = [t.state.waited(stamp_s - t.state_s) for t in targets]
             found = self.tracker.update(image, states)
             verified = self.appearance.verified
             return [verified(t.identity, image, t.state, r) for t, r in zip(targets, found)]

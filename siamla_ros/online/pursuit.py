@@ -57,15 +57,16 @@ class Pursuer:
             target.pursuit = None  # too long ago, or the stamps broke off: its place says nothing
             return None
         known = target.pursuit or _begin(target)
-        state = known.state.waited(stamp_s - known.memory.stamp_s)
+        state = known.state.waited(stamp_s - known.state_s)
         (result,) = self._tracker.update(image, [state])
         result = self._appearance.verified(target.identity, image, known.state, result)
         seen = self._appearance_of(target, image, known, result)
         decision = self._supervisor.pursue(
             known.memory, observation(result, image, stamp_s, seen, continuity)
         )
-        state = result.state if decision.accept_state else known.state
-        target.pursuit = Pursuit(state, decision.memory)
+        target.pursuit = replace(known, memory=decision.memory)
+        if decision.accept_state:
+            target.pursuit = Pursuit(result.state, decision.memory, stamp_s)
         back = decision.state is State.TRACKING and self._appearance.may_return(seen)
         return result if back else None
 
@@ -88,4 +89,4 @@ def _begin(target: Target) -> Pursuit:
     if memory.image_size != target.image_size:
         confirmed = box  # the other one is in pixels of images of another size
     known = replace(memory, box_xywh=box, box_age_s=memory.lost_s, last_confirmed_xywh=confirmed)
-    return Pursuit(target.state, known)
+    return Pursuit(target.state, known, target.state_s)

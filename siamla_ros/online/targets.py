@@ -91,10 +91,15 @@ def observation(
 
 @dataclass(frozen=True)
 class Pursuit:
-    """A lost target whose box is followed on: as the tracker and as the supervision know it."""
+    """A lost target whose box is followed on: as the tracker and as the supervision know it.
+
+    Attributes:
+        state_s: Stamp of the image that `state` is of.
+    """
 
     state: TargetState
     memory: Memory
+    state_s: float
 
 
 @dataclass
@@ -102,6 +107,7 @@ class Target:
     """A target between two images; the engine's own, mutable record.
 
     Attributes:
+        state_s: Stamp of the image that `state` is of: the last one of which it was taken over.
         seq: Number of the last image that this target was updated on.
         image_size: (width, height) of that image.
         search, pursuit: State of its search, and of its box that is followed on, while it is lost.
@@ -126,6 +132,7 @@ class Target:
     searched_xywh: tuple[Box, ...] = ()
     offered: tuple[tuple[tuple[Box, float], ...], ...] = ()
     output: TargetOutput | None = None
+    state_s: float = 0.0
 
     @classmethod
     def begin(
@@ -187,7 +194,7 @@ class Target:
         before = self.memory.state
         self.memory, self.result = decision.memory, result
         if result is not None and decision.accept_state:
-            self.state = result.state
+            self.state, self.state_s = result.state, decision.memory.stamp_s
         if self.memory.state is State.TRACKING:
             self.offered = ()
         if result is not None and decision.confirmed:

@@ -45,8 +45,9 @@ class TargetState:
         return replace(self, box_xywh=box_xywh, confidence=confidence)
 
     def waited(self, interval_s: float) -> TargetState:
-        """The same target before an update `interval_s` seconds after the last one: at any rate of
-        images it forgets in the same time. Stamps that do not advance count as at 30 Hz.
+        """The same target before an update `interval_s` seconds after the one that this state is
+        of: at any rate of images, and where states are rejected, it forgets in the same time.
+        Stamps that do not advance count as at 30 Hz.
         """
         if self.peak_ratio == 0.0 or interval_s <= 0.0:
             return self
