@@ -257,12 +257,11 @@ class Engine:
             target.search = target.pursuit = None
             return
         try:
-            result = self.searcher.search(target, image, frame.stamp_s)
+            others = self.targets.values()
+            result = self.searcher.search(target, image, frame.stamp_s, others)
         except Exception as error:  # noqa: BLE001 - whatever a runtime raises
             self.report('search', error)
             return
-        if result is not None and target.claimed_by(self.targets.values(), result.box_xywh):
-            result = None
         if result is None and target.output is not None:
             target.output = replace(target.output, searched_xywh=target.searched_xywh)
         elif result is not None:

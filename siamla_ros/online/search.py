@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -41,10 +41,17 @@ class Searcher:
         self.redetector, self.appearance = redetector, appearance
         self.ms_per_window = 0.0
 
-    def search(self, target: Target, image: np.ndarray, stamp_s: float) -> TrackResult | None:
+    def search(
+        self,
+        target: Target,
+        image: np.ndarray,
+        stamp_s: float,
+        others: Iterable[Target] = (),
+    ) -> TrackResult | None:
         """Search for the target in this image; its result once it is accepted, else None.
 
-        Whatever the tracker raises is passed on.
+        What is another one of `others` is not the target, see `Target.claimed_by`. Whatever the
+        tracker raises is passed on.
         """
         memory = target.memory
         if target.search is None:
@@ -55,7 +62,7 @@ class Searcher:
         place = target.pursuit.memory.box_xywh if target.pursuit else target.search_box_xywh
         continuity = target.continuity.see(image, place, stamp_s)
         back = self.pursuer.advance(target, image, stamp_s, continuity)
-        if back is not None:
+        if back is not None and not target.claimed_by(others, back.box_xywh):
             return back
         plan = self.redetector.propose(
             target.search,
@@ -72,6 +79,12 @@ class Searcher:
         began_s = time.monotonic()
         found = self._tracker.probe(image, target.state, plan.boxes_xywh)
         self._note_cost((time.monotonic() - began_s) * 1e3 / len(found))
+        found = [
+            replace(result, confidence=0.0)  # else it would stand against all other places
+            if target.claimed_by(others, result.box_xywh)
+            else result
+            for result in found
+        ]
         result = self.redetector.evaluate(
             plan.memory,
             found,

@@ -212,3 +212,17 @@ def test_where_another_target_is_on_a_later_image_claims_nothing():
     assert red.claimed_by(engine.targets.values(), (100, 100, SIDE, SIDE))
     red.seq -= 1
     assert not red.claimed_by(engine.targets.values(), (100, 100, SIDE, SIDE))
+
+
+def test_another_of_the_same_look_does_not_keep_a_target_from_being_found_beside_it():
+    """The box of the lost one is followed on to the one in sight, and searches find that, too."""
+    engine, film = with_twin(150)
+    for _ in range(40):
+        outputs = engine.process(film.shoot(100))
+    assert [output.state for output in outputs] == [State.TRACKING, State.SEARCHING]
+    found = []
+    for _ in range(40):
+        image = film.shoot(100)
+        image.to_bgr()[150 : 150 + SIDE, 150 : 150 + SIDE] = RED_BGR
+        found.append(engine.process(image)[1])
+    assert {output.box_xywh for output in found if output.confirmed} == {(150, 150, SIDE, SIDE)}
