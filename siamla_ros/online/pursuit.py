@@ -64,9 +64,11 @@ class Pursuer:
         decision = self._supervisor.pursue(
             known.memory, observation(result, image, stamp_s, seen, continuity)
         )
-        target.pursuit = replace(known, memory=decision.memory)
+        # What is not taken back in the end has not been confirmed.
+        last = known.memory.last_confirmed_xywh
+        target.pursuit = replace(known, memory=replace(decision.memory, last_confirmed_xywh=last))
         if decision.accept_state:
-            target.pursuit = Pursuit(result.state, decision.memory, stamp_s)
+            target.pursuit = replace(target.pursuit, state=result.state, state_s=stamp_s)
         back = decision.state is State.TRACKING and self._appearance.may_return(seen)
         return result if back else None
 

@@ -169,3 +169,17 @@ def test_a_box_in_other_colors_does_not_come_back_by_itself(least, comes_back):
     paler = {'color': (38, 46, 212)}  # still followed, and another color to a histogram
     outputs = [engine.process(film.shoot(100, **paler))[0] for _ in range(30)]
     assert any(output.confirmed for output in outputs) is comes_back
+
+
+def test_a_box_in_other_colors_is_not_the_one_that_was_confirmed_last():
+    """Else the next box would be near enough to be confirmed on less evidence."""
+    engine, film = lost(identity__min_return_color=0.9)
+    paler = {'color': (38, 46, 212)}
+    for _ in range(30):
+        (output,) = engine.process(film.shoot(124, **paler))
+    pursuit = engine.targets['red'].pursuit
+    assert pursuit.state.box_xywh == pursuit.memory.box_xywh == (124, 100, SIDE, SIDE)
+    assert pursuit.memory.state is State.TRACKING and output.state is State.SEARCHING
+    assert (
+        pursuit.memory.last_confirmed_xywh == output.last_confirmed_xywh == (100, 100, SIDE, SIDE)
+    )
