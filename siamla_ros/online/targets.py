@@ -33,7 +33,7 @@ class TargetOutput:
         last_box_xywh: Where the target was seen last, in pixels; stands in for a missing result.
         predicted_xywh: Where the target should be, while it is not confirmed.
         newly_lost: LOST was entered on this image.
-        last_confirmed_xywh: The last box that was confirmed.
+        last_confirmed_xywh: The last box that was confirmed in TRACKING.
         last_confirmed_ns: The stamp of its image.
         searched_xywh: Boxes that a search has probed on this image.
     """
@@ -198,7 +198,8 @@ class Target:
         if self.memory.state is State.TRACKING:
             self.offered = ()
         if result is not None and decision.confirmed:
-            self.last_confirmed_ns = stamp_ns
+            if self.memory.state is State.TRACKING:  # as `Memory.last_confirmed_xywh`
+                self.last_confirmed_ns = stamp_ns
             self._learn_motion(result.box_xywh, stamp_ns / 1e9)
         newly_lost = self.missing and before in FOLLOWED
         self.stamp_ns = stamp_ns

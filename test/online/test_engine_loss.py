@@ -23,6 +23,16 @@ def test_a_hidden_target_is_not_confirmed_and_lost_exactly_once():
     assert output.last_confirmed_xywh == last.box_xywh and output.last_confirmed_ns < film.stamp_ns
 
 
+def test_the_last_confirmed_box_and_its_stamp_are_of_one_image_where_uncertain_ones_are_shown():
+    engine, film = started(supervisor__publish_uncertain=True)
+    (last,) = engine.process(film.shoot(103))
+    stamp_ns = film.stamp_ns
+    film.stamp_ns += 60_000_000_000
+    (output,) = engine.process(film.shoot(106))
+    assert output.state is State.UNCERTAIN and output.confirmed
+    assert (output.last_confirmed_xywh, output.last_confirmed_ns) == (last.box_xywh, stamp_ns)
+
+
 def test_a_hidden_target_is_predicted_for_a_while_only():
     engine, film = started(redetection__mode='off')
     for x in range(103, 163, 3):
