@@ -14,6 +14,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from siamla_ros.geometry.boxes import carried_over
 from siamla_ros.identity.appearance_model import AppearanceModel
 from siamla_ros.identity.state import Appearance
 from siamla_ros.online.targets import Pursuit, Target, observation
@@ -87,8 +88,6 @@ class Pursuer:
 def _begin(target: Target) -> Pursuit:
     """From the last box that was followed, on which the target was lost."""
     box, memory = target.state.box_xywh, target.memory
-    confirmed = memory.last_confirmed_xywh
-    if memory.image_size != target.image_size:
-        confirmed = box  # the other one is in pixels of images of another size
-    known = replace(memory, box_xywh=box, box_age_s=memory.lost_s, last_confirmed_xywh=confirmed)
+    last = carried_over(memory.last_confirmed_xywh, memory.confirmed_size, target.image_size)
+    known = replace(memory, box_xywh=box, box_age_s=memory.lost_s, last_confirmed_xywh=last)
     return Pursuit(target.state, known, target.state_s)

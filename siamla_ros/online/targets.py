@@ -173,7 +173,8 @@ class Target:
     @property
     def search_box_xywh(self) -> Box:
         """Where a search begins: the last confirmed box, in the pixels of the present images."""
-        return carried_over(self.memory.search_box_xywh, self.memory.image_size, self.image_size)
+        memory = self.memory
+        return carried_over(memory.search_box_xywh, memory.confirmed_size, self.image_size)
 
     @property
     def missing(self) -> bool:

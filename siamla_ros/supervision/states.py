@@ -109,6 +109,9 @@ class Memory:
         full_wh: The target's width and height when last clear of the image border.
         last_confirmed_xywh: The last box that was confirmed in TRACKING.
         last_confirmed_s: Stamp of its image.
+        confirmed_size: (width, height) of its image.
+        broke_off: While UNCERTAIN: stamps or the size of the images have broken off since then, so
+            that it says nothing about where the target is.
         presence: Log odds that the box is on the target.
         lost_s: Seconds since LOST was declared.
         search_over: The search has timed out.
@@ -125,6 +128,8 @@ class Memory:
     full_wh: tuple[float, float] = (0.0, 0.0)
     last_confirmed_xywh: Box = (0.0, 0.0, 0.0, 0.0)
     last_confirmed_s: float = 0.0
+    confirmed_size: tuple[int, int] = (0, 0)
+    broke_off: bool = False
     presence: float = START_LOG_ODDS
     lost_s: float = 0.0
     search_over: bool = False
@@ -136,10 +141,13 @@ class Memory:
 
     @property
     def search_box_xywh(self) -> Box:
-        """The last confirmed box, for a search: where the border cut it, in its full size."""
+        """The last confirmed box, for a search, in pixels of its image: where the border cut it,
+        in its full size.
+        """
         x, y, w, h = box = self.last_confirmed_xywh
         full_w, full_h = self.full_wh
-        if not touches_border(box, self.image_size) or min(full_w, full_h) <= 0.0:
+        known = self.image_size == self.confirmed_size and min(full_w, full_h) > 0.0
+        if not known or not touches_border(box, self.confirmed_size):
             return box
         return x + (w - full_w) / 2, y + (h - full_h) / 2, full_w, full_h
 
@@ -194,11 +202,24 @@ def aged(memory: Memory, stamp_s: float, interval_s: float, broken: bool) -> Mem
 def without_motion(memory: Memory) -> Memory:
     """After a break the last box says nothing about where the next one may be."""
     presence = min(memory.presence, 0.0)
-    return replace(memory, box_age_s=math.inf, full_wh=(0.0, 0.0), presence=presence)
+    memory = replace(memory, box_age_s=math.inf, full_wh=(0.0, 0.0), presence=presence)
+    return replace(memory, broke_off=True)
+
+
+def confirmed_in(memory: Memory, box_xywh: Box) -> Memory:
+    """A box of the present image is the last one that was confirmed."""
+    return replace(
+        memory,
+        last_confirmed_xywh=box_xywh,
+        last_confirmed_s=memory.stamp_s,
+        confirmed_size=memory.image_size,
+    )
 
 
 def entered(memory: Memory, state: State, reason: Reason) -> Memory:
     """The memory in its next state; the same one if nothing changes."""
     if state is memory.state:
         return memory
-    return replace(memory, state=state, reason=reason, frames_in_state=1, seconds_in_state=0.0)
+    broke_off = memory.broke_off and state is State.UNCERTAIN
+    memory = replace(memory, state=state, reason=reason, broke_off=broke_off)
+    return replace(memory, frames_in_state=1, seconds_in_state=0.0)

@@ -58,6 +58,7 @@ from siamla_ros.supervision.states import (
     State,
     aged,
     check_stamp,
+    confirmed_in,
     entered,
     without_motion,
 )
@@ -140,7 +141,7 @@ class Supervisor:
         evidence is good enough to end LOST, which takes more than to end UNCERTAIN. UNCERTAIN
         otherwise.
         """
-        uncertain = replace(memory, state=State.UNCERTAIN)
+        uncertain = replace(memory, state=State.UNCERTAIN, broke_off=False)
         memory, evidence, broken = self._weighed(uncertain, seen)
         enough = memory.presence >= self._to_confirm(memory, seen) + MORE_WHEN_LOST
         if enough and evidence.quality is not Quality.BAD and not broken:
@@ -195,9 +196,8 @@ class Supervisor:
             image_size=image_size,
             box_xywh=box_xywh,
             full_wh=box_xywh[2:],
-            last_confirmed_xywh=box_xywh,
-            last_confirmed_s=stamp_s,
         )
+        memory = confirmed_in(memory, box_xywh)
         return Decision(memory, confirmed=True, accept_state=True, learn_appearance=True)
 
     def _interval(self, memory: Memory, stamp_s: float) -> tuple[float, bool]:
@@ -265,7 +265,7 @@ class Supervisor:
         last one that was confirmed, for what hides a target may stand beside others like it. After
         a break that box says nothing.
         """
-        if memory.reason is Reason.STALE:
+        if memory.broke_off:
             return self.model.confirmed_above
         (x, y), (old_x, old_y) = center(seen.box_xywh), center(memory.last_confirmed_xywh)
         sides = math.hypot(x - old_x, y - old_y) / box_size(memory.last_confirmed_xywh)
@@ -287,7 +287,7 @@ def _decide(
         smaller = box_size(seen.box_xywh) < memory.full_size
         memory = replace(memory, full_wh=memory.full_wh if cut and smaller else seen.box_xywh[2:])
     if usable and tracking:
-        memory = replace(memory, last_confirmed_xywh=seen.box_xywh, last_confirmed_s=seen.stamp_s)
+        memory = confirmed_in(memory, seen.box_xywh)
     confirmed = usable and (tracking or config.publish_uncertain)
     learn = tracking and evidence.quality is Quality.GOOD
     return Decision(memory, confirmed, followed, learn_appearance=learn)

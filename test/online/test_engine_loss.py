@@ -176,6 +176,23 @@ def test_a_target_is_found_again_in_images_of_another_size(mode, scale):
     assert outputs[-1].confirmed
 
 
+@pytest.mark.parametrize('mode', ['local', 'global'])
+def test_a_target_that_is_lost_with_the_first_image_of_another_size_is_searched_for_in_its_place(
+    mode,
+):
+    engine, film = started(SizedTracker(), redetection__mode=mode, redetection__follow_on_s=0.0)
+    for _ in range(20):
+        engine.process(film.shoot(100))
+    big = {'width': 640, 'height': 480}
+    for _ in range(40):
+        (output,) = engine.process(film.shoot(None, **big))
+    assert output.state is State.SEARCHING
+    assert output.last_confirmed_xywh == (100, 100, SIDE, SIDE), 'of the image of its stamp'
+    assert engine.targets['red'].search_box_xywh == (200, 200, 2 * SIDE, 2 * SIDE)
+    place = {'x': 200, 'y': 200, 'side': 2 * SIDE}
+    assert any(engine.process(film.shoot(**place, **big))[0].confirmed for _ in range(20))
+
+
 def with_twin(x):
     """An engine that follows two squares of one look, at 100 and at x."""
     engine, film = started(redetection__mode='local')

@@ -210,6 +210,35 @@ def test_break_in_the_stamps_suspends_belief_until_confirmed(stamp_s):
     assert second.state is State.TRACKING and second.confirmed
 
 
+def broken_off(supervisor, memory, how, elsewhere):
+    """The memory after a break, and the size of the next images."""
+    if how == 'paused':
+        return supervisor.suspend(memory).memory, IMAGE
+    size = (1280, 960) if how == 'size' else IMAGE
+    stamp_s = memory.stamp_s + (60.0 if how == 'stamps' else 1 / 30)
+    return supervisor.step(memory, Observation(stamp_s, 0.9, 0.0, elsewhere, size)).memory, size
+
+
+@pytest.mark.parametrize('how', ['stamps', 'paused', 'size'])
+@pytest.mark.parametrize('scene', ['ggg', 'ggb'])
+def test_after_a_break_the_last_confirmed_box_says_nothing_whatever_the_state(how, scene):
+    supervisor = Supervisor(CONFIG, model=MODEL)
+    memory, elsewhere = play(scene)[-1].memory, (20.0, 20.0, 60.0, 60.0)
+    memory, size = broken_off(supervisor, memory, how, elsewhere)
+    assert memory.state is State.UNCERTAIN
+    states = []
+    for frame in range(1, 4):
+        seen = Observation(memory.stamp_s + 1 / 30, 0.9, 0.0, elsewhere, size)
+        memory = supervisor.step(memory, seen).memory
+        states.append(memory.state)
+    assert State.TRACKING in states[:2]
+    for _ in range(2):
+        bad = Observation(memory.stamp_s + 1 / 30, 0.1, 0.0, elsewhere, size)
+        memory = supervisor.step(memory, bad).memory
+    far = Observation(memory.stamp_s + 1 / 30, 0.9, 0.0, (110.0, 20.0, 60.0, 60.0), size)
+    assert supervisor.step(memory, far).state is State.UNCERTAIN, 'now it says something again'
+
+
 def test_change_of_image_size_suspends_belief():
     supervisor = Supervisor(CONFIG, model=MODEL)
     memory = play('ggg')[-1].memory
