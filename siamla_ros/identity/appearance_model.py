@@ -169,7 +169,7 @@ class AppearanceModel:
             return -math.inf
         return frame_log_odds(
             self.acceptance,
-            result.confidence,
+            result.alone,
             result.second_peak,
             seen.similarity,
             seen.color,

@@ -99,6 +99,11 @@ class TrackResult:
             if not 0.0 <= value <= 1.0:  # also refuses NaN
                 raise ValueError(f'{name} = {value}: must lie in [0, 1]')
 
+    @property
+    def alone(self) -> float:
+        """The confidence without distractors against it, [0, 1]."""
+        return self.confidence if self.confidence_alone is None else self.confidence_alone
+
     def beside_second_peak(self, weight: float, before: float = 0.0) -> TrackResult:
         """With the second peak against the confidence: where something else has just looked alike,
         the box may have gone over to it.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ from siamla_ros.identity.appearance_model import UNCERTAIN_RATE, AppearanceModel
 from siamla_ros.identity.state import IdentityConfig
 from siamla_ros.supervision.presence import EvidenceModel
 from siamla_ros.tracker.distractors import Distractors
-from siamla_ros.tracker.results import TargetState
+from siamla_ros.tracker.results import TargetState, TrackResult
 
 CONFIG = IdentityConfig(sample_frames=9, sample_s=0.3)  # whatever is shipped
 MODEL = EvidenceModel(confidence_weight=0.7, similarity_weight=12.0, color_weight=4.0, bias=-10.5)
@@ -20,11 +20,8 @@ BOX = (100.0, 60.0, 40.0, 80.0)
 RED, BLUE = (30, 30, 200), (200, 60, 30)
 
 
-@dataclass(frozen=True)
-class Answer:
-    box_xywh: tuple[float, float, float, float]
-    confidence: float = 0.95
-    second_peak: float = 0.0
+def answer(box_xywh, confidence=0.95, second_peak=0.0) -> TrackResult:
+    return TrackResult(box_xywh, confidence, confidence, confidence, second_peak, confidence)
 
 
 class Provider:
@@ -51,7 +48,7 @@ def followed(frames: int, config=CONFIG, interval_s=1 / 30, **options):
     appearance = AppearanceModel(provider, config, MODEL)
     known = appearance.begin(scene(), state)
     for _ in range(frames):
-        sample = appearance.sample(known, scene(), state, Answer(BOX), **options)
+        sample = appearance.sample(known, scene(), state, answer(BOX), **options)
         known = appearance.remember(known, sample, True, interval_s)
     return provider, appearance, known
 
@@ -109,23 +106,23 @@ def test_what_may_wait_is_sampled_on_the_next_image_and_what_is_uncertain_at_onc
         ({'may_wait': True, 'uncertain': True}, True),
         ({}, True),
     ):
-        sample = appearance.sample(known, scene(), state, Answer(BOX), **options)
+        sample = appearance.sample(known, scene(), state, answer(BOX), **options)
         assert (sample is not None) is sampled
 
 
 def test_frames_that_are_not_sampled_take_time_too():
     _, appearance, known = followed(1)
     state = TargetState(BOX, None)
-    assert appearance.sample(known, scene(), state, Answer(BOX), interval_s=0.1) is None
+    assert appearance.sample(known, scene(), state, answer(BOX), interval_s=0.1) is None
     for _ in range(2):
         known = appearance.remember(known, None, learn=False, interval_s=0.1)
-    assert appearance.sample(known, scene(), state, Answer(BOX), interval_s=0.1) is not None
+    assert appearance.sample(known, scene(), state, answer(BOX), interval_s=0.1) is not None
 
 
 def test_nothing_is_learned_from_a_bad_frame():
     _, appearance, known = followed(30)
     state = TargetState(BOX, None)
-    sample = appearance.sample(known, scene(color=BLUE), state, Answer(BOX), uncertain=True)
+    sample = appearance.sample(known, scene(color=BLUE), state, answer(BOX), uncertain=True)
     after = appearance.remember(known, sample, learn=False)
     assert after.views == known.views
     assert after.latest.color < 0.2 < known.latest.color
@@ -139,7 +136,7 @@ def test_candidates_are_distinguished(loss, color):
     image[60:140, 220:260] = color
     provider.loss = loss
     own_p, other_p = appearance.probabilities(
-        known, image, TargetState(BOX, None), [Answer(BOX), Answer(other)]
+        known, image, TargetState(BOX, None), [answer(BOX), answer(other)]
     )
     assert own_p > 0.9 and own_p > other_p + 0.02
     assert other_p < 0.5 or not (loss and color is BLUE)
@@ -148,7 +145,7 @@ def test_candidates_are_distinguished(loss, color):
 def test_a_box_that_shows_nothing_has_probability_zero():
     _, appearance, known = followed(20)
     state = TargetState(BOX, None)
-    assert appearance.probabilities(known, scene(), state, [Answer((0.0, 0.0, 1.0, 9.0))]) == [0.0]
+    assert appearance.probabilities(known, scene(), state, [answer((0.0, 0.0, 1.0, 9.0))]) == [0.0]
 
 
 def test_the_place_of_the_targets_colors_is_proposed():
@@ -163,7 +160,7 @@ def test_the_place_of_the_targets_colors_is_proposed():
 
 def test_switched_off_it_asks_nothing_and_leaves_the_confidence():
     provider, appearance, known = followed(30, replace(CONFIG, enabled=False))
-    answers = [Answer(BOX, 0.7)]
+    answers = [answer(BOX, 0.7)]
     assert appearance.probabilities(known, scene(), TargetState(BOX, None), answers) == [0.7]
     assert appearance.color_proposals(known, scene(), BOX) == [] and provider.asked == 0
 
@@ -175,8 +172,8 @@ def test_a_search_accepts_no_box_in_colors_that_the_target_never_showed(limit, a
     appearance = AppearanceModel(provider, replace(CONFIG, min_return_color=limit), generous)
     state = TargetState(BOX, None)
     known = appearance.begin(scene(), state)
-    (same,) = appearance.probabilities(known, scene(), state, [Answer(BOX)])
-    (other,) = appearance.probabilities(known, scene(color=BLUE), state, [Answer(BOX)])
+    (same,) = appearance.probabilities(known, scene(), state, [answer(BOX)])
+    (other,) = appearance.probabilities(known, scene(color=BLUE), state, [answer(BOX)])
     assert same > 0.4 and (other > 0.4) is accepted and (other == 0.0) is not accepted
 
 
@@ -184,12 +181,12 @@ def test_what_a_search_finds_is_compared_with_distractors():
     """One that was seen beside the target is not taken for it when the target is gone."""
     provider, appearance, known = followed(9)
     provider.distractor_level = lambda image, state, box: 0.8 * (box[0] > BOX[0])
-    other = Answer((180.0, 60.0, 40.0, 80.0))
+    other = answer((180.0, 60.0, 40.0, 80.0))
     image = scene(other.box_xywh) | scene()
     seen = TargetState(BOX, None, distractors=Distractors(seen=(np.ones(2, np.float32),)))
     never = TargetState(BOX, None)
-    unseen = appearance.odds_of(known, image, never, [Answer(BOX), other])
-    right, wrong = appearance.odds_of(known, image, seen, [Answer(BOX), other])
+    unseen = appearance.odds_of(known, image, never, [answer(BOX), other])
+    right, wrong = appearance.odds_of(known, image, seen, [answer(BOX), other])
     assert right == unseen[0]
     assert wrong == pytest.approx(unseen[1] + 0.8 * MODEL.distractor_weight)
     assert MODEL.distractor_weight < 0.0

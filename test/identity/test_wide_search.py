@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from siamla_ros.identity.appearance_model import AppearanceModel
+from siamla_ros.tracker.distractors import Distractors
 from siamla_ros.tracker.results import TargetState, TrackResult
 
 IMAGE = np.random.default_rng(0).integers(0, 255, (120, 160, 3), np.uint8)
@@ -44,3 +45,15 @@ def test_a_first_answer_costs_nothing():
     appearance = AppearanceModel(tracker)
     assert appearance.verified(appearance.begin(IMAGE, STATE), IMAGE, STATE, only) is only
     assert tracker.asked == 0
+
+
+def test_distractors_count_once_by_how_much_the_box_resembles_them():
+    """Not by the confidence, too, which has had them against it."""
+    appearance = AppearanceModel(Likeness(0.9))
+    seen = appearance.measure(
+        appearance.begin(IMAGE, STATE), IMAGE, STATE, result((20.0, 20.0, 30.0, 40.0), 0.9)
+    )._replace(distractor_level=0.5)
+    alone = result((20.0, 20.0, 30.0, 40.0), 0.9)
+    beside = alone.beside_distractors(-3.0, Distractors(level=0.5))
+    assert beside.confidence < beside.alone == alone.alone == 0.9
+    assert appearance.log_odds(beside, seen) == appearance.log_odds(alone, seen)

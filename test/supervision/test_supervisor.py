@@ -227,7 +227,7 @@ def test_after_a_break_the_last_confirmed_box_says_nothing_whatever_the_state(ho
     memory, size = broken_off(supervisor, memory, how, elsewhere)
     assert memory.state is State.UNCERTAIN
     states = []
-    for frame in range(1, 4):
+    for _ in range(3):
         seen = Observation(memory.stamp_s + 1 / 30, 0.9, 0.0, elsewhere, size)
         memory = supervisor.step(memory, seen).memory
         states.append(memory.state)
