@@ -10,7 +10,8 @@ template crop, which the target's box fills.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -69,6 +70,7 @@ class Distractors:
         result: Seen,
         target: Callable[[], Descriptor],
         describe: Callable[[Box], Descriptor],
+        wait: bool = False,
     ) -> Distractors:
         """The memory after an update.
 
@@ -76,8 +78,9 @@ class Distractors:
             result: Of the update; its confidence without anything against it.
             target: Descriptor of the target.
             describe: Descriptor of a box of the image; a pass of the template network.
+            wait: A look that is due is left for the next update (`waiting`).
         """
-        if self.updates + 1 < EVERY:
+        if wait or self.updates + 1 < EVERY:
             return replace(self, updates=self.updates + 1)
         memory = replace(self, updates=0)
         if self.seen and min(result.box_xywh[2:]) >= SMALLEST_PX:
@@ -99,6 +102,16 @@ class Distractors:
             return 0.0
         alike = max(float(other @ descriptor) for other in self.seen)
         return min(max(CLEAR - float(self.target @ descriptor) + alike, 0.0), MOST_LEVEL)
+
+
+def waiting(memories: Sequence[Distractors]) -> list[bool]:
+    """Which targets of one image wait with a look that may be due: all but as many as keep every
+    one to its turn. Those that started together would else be looked at together, and every third
+    image would take longer.
+    """
+    order = sorted(range(len(memories)), key=lambda index: -memories[index].updates)
+    first = order[: math.ceil(len(memories) / EVERY)]
+    return [index not in first for index in range(len(memories))]
 
 
 def descriptor_of(features: NDArray[np.floating]) -> Descriptor:

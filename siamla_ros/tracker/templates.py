@@ -9,7 +9,7 @@ from siamla_ros.geometry.boxes import Box
 from siamla_ros.geometry.crops import ImageArray, Window, context_window
 from siamla_ros.model.config import ModelConfig
 from siamla_ros.runtime.base import BoxRuntime, Runtime
-from siamla_ros.tracker.distractors import Descriptor, Distractors, descriptor_of
+from siamla_ros.tracker.distractors import Descriptor, Distractors, descriptor_of, waiting
 from siamla_ros.tracker.results import TargetState, TrackResult
 
 
@@ -38,13 +38,20 @@ class Templates:
         return [self._runtime.similarity(state.template, template) for template in templates]
 
     def noted_distractors(
-        self, image_bgr: ImageArray, state: TargetState, result: TrackResult
+        self, image_bgr: ImageArray, states: Sequence[TargetState], results: Sequence[TrackResult]
+    ) -> list[Distractors]:
+        """What has looked like each target, after an update; see `Distractors.after`."""
+        wait = waiting([state.distractors for state in states])
+        return [self._noted(image_bgr, *parts) for parts in zip(states, results, wait, strict=True)]
+
+    def _noted(
+        self, image: ImageArray, state: TargetState, result: TrackResult, wait: bool
     ) -> Distractors:
-        """What has looked like the target, after an update; see `Distractors.after`."""
         return state.distractors.after(
             result,
             lambda: descriptor_of(state.template),
-            lambda box: self._descriptor(image_bgr, state, box),
+            lambda box: self._descriptor(image, state, box),
+            wait,
         )
 
     def distractor_level(self, image_bgr: ImageArray, state: TargetState, box_xywh: Box) -> float:

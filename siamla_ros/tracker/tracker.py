@@ -114,9 +114,8 @@ class Tracker:
         weight = self.decode.distractor_weight
         if not weight:
             return reported
-        noted_distractors = self._templates.noted_distractors
-        looks = (noted_distractors(image_bgr, s, r) for s, r in zip(states, results))
-        return [r.beside_distractors(weight, memory) for r, memory in zip(reported, looks)]
+        seen = self._templates.noted_distractors(image_bgr, states, results)
+        return [r.beside_distractors(weight, memory) for r, memory in zip(reported, seen)]
 
     def probe(
         self, image_bgr: ImageArray, state: TargetState, boxes_xywh: Sequence[Sequence[float]]

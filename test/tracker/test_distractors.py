@@ -1,5 +1,6 @@
 """What has looked like a target counts against a box that shows it."""
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -141,6 +142,22 @@ def test_the_first_answer_is_not_doubted_for_what_a_wide_search_found():
     seen = wide.beside_distractors(WEIGHT, Distractors(level=MOST_LEVEL))
     assert seen.confidence < 0.5 and seen.first.confidence == pytest.approx(0.4)
     assert seen.first.distractor_level == 0.0
+
+
+@pytest.mark.parametrize('count', [1, 2, 3, 7, 8])
+def test_targets_that_started_together_are_looked_at_in_turn(count):
+    tracker, state = made()
+    states, crops, known = [state] * count, [], []
+    for _ in range(6 * EVERY):
+        before = tracker.runtime.crops
+        states = [result.state for result in tracker.update(IMAGE, states)]
+        crops.append(tracker.runtime.crops - before)
+        known.append([len(state.distractors.seen) for state in states])
+    most = 2 * math.ceil(count / EVERY)
+    assert max(crops) <= most, 'a look is at the box and at the second peak'
+    assert sum(crops[EVERY:]) >= 2 * 5 * count - most, 'none is left out'
+    assert min(known[-1]) >= 5 and max(known[-1]) <= 6
+    assert max(max(row) - min(row) for row in known) <= 1
 
 
 def test_a_descriptor_is_of_the_middle_and_of_length_one():
