@@ -17,6 +17,7 @@ from siamla_ros.geometry.boxes import Box, BoxError, check_init_box
 from siamla_ros.geometry.contrast import check_contrast
 from siamla_ros.identity.appearance_model import AppearanceModel
 from siamla_ros.identity.state import Appearance
+from siamla_ros.online.doubles import note_doubles
 from siamla_ros.online.frame import Frame
 from siamla_ros.online.frame_buffer import FrameBuffer
 from siamla_ros.online.init_requests import InitCode, InitError
@@ -195,12 +196,13 @@ class Engine:
 
     def _advance(self, targets: Sequence[Target], image: np.ndarray, frame: Frame) -> None:
         """Update the followed targets in one batch; of the others only the time advances."""
-        size = (image.shape[1], image.shape[0])
         for target in targets:
-            target.fit_to(size)
+            target.fit_to((image.shape[1], image.shape[0]))
             target.seq = frame.seq
         followed = [target for target in targets if target.followed]
-        results = dict(zip((t.id for t in followed), self._update(image, followed, frame.stamp_s)))
+        found = self._update(image, followed, frame.stamp_s)
+        note_doubles(followed, found)
+        results = dict(zip((t.id for t in followed), found))
         longest_s = max((frame.stamp_s - t.memory.stamp_s for t in followed), default=0.0)
         self._samples_left = self.appearance.most_samples(len(followed), longest_s)
         for target in targets:
@@ -219,7 +221,7 @@ class Engine:
         sample = self._sample(target, result, image, interval_s)
         latest = sample or target.identity.latest
         continuity = target.continuity.see(image, result.box_xywh, frame.stamp_s)
-        seen = observation(result, image, frame.stamp_s, latest, continuity)
+        seen = observation(result, image, frame.stamp_s, latest, continuity, target.double)
         decision = self.supervisor.step(target.memory, seen)
         target.identity = self.appearance.remember(
             target.identity, sample, decision.learn_appearance, interval_s
@@ -257,17 +259,15 @@ class Engine:
             target.search = target.pursuit = None
             return
         try:
-            others = self.targets.values()
-            result = self.searcher.search(target, image, frame.stamp_s, others)
+            result = self.searcher.search(target, image, frame.stamp_s, self.targets.values())
         except Exception as error:  # noqa: BLE001 - whatever a runtime raises
             self.report('search', error)
             return
         if result is None and target.output is not None:
             target.output = replace(target.output, searched_xywh=target.searched_xywh)
         elif result is not None:
-            size = (image.shape[1], image.shape[0])
             decision = self.supervisor.reacquire(
-                target.memory, frame.stamp_s, result.box_xywh, size
+                target.memory, frame.stamp_s, result.box_xywh, target.image_size
             )
             target.motion = BoxMotion.start(result.box_xywh)
             target.search = target.pursuit = None

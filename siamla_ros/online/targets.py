@@ -73,6 +73,7 @@ def observation(
     stamp_s: float,
     seen: Appearance,
     continuity: float | None,
+    double: bool = False,
 ) -> Observation:
     """What the supervisor hears of a result on an image."""
     return Observation(
@@ -84,6 +85,7 @@ def observation(
         similarity=seen.similarity,
         color=seen.color,
         continuity=continuity,
+        double=double,
         distractor_level=result.distractor_level,
         confidence_alone=result.confidence_alone,
     )
@@ -111,6 +113,8 @@ class Target:
         seq: Number of the last image that this target was updated on.
         image_size: (width, height) of that image.
         search, pursuit: State of its search, and of its box that is followed on, while it is lost.
+        apart: Ids of targets that it has been seen apart from, see `doubles`.
+        double: On this image its box shows one of those.
         offered: Boxes of the last calls of `score_boxes` since it was lost, with log odds.
     """
 
@@ -133,6 +137,8 @@ class Target:
     offered: tuple[tuple[tuple[Box, float], ...], ...] = ()
     output: TargetOutput | None = None
     state_s: float = 0.0
+    apart: set[str] = field(default_factory=set)
+    double: bool = False
 
     @classmethod
     def begin(

@@ -5,7 +5,8 @@ Pure functions over plain numbers: no torch, no ROS.
 * GOOD: confidence at or above `high_threshold`, box plausible, no distractor.
 * FAIR: confidence between the thresholds, or high with a distractor nearly as strong elsewhere.
 * BAD: confidence below `low_threshold`, or a box that cannot be the target's: it jumped, changed
-  its size, left the image or covers it, or is large and shows something else on each image.
+  its size, left the image or covers it, shows another target, or is large and shows something
+  else on each image.
 
 A bad frame is not confirmed, nor is its box followed, unless the confidence alone is low and at
 least `LEAST_FOLLOWED`. When a target is lost is decided by the evidence of many frames
@@ -86,6 +87,8 @@ def assess(config: SupervisorConfig, memory: Memory, seen: Observation) -> Evide
     share = visible_share(memory, seen)
     if share == 0.0 or share < config.min_visible:
         return Evidence(Quality.BAD, Reason.LEFT_IMAGE)
+    if seen.double:
+        return Evidence(Quality.BAD, Reason.DISTRACTOR)
     if seen.confidence < config.low_threshold:
         leaving = _half_out(memory, seen.image_size)
         return Evidence(Quality.BAD, Reason.LEFT_IMAGE if leaving else Reason.LOW_CONFIDENCE)

@@ -56,6 +56,7 @@ class Observation:
         confidence_alone: The confidence without that, [0, 1]; None: it is the same.
         continuity: Resemblance of the box's content to that on recent images, [0, 1]. None where
             the box is small or those images are not known.
+        double: The box shows another target.
 
     Raises:
         ValueError: Names the field, its value and the limit.
@@ -71,6 +72,7 @@ class Observation:
     continuity: float | None = None
     distractor_level: float = 0.0
     confidence_alone: float | None = None
+    double: bool = False
 
     @property
     def alone(self) -> float:

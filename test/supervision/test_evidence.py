@@ -30,6 +30,18 @@ def test_plausible_motion_is_relative_to_the_box():
     assert supervisor.step(memory, Observation(1 / 30, 0.9, 0.0, moved, IMAGE)).confirmed
 
 
+@pytest.mark.parametrize('confidence', [0.9, 0.1])
+def test_a_box_that_shows_another_target_is_neither_confirmed_nor_followed(confidence):
+    supervisor = Supervisor(CONFIG, model=MODEL)
+    memory = supervisor.start(0.0, BOX, IMAGE).memory
+    seen = Observation(1 / 30, confidence, 0.0, BOX, IMAGE)
+    alone = supervisor.step(memory, seen)
+    decision = supervisor.step(memory, replace(seen, double=True))
+    assert alone.accept_state and not (decision.accept_state or decision.confirmed)
+    assert decision.reason is Reason.DISTRACTOR
+    assert decision.memory.presence < min(memory.presence, alone.memory.presence)
+
+
 def test_a_box_cut_by_the_border_may_change_its_size():
     supervisor = Supervisor(CONFIG, model=MODEL)
     memory = supervisor.start(0.0, (560.0, 200.0, 60.0, 60.0), IMAGE).memory
