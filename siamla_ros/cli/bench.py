@@ -21,9 +21,14 @@ import cv2
 import numpy as np
 
 from siamla_ros.cli import bench_ros, bench_update
+from siamla_ros.cli.options import refuse_unused, refuse_without
 from siamla_ros.datasets.discovery import load_dataset
 from siamla_ros.evaluation import report
-from siamla_ros.evaluation.peers.arguments import add_tracker_arguments, named_trackers
+from siamla_ros.evaluation.peers.arguments import (
+    add_tracker_arguments,
+    named_trackers,
+    refuse_unused_options,
+)
 from siamla_ros.evaluation.peers.base import EvalTracker
 from siamla_ros.evaluation.peers.ort import THREADS
 from siamla_ros.evaluation.peers.siamla import SiamlaTracker
@@ -32,6 +37,15 @@ from siamla_ros.geometry.boxes import Box
 
 WARM_UP_FRAMES = 5
 CLOCKS = {'wall': time.perf_counter, 'cpu': time.process_time}
+_FRAMES = {'dataset', 'sequence', 'size', 'frames', 'rounds', 'clock', 'threads', 'beside'}
+_UPDATES = {'trackers', 'device', 'option', 'output', 'quiet'} | _FRAMES
+WAYS = {
+    'gpu_check': {'device', 'page', 'brief', 'output', 'quiet'},
+    'ros': {'size', 'frames', 'rate', 'plot', 'output', 'quiet'},
+    'targets': _UPDATES,
+    'stages': _UPDATES,
+    '': _UPDATES,
+}
 
 
 @dataclass(frozen=True)
@@ -90,7 +104,9 @@ def size(text: str) -> tuple[int, int]:
 
 def run(args: argparse.Namespace) -> int:
     """Measure, print the table, write the file; 0. ValueError or OSError name what is wrong."""
+    way = next((name for name in WAYS if name and getattr(args, name)), '')
     if args.gpu_check:
+        refuse_unused(args, way, WAYS)
         from siamla_ros.evaluation.gpu import check as gpu_check
 
         args.device = 'cuda' if args.device == 'auto' else args.device
@@ -98,6 +114,9 @@ def run(args: argparse.Namespace) -> int:
     _check(args)
     if args.plot and not args.ros:
         raise ValueError(f'--plot {args.plot}: draws what --ros measures')
+    refuse_unused(args, way, WAYS)
+    refuse_without(args, 'dataset', 'sequence')
+    refuse_unused_options(args)
     if args.ros:
         return bench_ros.run(args)
     cv2.setNumThreads(args.threads)

@@ -10,16 +10,33 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from siamla_ros.cli.options import refuse_unused
 from siamla_ros.cli.sequence_arguments import add_sequence_arguments, named_sequences
 from siamla_ros.datasets.sequence import Sequence
 from siamla_ros.evaluation import report, splice, suites
 from siamla_ros.evaluation.metrics import judged_frames, mean_scores
-from siamla_ros.evaluation.peers.arguments import add_tracker_arguments, named_trackers
+from siamla_ros.evaluation.peers.arguments import (
+    add_tracker_arguments,
+    named_trackers,
+    refuse_unused_options,
+)
 from siamla_ros.evaluation.peers.base import EvalTracker
 from siamla_ros.evaluation.peers.registry import make_trackers
 from siamla_ros.evaluation.run_store import RunStore, shard_of
 from siamla_ros.evaluation.starts import STARTS, with_starts
 from siamla_ros.evaluation.supervised import EAO_RANGE, supervised_figures, supervised_table
+
+_SEQUENCES = {'dataset', 'sequences', 'split', 'side', 'starts'}
+_ALWAYS = {'trackers', 'device', 'option', 'output', 'no_plots', 'quiet'} | _SEQUENCES
+# The way to evaluate -> what it takes; the first one that is given counts.
+WAYS = {
+    'crossings': _ALWAYS | {'search'},
+    'lost': _ALWAYS | {'format', 'search', 'seed', 'shard', 'resume'},
+    'supervised': _ALWAYS | {'format', 'eao_range'},
+    'session': _ALWAYS | {'format', 'search', 'shard', 'resume'},
+    'confidence': _ALWAYS | {'format', 'seed'},
+    '': _ALWAYS | {'format', 'jobs', 'shard', 'resume'},
+}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -95,9 +112,13 @@ def shard(text: str) -> tuple[int, int]:
 
 def run(args: argparse.Namespace) -> int:
     """Evaluate, print the tables, write the files; 0. ValueError or OSError name what is wrong."""
-    if args.output and not args.no_plots and importlib.util.find_spec('matplotlib') is None:
+    way = next((name for name in WAYS if name and getattr(args, name)), '')
+    drawn = args.output and not args.no_plots and way in ('', 'confidence')
+    if drawn and importlib.util.find_spec('matplotlib') is None:
         raise ValueError('plots need matplotlib (pip install matplotlib); --no-plots does without')
     _check_one_pass_options(args)
+    refuse_unused(args, way, WAYS)
+    refuse_unused_options(args)
     if args.crossings:
         return _crossings(args)
     named = named_sequences(args)
@@ -146,7 +167,7 @@ def _crossings(args: argparse.Namespace) -> int:
     from siamla_ros.evaluation import crossing_bench
     from siamla_ros.evaluation.crossings import load_crossings
 
-    if args.split is not None or args.starts != ['exact']:
+    if args.split or args.side or args.starts != ['exact']:
         raise ValueError('--crossings takes neither --split nor --starts; name --sequences')
     crossings = load_crossings(args.dataset, args.sequences)
     trackers = named_trackers(args)

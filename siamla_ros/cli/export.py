@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import siamla_ros
+from siamla_ros.cli.options import refuse_without
 from siamla_ros.model.checkpoint import Checkpoint, file_digest, read_checkpoint, tensor_path
 from siamla_ros.runtime.export import export_onnx
 from siamla_ros.runtime.quantize import CropPair, export_int8
@@ -42,6 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Export and print what was written; ValueError or WeightsError name what is wrong."""
+    refuse_without(args, 'int8', 'pairs')
     if args.pairs < 1:
         raise ValueError(f'--pairs {args.pairs}: must be at least 1')
     checkpoint = read_checkpoint(args.model)

@@ -14,6 +14,8 @@ from types import ModuleType
 
 import siamla_ros
 from siamla_ros import install_hint
+from siamla_ros.cli.options import typed
+from siamla_ros.evaluation.command_line import guarded
 
 # Subcommand: its module, what it does, the extra of the pip package it may need.
 COMMANDS = {
@@ -70,6 +72,9 @@ def main(argv: list[str] | None = None) -> int:
         metavar='command',
         help='one of those below; `siamla <command> --help` lists its options',
     )
+    if not arguments:
+        overview.print_help(sys.stderr)
+        return 2
     command = overview.parse_args(arguments[:1]).command
     module_name, words, _ = COMMANDS[command]
     try:
@@ -92,20 +97,15 @@ def joined(arguments: list[str]) -> list[str]:
 
 
 def _run(module: ModuleType, prog: str, words: str, arguments: list[str]) -> int:
+    args = _parser(module, prog, words).parse_args(arguments)
+    args.typed = typed(_parser(module, prog, words), arguments, vars(args))
+    return guarded(prog, lambda: module.run(args))
+
+
+def _parser(module: ModuleType, prog: str, words: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog=prog, description=words[0].upper() + words[1:] + '.')
     module.add_arguments(parser)
-    args = parser.parse_args(arguments)
-    try:
-        return module.run(args)
-    except (OSError, ValueError, RuntimeError) as error:
-        # What a user can mend: a missing file, a bad value, unusable weights. A RuntimeError
-        # that this package has not raised on purpose is a fault of ours and keeps its traceback.
-        if isinstance(error, RuntimeError) and not type(error).__module__.startswith('siamla_ros.'):
-            raise
-        print(f'{prog}: {error}', file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        return 130
+    return parser
 
 
 def _explain_missing(command: str, error: ModuleNotFoundError) -> int:

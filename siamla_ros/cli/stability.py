@@ -15,7 +15,7 @@ from siamla_ros.cli.sequence_arguments import add_sequence_arguments, named_sequ
 from siamla_ros.datasets.sequence import Sequence
 from siamla_ros.evaluation import report, stability, suites
 from siamla_ros.evaluation.metrics import judged_frames
-from siamla_ros.evaluation.peers.arguments import add_tracker_arguments
+from siamla_ros.evaluation.peers.arguments import add_tracker_arguments, refuse_unused_options
 from siamla_ros.evaluation.peers.base import EvalTracker
 from siamla_ros.evaluation.peers.registry import make_tracker
 from siamla_ros.evaluation.run_store import RunStore, shard_of
@@ -52,6 +52,7 @@ def run(args: argparse.Namespace) -> int:
         raise ValueError('the plot needs matplotlib (pip install matplotlib); --no-plots does not')
     if len(args.trackers) != 1:
         raise ValueError(f'--trackers: {len(args.trackers)} given, must be one')
+    refuse_unused_options(args)
     every = [s for s in named_sequences(args) if judged_frames(s.boxes_xywh).any()]
     sequences = shard_of(every, args.shard)
     if not sequences:

@@ -40,9 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar='DIR',
         help='what each --dataset holds, kept for other runs; default: OUTPUT/index',
     )
-    parser.add_argument(
-        '--video', type=Path, help='folder with one folder a scene of annotated video'
-    )
+    parser.add_argument('--video', type=Path, help='annotated video, one folder a scene')
     parser.add_argument(
         '--video-split',
         type=Path,
@@ -100,6 +98,7 @@ def run(args: argparse.Namespace) -> int:
     """
     import torch
 
+    from siamla_ros.cli.options import refuse_without
     from siamla_ros.runtime.device import choose_device
     from siamla_ros.training.config import TrainConfig, load_config
     from siamla_ros.training.distributed import join, leave
@@ -108,6 +107,7 @@ def run(args: argparse.Namespace) -> int:
         torch.set_num_threads(args.threads)
     if args.data is None and not args.dataset:
         raise ValueError('nothing to train on: name --data or --dataset')
+    refuse_without(args, 'dataset', 'index')
     args.index = args.index or args.output / 'index'
     config = load_config(args.config) if args.config else TrainConfig()
     inputs = checked_inputs(args)

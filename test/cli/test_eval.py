@@ -278,3 +278,14 @@ def test_a_split_chooses_the_sequences(moving_target, tmp_path, capsys):
         call(cli, *words[:-2], '--side', 'training')
     with pytest.raises(ValueError, match='--crossings takes neither --split nor --starts'):
         call(cli, *words, '--side', 'training', '--crossings')
+
+
+def test_matplotlib_is_asked_for_only_where_plots_are_drawn(
+    moving_target, tmp_path, doubtful, monkeypatch, capsys
+):
+    monkeypatch.setattr(cli.importlib.util, 'find_spec', lambda name: None)
+    arguments = ['--dataset', moving_target, '--trackers', doubtful, '--quiet', '--output']
+    call(cli, *arguments, tmp_path, '--supervised')
+    assert (tmp_path / 'tables.md').exists()
+    with pytest.raises(ValueError, match='plots need matplotlib'):
+        call(cli, *arguments, tmp_path)

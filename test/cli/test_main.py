@@ -56,6 +56,12 @@ def test_missing_extra_says_what_to_install(
     assert message.endswith(f'Install it with: {line}\n')
 
 
+def test_without_a_command_they_are_listed(capsys: pytest.CaptureFixture) -> None:
+    assert cli.main([]) == 2
+    text = capsys.readouterr().err
+    assert all(f'\n  {name} ' in text for name in cli.COMMANDS)
+
+
 def test_version_is_printed(capsys: pytest.CaptureFixture) -> None:
     with pytest.raises(SystemExit) as stop:
         cli.main(['--version'])

@@ -8,7 +8,7 @@ from typing import Any
 
 from siamla_ros.evaluation.peers.base import EvalTracker
 from siamla_ros.evaluation.peers.ort import THREADS
-from siamla_ros.evaluation.peers.registry import HELP, make_trackers
+from siamla_ros.evaluation.peers.registry import HELP, is_siamla, make_trackers
 
 
 def add_tracker_arguments(parser: argparse.ArgumentParser, words: str = 'see below') -> None:
@@ -32,6 +32,14 @@ def option(text: str) -> tuple[str, Any]:
         return key, json.loads(value)
     except json.JSONDecodeError:
         return key, value
+
+
+def refuse_unused_options(args: argparse.Namespace) -> None:
+    """Raises ValueError for a --device or --option that was typed where siamla does not run."""
+    if not any(map(is_siamla, args.trackers)):
+        for name in ('device', 'option'):
+            if name in getattr(args, 'typed', ()):
+                raise ValueError(f'--{name} is for siamla, which is not among the trackers')
 
 
 def named_trackers(args: argparse.Namespace, threads: int = THREADS) -> list[EvalTracker]:

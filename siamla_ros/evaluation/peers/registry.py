@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -108,6 +109,13 @@ def make_tracker(
     if name not in MAKERS:
         raise TrackerUnavailable(f'tracker {name!r}: must be one of {", ".join(MAKERS)}')
     return MAKERS[name](files, label or name, device=device, options=options or {}, threads=threads)
+
+
+def is_siamla(spec: str) -> bool:
+    """Whether `[label=]name[:files]` names this package."""
+    label, given, rest = spec.partition('=')
+    name = rest if given and ':' not in label else spec
+    return re.split('[:@]', name)[0] == 'siamla'
 
 
 def make_trackers(
