@@ -27,7 +27,6 @@ from builtin_interfaces.msg import Time
 from rclpy.client import Client
 from rclpy.executors import ExternalShutdownException
 from rclpy.node import Node
-from rclpy.utilities import remove_ros_args
 from std_msgs.msg import Header
 from vision_msgs.msg import Detection2D
 
@@ -35,7 +34,7 @@ from siamla_ros.msg import TrackStatus
 from siamla_ros.online.init_requests import DEFAULT_ID, InitCode
 from siamla_ros.ros import qos
 from siamla_ros.ros.messages import detection_message, stamp_ns_of
-from siamla_ros.ros.running import ros_session
+from siamla_ros.ros.running import RosArgumentsError, own_arguments, ros_session
 from siamla_ros.srv import InitTarget
 
 SETTLE_S = 0.3  # a reliable message needs a moment to leave the process
@@ -231,12 +230,12 @@ def main(args: list[str] | None = None) -> int:
     """Exit code 0 as of `send`; 1 if refused, if no tracker answered, or if the target did not
     begin.
     """
-    argv = remove_ros_args(args if args is not None else sys.argv)
-    options = _options(argv[1:])
     try:
+        argv = own_arguments(args if args is not None else sys.argv)
+        options = _options(argv[1:])
         with ros_session(args):
             return send(InitBox(), options)
-    except TimeoutError as error:
+    except (TimeoutError, RosArgumentsError) as error:
         print(f'error: {error}', file=sys.stderr)
         return 1
     except (KeyboardInterrupt, ExternalShutdownException):

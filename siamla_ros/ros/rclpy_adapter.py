@@ -16,6 +16,13 @@ from rclpy.subscription import Subscription
 InvalidHandle: type[Exception] = rclpy_implementation.InvalidHandle
 """An entity that another thread has destroyed."""
 
+ARGUMENT_ERRORS: tuple[type[Exception], ...] = (
+    rclpy_implementation.RCLError,
+    rclpy_implementation.RCLInvalidROSArgsError,
+    rclpy_implementation.UnknownROSArgsError,
+)
+"""What `rclpy.init` raises on `--ros-args` that it cannot read."""
+
 
 def lifecycle_label(node: LifecycleNode) -> str:
     """unconfigured, inactive, active or finalized, or the transition between them."""

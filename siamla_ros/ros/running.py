@@ -12,19 +12,44 @@ from contextlib import contextmanager
 import rclpy
 from rclpy.executors import Executor, ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
+from rclpy.utilities import remove_ros_args
 
 from siamla_ros.ros.executor import ThreadedExecutor
 from siamla_ros.ros.memory import keep_freed_memory
-from siamla_ros.ros.rclpy_adapter import InvalidHandle
+from siamla_ros.ros.rclpy_adapter import ARGUMENT_ERRORS, InvalidHandle
 from siamla_ros.ros.shared_memory import remove_dead_segments
 
 POLL_S = 0.2  # how often to check whether the node has finished
 
 
+class RosArgumentsError(ValueError):
+    """What follows `--ros-args` cannot be used; the message says why."""
+
+
+def own_arguments(args: list[str]) -> list[str]:
+    """A command line without the arguments of ROS; RosArgumentsError where these are wrong."""
+    with _arguments_named():
+        return remove_ros_args(args)
+
+
+@contextmanager
+def _arguments_named() -> Iterator[None]:
+    try:
+        yield
+    except ARGUMENT_ERRORS as error:
+        reason = str(error).partition(', at /')[0]  # without lines of rcl's source
+        raise RosArgumentsError(f'--ros-args cannot be used: {reason}') from error
+
+
 @contextmanager
 def ros_session(args: list[str] | None = None) -> Iterator[None]:
-    """rclpy initialized within the block; `with rclpy.init()` exists only since Jazzy."""
-    rclpy.init(args=args)
+    """rclpy initialized within the block; `with rclpy.init()` exists only since Jazzy.
+
+    Raises:
+        RosArgumentsError: Unknown arguments, or a file of parameters that cannot be read.
+    """
+    with _arguments_named():
+        rclpy.init(args=args)
     try:
         yield
     finally:
@@ -46,7 +71,8 @@ def run(
         keep_memory: of freed images, for the next ones.
 
     Returns:
-        Exit code: that of the node (attribute `exit_code`) or 0; 1 if it refused its parameters.
+        Exit code: that of the node (attribute `exit_code`) or 0; 1 if it refused its parameters, or
+        `--ros-args` cannot be used.
     """
     code = 0
     try:
@@ -57,6 +83,9 @@ def run(
         with ros_session(args):
             code = _make_and_spin(make_node, threads)
             _handle_interrupt(signal.SIG_IGN)
+    except RosArgumentsError as error:
+        print(f'error: {error}', file=sys.stderr)
+        code = 1
     except (KeyboardInterrupt, ExternalShutdownException):
         pass
     # A lifecycle node is part of a cycle, and the traceback of an exception that is being handled

@@ -115,7 +115,10 @@ class TrackerNode(LifecycleNode):
             self.engine = Engine(tracker, self.settings)
         except Exception as error:  # noqa: BLE001 - whatever is wrong with weights or device, the node goes on
             self.failure = f'model {node.model!r} on device {node.device!r}: {error}'
-            self.get_logger().error(f'cannot be configured: {self.failure}')
+            self.get_logger().error(
+                f'cannot be configured: {self.failure}. It waits, unconfigured: set the parameter, '
+                f'then `ros2 lifecycle set {self.get_fully_qualified_name()} configure`, `activate`'
+            )
             return FAILURE
         self.failure = ''
         self.outputs = Outputs(self, node, self.health.report_qos)

@@ -161,6 +161,23 @@ def test_a_camera_that_cannot_start_says_why(spawn, values, words):
     assert words in camera.text and 'Traceback' not in camera.text, camera.text
 
 
+@pytest.mark.parametrize('node', [['camera_node'], ['init_box', '1,2,30,40']])
+@pytest.mark.parametrize(
+    ('given', 'words'),
+    [
+        (['--params-file', '/nowhere.yaml'], 'Error opening YAML file'),
+        (['-p', 'source'], "override rule: '-p source'"),
+        (['--parameter', 'source:=0'], '--parameter'),
+    ],
+)
+def test_ros_arguments_that_cannot_be_read_are_one_line(spawn, node, given, words):
+    wrong = spawn('wrong', *node, '--ros-args', *given)
+    assert wrong.child.wait(LIMIT_S) == 1
+    message = wrong.text.splitlines()[-1]
+    assert message.startswith('error: --ros-args cannot be used: ') and words in message
+    assert 'Traceback' not in wrong.text and '.c:' not in message, wrong.text
+
+
 def test_init_box_ends_when_nobody_listens_and_refuses_what_is_no_box(spawn):
     alone = spawn('alone', 'init_box', '1,2,3,4', '--timeout', '0.5')
     wrong = spawn('wrong', 'init_box', '1,2,3')
@@ -183,6 +200,7 @@ def test_missing_weights_and_absent_cuda_leave_a_node_that_says_so(spawn, tmp_pa
     for name, node in nodes.items():
         node.says('cannot be configured')
         assert cases[name][1] in node.text
+        assert '`ros2 lifecycle set /tracker configure`, `activate`' in node.text
         time.sleep(0.3)
         assert node.child.poll() is None, 'it lives on'
         assert node.end() == 0 and 'Traceback' not in node.text, node.text
