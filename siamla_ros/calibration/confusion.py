@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from siamla_ros.datasets.training_pack import Pack, load_pack, read_image
+from siamla_ros.evaluation.command_line import guarded
 from siamla_ros.evaluation.confidence import auroc
 from siamla_ros.model.checkpoint import load_model, read_checkpoint
 from siamla_ros.tracker.tracker import Tracker, load_tracker
@@ -93,4 +94,4 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    sys.exit(guarded('confusion', main))

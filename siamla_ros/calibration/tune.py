@@ -21,6 +21,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from siamla_ros.datasets.training_pack import load_pack
+from siamla_ros.evaluation.command_line import guarded
 from siamla_ros.evaluation.platt import fit_platt
 from siamla_ros.geometry import boxes
 from siamla_ros.model import SiamLA
@@ -175,4 +176,4 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    sys.exit(guarded('tune', main))

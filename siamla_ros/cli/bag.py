@@ -61,6 +61,11 @@ def run(args: argparse.Namespace) -> int:
     """
     if not args.bag.exists():
         raise ValueError(f'{args.bag}: no such bag')
+    if args.bag.is_dir() and not (args.bag / 'metadata.yaml').exists():
+        raise ValueError(
+            f'{args.bag}: holds no metadata.yaml, must be the folder that `ros2 bag record` writes '
+            '(`ros2 bag reindex` makes a missing one)'
+        )
     if args.output.exists():
         raise ValueError(f'--output {args.output}: exists already, must be a new folder')
     if args.start < 0:

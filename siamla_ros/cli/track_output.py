@@ -48,6 +48,7 @@ def open_table(path: Path | None, stack: ExitStack) -> Callable[[Row], None]:
         return lambda row: print(json.dumps(row), flush=True)
     if path.suffix not in ('.csv', '.jsonl'):
         raise ValueError(f'--output {path}: the suffix must be .csv or .jsonl')
+    path.parent.mkdir(parents=True, exist_ok=True)
     out = stack.enter_context(path.open('w', newline='', encoding='utf-8'))
     if path.suffix == '.jsonl':
         return lambda row: print(json.dumps(row), file=out)

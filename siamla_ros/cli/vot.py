@@ -35,11 +35,16 @@ def run(args: argparse.Namespace) -> int:
         ValueError: Not one tracker, one that cannot be made, or a region that is no rectangle.
         ModuleNotFoundError: vot-trax is not installed.
     """
-    import trax  # noqa: F401  (the error names the extra before a network is loaded)
+    from trax import TraxException  # the error names the extra before a network is loaded
 
     if len(args.trackers) != 1:
         raise ValueError(f'--trackers: {len(args.trackers)} given, must be one')
-    serve(lambda: named_trackers(args)[0])
+    try:
+        serve(lambda: named_trackers(args)[0])
+    except TraxException as error:
+        raise ValueError(
+            f'no toolkit answers on standard input ({error}); vot-toolkit starts this command'
+        ) from error
     return 0
 
 

@@ -19,6 +19,7 @@ import sys
 from pathlib import Path
 
 from siamla_ros.cli.sequence_arguments import add_sequence_arguments, named_sequences
+from siamla_ros.evaluation.command_line import guarded
 from siamla_ros.evaluation.peers.arguments import add_tracker_arguments, named_trackers
 from siamla_ros.evaluation.vot_workspace import write_workspace
 
@@ -51,4 +52,4 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    sys.exit(guarded('vot_workspace', main))

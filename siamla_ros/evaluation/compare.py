@@ -23,6 +23,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from siamla_ros.evaluation.command_line import guarded
 from siamla_ros.evaluation.confidence import CORRECT_IOU, reliability
 from siamla_ros.evaluation.metrics import SUCCESS_THRESHOLDS
 from siamla_ros.evaluation.report import markdown_table
@@ -179,4 +180,4 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    sys.exit(guarded('compare', main))

@@ -266,7 +266,10 @@ def load_tracker(
 
     unknown = sorted(set(decode) - {f.name for f in fields(DecodeConfig)})
     if unknown:
-        raise ValueError(f'load_tracker: unknown option {", ".join(unknown)}')
+        raise ValueError(
+            f'load_tracker: unknown option {", ".join(unknown)}; there are runtime, threads, half, '
+            f'keep_responses, {", ".join(f.name for f in fields(DecodeConfig))}'
+        )
     checkpoint = read_checkpoint(model)
     chosen, reason = build_runtime(checkpoint, device, runtime, threads, half)
     description = {

@@ -16,6 +16,7 @@ import cv2
 import numpy as np
 
 from siamla_ros.datasets.training_pack import load_pack
+from siamla_ros.evaluation.command_line import guarded
 from siamla_ros.training.augment import Image
 from siamla_ros.training.config import TrainConfig, load_config
 from siamla_ros.training.initialize import build_initial
@@ -63,4 +64,4 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    sys.exit(guarded('preview', main))

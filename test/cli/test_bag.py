@@ -157,6 +157,12 @@ def test_an_existing_output_is_kept(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert 'no such bag' in capsys.readouterr().err
 
 
+def test_a_folder_without_metadata_is_no_bag(tmp_path, capsys):
+    assert main(['bag', str(tmp_path), '--init', BOX, '--output', str(tmp_path / 'out')]) == 1
+    message = capsys.readouterr().err
+    assert f'{tmp_path}: holds no metadata.yaml' in message and 'ros2 bag record' in message
+
+
 def damaged(path: Path, how: str) -> Path:
     """A bag that cannot be read, or only to its middle."""
     path.mkdir()

@@ -151,6 +151,12 @@ def test_what_a_user_can_mend_is_one_line(
     assert captured.out == '', 'refused before the first row'
 
 
+def test_the_folder_of_the_table_is_made(folder: str, tmp_path: Path) -> None:
+    table = tmp_path / 'new/rows.csv'
+    assert main(['track', folder, '--init', BOX, '--frames', '2', '--output', str(table)]) == 0
+    assert len(table.read_text().splitlines()) == 3
+
+
 @pytest.mark.parametrize('box', ['1,2,3', '1,2,3,4,5', 'a,b,c,d', '', 'id=1,2'])
 def test_malformed_box_is_a_wrong_argument(box: str, capsys: pytest.CaptureFixture) -> None:
     with pytest.raises(SystemExit) as stop:

@@ -13,6 +13,13 @@ from siamla_ros.tracker.tracker import load_tracker
 trax = pytest.importorskip('trax', reason='vot-trax has no wheel for this machine')
 
 
+def test_without_a_toolkit_one_line_says_so():
+    command = [sys.executable, '-m', 'siamla_ros.cli.main', 'vot', '--trackers', 'identity']
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    assert done.returncode == 1  # the library logs its own traceback before
+    assert done.stderr.splitlines()[-1].startswith('siamla vot: no toolkit answers on standard')
+
+
 @pytest.mark.parametrize('tracker', ['siamla', 'identity'])
 def test_a_session_over_the_protocol(tmp_path, textured, tracker):
     from trax.client import Client

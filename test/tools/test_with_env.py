@@ -54,5 +54,11 @@ def test_what_is_missing_is_said(checkout, rest):
     assert done.returncode == 127 and 'no ros2 command' in done.stderr
 
 
+@pytest.mark.parametrize('node', [[], ['other']])
+def test_a_wrong_node_is_answered_with_those_there_are(checkout, node):
+    done = run(checkout, 'ros2', 'run', 'siamla_ros', *node)
+    assert done.returncode == 127 and done.stderr.endswith('NODE is one of: camera_node\n')
+
+
 def test_other_commands_run_as_they_are(checkout):
     assert run(checkout, 'echo', 'a  b').stdout == 'a  b\n'

@@ -289,7 +289,7 @@ def test_a_loaded_tracker_says_what_it_is(tmp_path):
 
 def test_bad_options_are_named(tmp_path):
     path = tiny_checkpoint(tmp_path).path
-    with pytest.raises(ValueError, match='unknown option windw_weight'):
+    with pytest.raises(ValueError, match='unknown option windw_weight; there are .*window_'):
         load_tracker(path, 'cpu', windw_weight=0.1)
     with pytest.raises(ValueError, match='window_influence = 7'):
         load_tracker(path, 'cpu', window_influence=7.0)

@@ -228,7 +228,8 @@ def main() -> int:
     # Else images and init boxes would reach another demo, or a robot in the same network.
     if 'ROS_DOMAIN_ID' not in os.environ:
         os.environ['ROS_DOMAIN_ID'] = str(1 + os.getpid() % 100)
-        print(f'ROS_DOMAIN_ID={os.environ["ROS_DOMAIN_ID"]}: set it where you look on', flush=True)
+        domain = os.environ['ROS_DOMAIN_ID']
+        print(f'ROS_DOMAIN_ID={domain}: export it in a terminal to look on from there', flush=True)
     try:
         if sys.argv[1:2] and sys.argv[1] in OTHERS:
             return importlib.import_module(sys.argv[1]).main(sys.argv[2:])
