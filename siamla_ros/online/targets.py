@@ -251,14 +251,9 @@ class Target:
         """Whether another of these targets is confirmed in that box of the same image: it is no
         second one, too.
         """
-        return any(
-            other is not self
-            and other.seq == self.seq
-            and other.output is not None
-            and other.output.confirmed
-            and float(iou(box_xywh, other.output.box_xywh)) >= CLAIMED_IOU
-            for other in targets
-        )
+        outputs = [t.output for t in targets if t is not self and t.seq == self.seq and t.output]
+        taken = [output.box_xywh for output in outputs if output.confirmed]
+        return bool(taken) and bool((iou(box_xywh, taken) >= CLAIMED_IOU).any())
 
 
 @dataclass
