@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from siamla_ros.configuration import Configuration, bounded
-from siamla_ros.geometry.boxes import Box, box_size, center, check_box
+from siamla_ros.geometry.boxes import Box, box_size, center, check_box, iou
 
 SMALLEST_PX = 0.1
+TAKEN_IOU = 0.5  # with the box in which another target is confirmed
 
 
 @dataclass(frozen=True)
@@ -106,12 +107,17 @@ def fitting(
     candidates: Sequence[Candidate],
     rules: MatchingRules,
     aliases: Mapping[str, str],
+    taken: Sequence[Box] = (),
 ) -> list[int]:
-    """Indices of the candidates that fit by class, score, place and size."""
+    """Indices of the candidates that fit by class, score, place and size.
+
+    taken: Boxes in which other targets are confirmed; what is there is no second one, too.
+    """
     return [
         index
         for index, candidate in enumerate(candidates)
         if _fits(target, candidate, rules, aliases)
+        and not (taken and (iou(candidate.box_xywh, taken) >= TAKEN_IOU).any())
     ]
 
 

@@ -18,6 +18,7 @@ from rclpy.node import Node
 from rclpy.task import Future
 from vision_msgs.msg import Detection2D, Detection2DArray
 
+from siamla_ros.geometry.boxes import Box
 from siamla_ros.msg import ReinitRequest, TrackStatus
 from siamla_ros.online.candidate_matching import (
     Candidate,
@@ -50,6 +51,7 @@ PARAMETERS = (
 )
 LOOP_NS = 10_000_000_000  # candidates older than that before the loss: a bag begins again
 MAX_OPEN, MAX_BOXES = 64, 64
+NEAR_NS = 500_000_000  # between two images on which a target is about in one place
 SCORE_WAIT_S = 5.0  # after which an answer of the tracker is not waited for any more
 
 
@@ -79,6 +81,7 @@ class DetectorBridge(Node):
         self._aliases = parse_aliases([part for part in values['class_aliases'].split(',') if part])
         self._confirm = values['confirm']
         self._open: dict[str, _Open] = {}
+        self._confirmed: dict[str, tuple[int, Box]] = {}  # stamp and box of each target
         self._warned_s: dict[str, float] = {}
         self._score = self.create_client(ScoreBoxes, f'{values["tracker"]}/score_boxes')
         self._publisher = self.create_publisher(Detection2D, 'init', qos.command())
@@ -104,7 +107,16 @@ class DetectorBridge(Node):
             self.get_logger().info(f'asked for a new box of {request.id!r} ({request.label!r})')
             self._open[request.id] = _Open(request)
 
+    def _note_confirmed(self, status: TrackStatus) -> None:
+        """Remember where a target is, for as long as it is confirmed."""
+        self._confirmed.pop(status.id, None)
+        if status.confirmed and is_box(box := box_of(status.bbox)):
+            self._confirmed[status.id] = stamp_ns_of(status.header.stamp), box
+            while len(self._confirmed) > MAX_OPEN:
+                del self._confirmed[next(iter(self._confirmed))]
+
     def _on_status(self, status: TrackStatus) -> None:
+        self._note_confirmed(status)
         if status.state == TrackStatus.IDLE and not status.id:
             self._drop_before(stamp_ns_of(status.header.stamp))
         known = self._open.get(status.id)
@@ -149,9 +161,17 @@ class DetectorBridge(Node):
         candidates = [
             Candidate(box_of(item.bbox), label_of(item), _score(item)) for item in array.detections
         ]
-        fits = fitting(target, candidates, self._rules, self._aliases)[:MAX_BOXES]
+        stamp_ns = stamp_ns_of(array.header.stamp)
+        taken = [
+            box
+            for name, (seen_ns, box) in self._confirmed.items()
+            if name != request.id and abs(seen_ns - stamp_ns) <= NEAR_NS
+        ]
+        fits = fitting(target, candidates, self._rules, self._aliases, taken)[:MAX_BOXES]
         if not fits:
-            why = f'none of {len(candidates)} boxes fits by class, score, place and size'
+            why = (
+                f'none of {len(candidates)} boxes is free and fits by class, score, place and size'
+            )
             self._decide(entry, array, candidates, Match(None, why))
         elif self._rules.min_probability > 0.0:
             self._request_scores(entry, array, candidates, fits)

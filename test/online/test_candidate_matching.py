@@ -30,6 +30,13 @@ def at(x, y=100.0, size=20.0, label='person', score=0.9):
     return Candidate((x, y, size, size), label, score)
 
 
+def test_a_box_in_which_another_target_is_confirmed_does_not_fit():
+    taken = [(300.0, 100.0, 20.0, 20.0), (91.0, 101.0, 20.0, 20.0)]
+    assert fitting(LOST, [at(90), at(110), at(100)], RULES, {}, taken) == [1, 2]
+    assert fitting(LOST, [at(90), at(NAN)], RULES, {}, taken) == []
+    assert fitting(LOST, [at(90)], RULES, {}) == [0]
+
+
 @pytest.mark.parametrize(
     'candidates, index',
     [

@@ -104,6 +104,30 @@ def test_a_target_that_leaves_comes_back_unattended(graph, least):
     assert graph.mail['reinit_request'][-1].reason == TrackStatus.REASON_REINITIALIZED
 
 
+def test_the_box_of_another_target_is_no_answer_while_that_is_confirmed(graph):
+    graph.join()
+    lose(graph)
+    status = graph.node.create_publisher(TrackStatus, 'status', qos.result())
+    wait_until(lambda: status.get_subscription_count() >= 2, 'status not matched')
+    twin = TrackStatus(id='twin', state=TrackStatus.TRACKING, confirmed=True)
+    twin.bbox = detection_message(graph.header(), (221, 101, SIDE, SIDE), 0.8, '', '').bbox
+
+    def shown():
+        """The detections, after the detector and the status of the other one."""
+        detections, _ = graph.see(220)
+        twin.header = graph.header()
+        status.publish(twin)
+        time.sleep(0.03)
+        detect(graph, [((220, 100, SIDE, SIDE), '7')])
+        time.sleep(0.03)
+        return detections.detections
+
+    assert [found for _ in range(10) for found in shown()] == []
+    twin.confirmed, twin.state = False, TrackStatus.LOST
+    (detection,) = wait_until(shown, 'not back')
+    assert detection.id == 'red'
+
+
 @pytest.mark.parametrize('when', ['before', 'after'])
 def test_a_cleared_target_does_not_come_back(graph, when):
     """Also by a bridge that starts after the clear, and by its latched request."""
