@@ -112,6 +112,16 @@ def assess(config: SupervisorConfig, memory: Memory, seen: Observation) -> Evide
     return Evidence(Quality.GOOD, Reason.CONFIDENT)
 
 
+def is_faint(
+    config: SupervisorConfig, memory: Memory, evidence: Evidence, seen: Observation
+) -> bool:
+    """Whether nothing but its low confidence speaks against a box: it is followed all the same."""
+    low = evidence.reason is Reason.LOW_CONFIDENCE and evidence.quality is Quality.BAD
+    small = cover(seen.box_xywh, seen.image_size) < MAX_COVER
+    near = _plausible_motion(config, memory, seen.box_xywh, 1.0)
+    return low and small and near and seen.alone >= LEAST_FOLLOWED
+
+
 def visible_share(memory: Memory, seen: Observation) -> float:
     """Share of the target's area within the image, [0, 1].
 

@@ -28,21 +28,19 @@ import math
 from dataclasses import replace
 
 from siamla_ros.geometry.boxes import (
-    MAX_COVER,
     SMALLEST_PX,
     Box,
     box_size,
     center,
     check_box,
-    cover,
     touches_border,
 )
 from siamla_ros.supervision.evidence import (
-    LEAST_FOLLOWED,
     Evidence,
     Quality,
     SupervisorConfig,
     assess,
+    is_faint,
 )
 from siamla_ros.supervision.presence import (
     MOST_FRAME_LOG_ODDS,
@@ -277,8 +275,9 @@ def _decide(
     memory: Memory, evidence: Evidence, seen: Observation, config: SupervisorConfig
 ) -> Decision:
     """Confirmation and acceptance that go with a state and the frame's own evidence."""
-    usable = evidence.quality is not Quality.BAD and memory.state is not State.LOST
-    followed = usable or _faint(memory, evidence, seen)
+    lost = memory.state is State.LOST
+    usable = evidence.quality is not Quality.BAD and not lost
+    followed = usable or (not lost and is_faint(config, memory, evidence, seen))
     tracking = memory.state is State.TRACKING
     if followed:
         memory = replace(memory, box_xywh=seen.box_xywh, box_age_s=0.0)
@@ -291,10 +290,3 @@ def _decide(
     confirmed = usable and (tracking or config.publish_uncertain)
     learn = tracking and evidence.quality is Quality.GOOD
     return Decision(memory, confirmed, followed, learn_appearance=learn)
-
-
-def _faint(memory: Memory, evidence: Evidence, seen: Observation) -> bool:
-    """Whether a box that is not confirmed is followed all the same."""
-    low = evidence.reason is Reason.LOW_CONFIDENCE and evidence.quality is Quality.BAD
-    small = cover(seen.box_xywh, seen.image_size) < MAX_COVER
-    return low and small and seen.alone >= LEAST_FOLLOWED and memory.state is not State.LOST

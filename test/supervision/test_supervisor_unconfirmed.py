@@ -16,6 +16,7 @@ from siamla_ros.supervision.supervisor import Observation, State, Supervisor
         (0.06, (310.0, 200.0, 40.0, 40.0), True),
         (0.04, (310.0, 200.0, 40.0, 40.0), False),
         (0.9, (500.0, 200.0, 40.0, 40.0), False),  # it cannot have moved so far
+        (0.06, (500.0, 200.0, 40.0, 40.0), False),
         (0.06, (639.0, 200.0, 1.0, 1.0), False),  # it has left the image
         (0.06, (0.0, 0.0, 640.0, 470.0), False),  # it covers the image
     ],
