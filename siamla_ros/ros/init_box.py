@@ -39,6 +39,7 @@ from siamla_ros.srv import InitTarget
 
 SETTLE_S = 0.3  # a reliable message needs a moment to leave the process
 SERVICE_WAIT_S = 60.0
+ALONE = ' (does the tracker run, with this namespace and ROS_DOMAIN_ID?)'
 CONFIRM_S = 10.0  # in which a box that was published must show on `status`
 AGAIN = (
     InitCode.NOT_ACTIVE,
@@ -118,14 +119,16 @@ class InitBox(Node):
         print(f'waiting for the next image that {self._status_topic} speaks of', flush=True)
         self._known.update((status.id, status) for status in self._statuses)
         self._statuses.clear()
-        self.wait_for(f'{self._status_topic} spoke of no image', lambda: self._statuses, timeout_s)
+        self.wait_for(
+            f'{self._status_topic} spoke of no image{ALONE}', lambda: self._statuses, timeout_s
+        )
         return self._statuses[0].header.stamp
 
     def publish(self, detection: Detection2D, stamp: Stamp, timeout_s: float) -> None:
         """Once on `init`, when it has a subscriber."""
         publisher = self.create_publisher(Detection2D, 'init', qos.command())
         self.wait_for(
-            f'nobody subscribed to {publisher.topic_name}',
+            f'nobody subscribed to {publisher.topic_name}{ALONE}',
             lambda: publisher.get_subscription_count() > 0,
             timeout_s,
         )
@@ -165,7 +168,7 @@ class InitBox(Node):
     ) -> InitTarget.Response:
         """Through the service: the last answer; calls again where that may help."""
         client = self.create_client(InitTarget, name)
-        self.wait_for(f'no service {name}', client.service_is_ready, timeout_s)
+        self.wait_for(f'no service {name}{ALONE}', client.service_is_ready, timeout_s)
         end_s = time.monotonic() + timeout_s
         while True:
             answer = self._call_once(client, detection, stamp)

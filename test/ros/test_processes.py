@@ -182,6 +182,7 @@ def test_init_box_ends_when_nobody_listens_and_refuses_what_is_no_box(spawn):
     alone = spawn('alone', 'init_box', '1,2,3,4', '--timeout', '0.5')
     wrong = spawn('wrong', 'init_box', '1,2,3')
     assert alone.child.wait(LIMIT_S) == 1 and 'nobody subscribed to /init' in alone.text
+    assert 'does the tracker run, with this namespace and ROS_DOMAIN_ID?' in alone.text
     assert wrong.child.wait(LIMIT_S) == 2 and 'x,y,w,h' in wrong.text
 
 
