@@ -24,11 +24,10 @@ from siamla_ros.online.init_requests import InitCode, InitError
 from siamla_ros.online.parameters import Settings
 from siamla_ros.online.search import Searcher
 from siamla_ros.online.stats import error_text
-from siamla_ros.online.targets import CatchUp, Target, TargetOutput, observation
+from siamla_ros.online.targets import CatchUp, Target, TargetOutput
 from siamla_ros.redetection.redetector import Redetector
 from siamla_ros.runtime.device import DeviceLostError
 from siamla_ros.supervision.acceptance import fitted_models
-from siamla_ros.supervision.motion import BoxMotion
 from siamla_ros.supervision.supervisor import State, Supervisor
 from siamla_ros.tracker.results import TrackerLike, TrackResult
 
@@ -144,6 +143,7 @@ class Engine:
         self.settle()
         for target in self.targets.values():
             target.apply(self.supervisor.suspend(target.memory), None, target.stamp_ns)
+            target.bystanders.forget()
         return [target.output for target in self.targets.values() if target.output is not None]
 
     def _outputs_of(self, frame: Frame) -> list[TargetOutput]:
@@ -221,8 +221,9 @@ class Engine:
         sample = self._sample(target, result, image, interval_s)
         latest = sample or target.identity.latest
         continuity = target.continuity.see(image, result.box_xywh, frame.stamp_s)
-        seen = observation(result, image, frame.stamp_s, latest, continuity, target.double)
+        seen = target.observed(result, image, frame.stamp_s, latest, continuity)
         decision = self.supervisor.step(target.memory, seen)
+        target.bystanders.note(image, result.box_xywh, frame.stamp_s, decision.confirmed)
         target.identity = self.appearance.remember(
             target.identity, sample, decision.learn_appearance, interval_s
         )
@@ -269,8 +270,7 @@ class Engine:
             decision = self.supervisor.reacquire(
                 target.memory, frame.stamp_s, result.box_xywh, target.image_size
             )
-            target.motion = BoxMotion.start(result.box_xywh)
-            target.search = target.pursuit = None
+            target.begin_again(image, result.box_xywh, frame.stamp_s)
             target.apply(decision, result, frame.stamp_ns)
 
     def _update(

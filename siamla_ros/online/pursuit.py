@@ -17,7 +17,7 @@ import numpy as np
 from siamla_ros.geometry.boxes import carried_over
 from siamla_ros.identity.appearance_model import AppearanceModel
 from siamla_ros.identity.state import Appearance
-from siamla_ros.online.targets import Pursuit, Target, observation
+from siamla_ros.online.targets import Pursuit, Target
 from siamla_ros.supervision.states import State
 from siamla_ros.supervision.supervisor import Supervisor
 from siamla_ros.tracker.results import TrackerLike, TrackResult
@@ -63,7 +63,7 @@ class Pursuer:
         result = self._appearance.verified(target.identity, image, known.state, result)
         seen = self._appearance_of(target, image, known, result)
         decision = self._supervisor.pursue(
-            known.memory, observation(result, image, stamp_s, seen, continuity)
+            known.memory, target.observed(result, image, stamp_s, seen, continuity)
         )
         # What is not taken back in the end has not been confirmed.
         last = known.memory.last_confirmed_xywh

@@ -95,7 +95,11 @@ class Searcher:
         target.search = result.memory
         if continuity is not None and continuity < MIN_CONTINUITY:
             return None  # successive images have nothing in common: a similar place is accidental
-        return None if result.index is None else found[result.index]
+        if result.index is None:
+            return None
+        chosen = found[result.index]
+        beside_it = target.bystanders.shown(image, chosen.box_xywh, stamp_s)
+        return None if beside_it else chosen
 
     def score_boxes(
         self, target: Target, image: np.ndarray, boxes_xywh: Sequence[Box]

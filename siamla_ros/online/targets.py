@@ -11,6 +11,7 @@ import numpy as np
 
 from siamla_ros.geometry.boxes import Box, box_size, carried_over, iou
 from siamla_ros.identity.state import Appearance, IdentityState
+from siamla_ros.online.bystander import Bystanders
 from siamla_ros.online.continuity import Continuity
 from siamla_ros.online.frame import Frame
 from siamla_ros.supervision.motion import BoxMotion
@@ -67,30 +68,6 @@ class TargetOutput:
         return self.score('confidence')
 
 
-def observation(
-    result: TrackResult,
-    image_bgr: np.ndarray,
-    stamp_s: float,
-    seen: Appearance,
-    continuity: float | None,
-    double: bool = False,
-) -> Observation:
-    """What the supervisor hears of a result on an image."""
-    return Observation(
-        stamp_s=stamp_s,
-        confidence=result.confidence,
-        second_peak=result.second_peak,
-        box_xywh=result.box_xywh,
-        image_size=(image_bgr.shape[1], image_bgr.shape[0]),
-        similarity=seen.similarity,
-        color=seen.color,
-        continuity=continuity,
-        double=double,
-        distractor_level=result.distractor_level,
-        confidence_alone=result.confidence_alone,
-    )
-
-
 @dataclass(frozen=True)
 class Pursuit:
     """A lost target whose box is followed on: as the tracker and as the supervision know it.
@@ -130,6 +107,7 @@ class Target:
     last_confirmed_ns: int
     identity: IdentityState = IdentityState()
     continuity: Continuity = field(default_factory=Continuity)
+    bystanders: Bystanders = field(default_factory=Bystanders)
     result: TrackResult | None = None
     search: Any = None
     pursuit: Pursuit | None = None
@@ -167,6 +145,7 @@ class Target:
             identity=identity,
         )
         target.continuity.see(image_bgr, box_xywh, frame.stamp_s)
+        target.bystanders.note(image_bgr, box_xywh, frame.stamp_s, confirmed=True)
         given = TrackResult(state.box_xywh, 1.0, 1.0, 1.0, 0.0, 1.0, state)
         target.apply(decision, given, frame.stamp_ns)
         return target
@@ -187,6 +166,12 @@ class Target:
         """Whether it has been declared lost."""
         return self.memory.state in MISSING
 
+    def begin_again(self, image_bgr: np.ndarray, box_xywh: Box, stamp_s: float) -> None:
+        """It was found again in a box: no search any more, and its motion is not known."""
+        self.motion = BoxMotion.start(box_xywh)
+        self.search = self.pursuit = None
+        self.bystanders.note(image_bgr, box_xywh, stamp_s, confirmed=True)
+
     def fit_to(self, image_size: tuple[int, int]) -> None:
         """Carry the box over to an image of another size (the camera changed its resolution)."""
         if image_size == self.image_size:
@@ -195,6 +180,30 @@ class Target:
         self.state = self.state.moved(box, self.state.confidence)
         self.motion = BoxMotion.start(box)
         self.image_size, self.search, self.pursuit = image_size, None, None
+
+    def observed(
+        self,
+        result: TrackResult,
+        image_bgr: np.ndarray,
+        stamp_s: float,
+        appearance: Appearance,
+        continuity: float | None,
+    ) -> Observation:
+        """What the supervisor hears of a result on an image."""
+        return Observation(
+            stamp_s=stamp_s,
+            confidence=result.confidence,
+            second_peak=result.second_peak,
+            box_xywh=result.box_xywh,
+            image_size=(image_bgr.shape[1], image_bgr.shape[0]),
+            similarity=appearance.similarity,
+            color=appearance.color,
+            continuity=continuity,
+            double=self.double and self.followed,
+            distractor_level=result.distractor_level,
+            confidence_alone=result.confidence_alone,
+            bystander=self.bystanders.shown(image_bgr, result.box_xywh, stamp_s),
+        )
 
     def apply(self, decision: Decision, result: TrackResult | None, stamp_ns: int) -> None:
         """Take over a decision of the supervisor, and what it lets through of the result."""

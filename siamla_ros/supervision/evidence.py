@@ -96,6 +96,8 @@ def assess(config: SupervisorConfig, memory: Memory, seen: Observation) -> Evide
         return Evidence(Quality.BAD, Reason.IMPLAUSIBLE_SCALE)
     if seen.continuity is not None and seen.continuity < MIN_CONTINUITY:
         return Evidence(Quality.BAD, Reason.DISTRACTOR)
+    if seen.bystander:
+        return Evidence(Quality.BAD, Reason.DISTRACTOR)
     distractor = (
         seen.second_peak > 0.0 and seen.second_peak >= config.distractor_ratio * seen.confidence
     )

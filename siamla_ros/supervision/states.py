@@ -54,6 +54,8 @@ class Observation:
         color: Of the colors to those of the target so far, [0, 1]; None likewise.
         distractor_level: How much the box looks like a distractor that was seen before, [0, 1].
         confidence_alone: The confidence without that, [0, 1]; None: it is the same.
+        bystander: The box shows something that stood beside the target on the image on which that
+            was last confirmed.
         continuity: Resemblance of the box's content to that on recent images, [0, 1]. None where
             the box is small or those images are not known.
         double: The box shows another target.
@@ -73,6 +75,7 @@ class Observation:
     distractor_level: float = 0.0
     confidence_alone: float | None = None
     double: bool = False
+    bystander: bool = False
 
     @property
     def alone(self) -> float:

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 from support.engines import settings
 from support.ros_doubles import IdentityTracker
-from support.scenes import Film
+from support.scenes import Film, picture
 
 from siamla_ros.online.doubles import note_doubles
 from siamla_ros.online.engine import Engine
@@ -76,13 +76,22 @@ def test_a_box_that_goes_over_to_another_target_is_not_confirmed_there_and_lost(
     assert engine.targets[last.id].state.box_xywh == wrong, 'that box is not followed'
 
 
+def passing(film, x):
+    """The next frame, with something of the size of RIGHT at `x`."""
+    shot = film.shoot(40, y=60)
+    left, (_, top, w, h) = max(x, 0), (int(v) for v in RIGHT)
+    image = shot.data.reshape(shot.height, shot.width, 3)
+    image[top : top + h, left : x + w] = picture(width=w, height=h)[:, left - x :]
+    return shot
+
+
 def test_who_passes_another_is_not_confirmed_in_its_box():
     engine, film = two()
     engine.tracker.likeness[RIGHT] = 0.7
     shared = 0
     for x in range(190, 4, -5):
         engine.tracker.at[RIGHT] = (float(x), *RIGHT[1:])
-        one, other = engine.process(film.shoot(40, y=60))
+        one, other = engine.process(passing(film, x))
         near = abs(x - 40) <= 5
         shared += near
         assert one.confirmed and not (near and other.confirmed)
