@@ -20,6 +20,8 @@ from numpy.typing import NDArray
 from siamla_ros.geometry.boxes import SMALLEST_PX, Box, box_size, center, iou
 
 LONGEST_S = 0.5  # after that, what stood beside the target has turned and moved
+FOLLOWED_S = 3.0  # after that, a box that goes on from a bystander may show something else
+MOST_KNOWN = 8  # bystanders
 NEAREST_SIDES = 0.35  # a box that has moved less shares most of its pixels with the last one
 REACH_SIDES = 2.5  # of the surroundings, to each side: somewhat more than a search window
 BOX_PX = 48  # side of the box in them
@@ -111,41 +113,39 @@ class Bystanders:
     def __init__(self) -> None:
         self._confirmed: tuple[Image, Box, float] | None = None
         self._surroundings: Surroundings | None = None
-        self._bystander_xywh: Box | None = None
+        self._known_xywh: list[Box] = []
 
     def note(self, image_bgr: Image, box_xywh: Box, stamp_s: float, confirmed: bool) -> None:
         """An image with the box on it, and whether it was confirmed to show the target."""
         if confirmed:
+            self.forget()
             self._confirmed = (image_bgr, box_xywh, stamp_s)
-            self._surroundings = self._bystander_xywh = None
         else:
             self._cut_out()
 
     def shown(self, image_bgr: Image, box_xywh: Box, stamp_s: float) -> bool:
         """Whether a box shows something that stood beside the target."""
-        if self._goes_on(box_xywh) or self._share(image_bgr, box_xywh, stamp_s) > MOST_SHARE:
-            self._bystander_xywh = box_xywh
-            return True
-        return False
+        if self._confirmed is not None and not has_moved(self._confirmed[1], box_xywh):
+            return False
+        self._cut_out()
+        around = self._surroundings
+        if around is None or not 0.0 < stamp_s - around.stamp_s <= FOLLOWED_S:
+            return False
+        if (image_bgr.shape[1], image_bgr.shape[0]) != around.image_size:
+            return False
+        others = [box for box in self._known_xywh if float(iou(box_xywh, box)) < SAME_IOU]
+        if len(others) == len(self._known_xywh):
+            if stamp_s - around.stamp_s > LONGEST_S:
+                return False
+            if around.bystander_share(image_bgr, box_xywh) <= MOST_SHARE:
+                return False
+        self._known_xywh = [*others, box_xywh][-MOST_KNOWN:]
+        return True
 
     def forget(self) -> None:
-        """Time has passed: what stands beside the target now is not known."""
-        self._confirmed = self._surroundings = self._bystander_xywh = None
-
-    def _goes_on(self, box_xywh: Box) -> bool:
-        known = self._bystander_xywh
-        return known is not None and float(iou(box_xywh, known)) >= SAME_IOU
-
-    def _share(self, image_bgr: Image, box_xywh: Box, stamp_s: float) -> float:
-        if self._confirmed is not None and not has_moved(self._confirmed[1], box_xywh):
-            return 0.0
-        self._cut_out()
-        known = self._surroundings
-        if known is None or not 0.0 < stamp_s - known.stamp_s <= LONGEST_S:
-            return 0.0
-        if (image_bgr.shape[1], image_bgr.shape[0]) != known.image_size:
-            return 0.0
-        return known.bystander_share(image_bgr, box_xywh)
+        """What stands beside the target now is not known."""
+        self._confirmed = self._surroundings = None
+        self._known_xywh = []
 
     def _cut_out(self) -> None:
         if self._confirmed is not None:

@@ -85,6 +85,7 @@ class Searcher:
             else result
             for result in found
         ]
+        bystanders = [target.bystanders.shown(image, r.box_xywh, stamp_s) for r in found]
         result = self.redetector.evaluate(
             plan.memory,
             found,
@@ -95,11 +96,8 @@ class Searcher:
         target.search = result.memory
         if continuity is not None and continuity < MIN_CONTINUITY:
             return None  # successive images have nothing in common: a similar place is accidental
-        if result.index is None:
-            return None
-        chosen = found[result.index]
-        beside_it = target.bystanders.shown(image, chosen.box_xywh, stamp_s)
-        return None if beside_it else chosen
+        chosen = result.index
+        return None if chosen is None or bystanders[chosen] else found[chosen]
 
     def score_boxes(
         self, target: Target, image: np.ndarray, boxes_xywh: Sequence[Box]

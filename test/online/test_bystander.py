@@ -94,8 +94,9 @@ def test_a_box_that_goes_on_from_a_bystander_is_one_still_and_a_confirmed_box_en
     known = noted()
     assert known.shown(scene(target=None), box_at(OTHER), STEP_S)
     later = np.zeros_like(GROUND)  # it shows something else, and flow leads nowhere
-    assert known.shown(later, box_at((OTHER[0] + 5, OTHER[1])), 5.0)
-    assert not known.shown(later, box_at((20, 20)), 5.0)
+    assert known.shown(later, box_at((OTHER[0] + 5, OTHER[1])), 2.0)
+    assert not known.shown(later, box_at((20, 20)), 2.0)
+    assert not known.shown(later, box_at(OTHER), bystander.FOLLOWED_S + 0.01)
     known.note(later, box_at(OTHER), 5.0, confirmed=True)
     assert not known.shown(later, box_at(OTHER), 5.0 + STEP_S)
 
@@ -161,6 +162,20 @@ def test_a_target_that_vanishes_beside_another_is_lost_in_ten_images():
     assert not any(output.confirmed for output in outputs[5:])
     assert outputs[5].reason is Reason.DISTRACTOR
     assert any(output.state in (State.LOST, State.SEARCHING) for output in outputs[5:])
+
+
+def test_a_search_does_not_find_it_there_but_where_it_comes_back():
+    outputs = steps([scene()] * 5 + [scene(target=None)] * 75 + [scene()] * 20)
+    assert not any(output.confirmed for output in outputs[5:80])
+    assert outputs[-1].confirmed and outputs[-1].box_xywh[:2] == TARGET
+
+
+def test_no_more_bystanders_are_remembered_than_are_looked_through(monkeypatch):
+    monkeypatch.setattr(bystander, 'SAME_IOU', 1.1)  # each box is another one
+    known = noted()
+    for _ in range(3 * bystander.MOST_KNOWN):
+        assert known.shown(scene(target=None), box_at(OTHER), STEP_S)
+    assert len(known._known_xywh) == bystander.MOST_KNOWN
 
 
 def test_a_target_that_comes_back_beside_it_is_confirmed_again():
