@@ -53,6 +53,13 @@ def test_what_stood_beside_the_target_is_known_again(shift, light):
     assert share(scene(target=None, shift=shift, light=light), place) > 0.9
 
 
+@pytest.mark.parametrize('factor', [2, 5, 8])
+def test_it_is_known_again_in_large_images_of_which_pixels_are_left_out(factor):
+    large = [cv2.resize(image, None, fx=factor, fy=factor) for image in (scene(), scene(None))]
+    target, other = (tuple(factor * v for v in box_at(place)) for place in (TARGET, OTHER))
+    assert surroundings(large[0], target, 0.0).bystander_share(large[1], other) > 0.9
+
+
 @pytest.mark.parametrize('to', [(140, 100), (120, 122), (150, 122), (92, 80)])
 def test_a_target_that_has_moved_leads_back_into_its_own_box(to):
     assert share(scene(target=to, other=(60, 40)), to) < 0.2
