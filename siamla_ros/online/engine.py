@@ -223,7 +223,8 @@ class Engine:
         continuity = target.continuity.see(image, result.box_xywh, frame.stamp_s)
         seen = target.observed(result, image, frame.stamp_s, latest, continuity)
         decision = self.supervisor.step(target.memory, seen)
-        target.bystanders.note(image, result.box_xywh, frame.stamp_s, decision.confirmed)
+        certain = decision.confirmed and decision.state is State.TRACKING
+        target.bystanders.note(image, result.box_xywh, frame.stamp_s, certain)
         target.identity = self.appearance.remember(
             target.identity, sample, decision.learn_appearance, interval_s
         )

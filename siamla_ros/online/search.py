@@ -78,6 +78,7 @@ class Searcher:
             return None
         began_s = time.monotonic()
         found = self._tracker.probe(image, target.state, plan.boxes_xywh)
+        bystanders = [target.bystanders.shown(image, r.box_xywh, stamp_s) for r in found]
         self._note_cost((time.monotonic() - began_s) * 1e3 / len(found))
         found = [
             replace(result, confidence=0.0)  # else it would stand against all other places
@@ -85,7 +86,6 @@ class Searcher:
             else result
             for result in found
         ]
-        bystanders = [target.bystanders.shown(image, r.box_xywh, stamp_s) for r in found]
         result = self.redetector.evaluate(
             plan.memory,
             found,

@@ -1,5 +1,7 @@
 """A box that goes over to what stood beside the target is not confirmed; one that moved is."""
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
@@ -9,7 +11,13 @@ from siamla_ros.online import bystander
 from siamla_ros.online.bystander import Bystanders, surroundings
 from siamla_ros.online.session import TrackingSession
 from siamla_ros.supervision.evidence import Quality, Reason, assess
-from siamla_ros.supervision.supervisor import Observation, State, Supervisor, SupervisorConfig
+from siamla_ros.supervision.supervisor import (
+    Decision,
+    Observation,
+    State,
+    Supervisor,
+    SupervisorConfig,
+)
 
 SIZE = (320, 240)
 SIDE = 40
@@ -183,6 +191,20 @@ def test_no_more_bystanders_are_remembered_than_are_looked_through(monkeypatch):
     for _ in range(3 * bystander.MOST_KNOWN):
         assert known.shown(scene(target=None), box_at(OTHER), STEP_S)
     assert len(known._known_xywh) == bystander.MOST_KNOWN
+
+
+def test_a_box_that_is_published_in_uncertain_is_not_taken_for_the_last_confirmed(monkeypatch):
+    session = TrackingSession(SwitchingTracker())
+    session.start('one', box_at(TARGET), scene(), 0.0)
+
+    def doubtful(memory, seen):
+        memory = replace(memory, state=State.UNCERTAIN, stamp_s=seen.stamp_s)
+        return Decision(memory, confirmed=True, accept_state=True)
+
+    monkeypatch.setattr(session.engine.supervisor, 'step', doubtful)
+    session.step(scene(other=None), STEP_S)
+    known = session.engine.targets['one'].bystanders
+    assert known.shown(scene(target=None), box_at(OTHER), 2 * STEP_S)
 
 
 def test_a_target_that_comes_back_beside_it_is_confirmed_again():
