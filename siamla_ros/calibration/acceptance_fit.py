@@ -77,7 +77,7 @@ def _alone(model: AcceptanceModel, item: SearchSamples) -> NDArray[np.float64]:
 
 
 def _rows(model: AcceptanceModel, item: SearchSamples) -> NDArray[np.float64]:
-    """(N, 6): the columns of the evidence, and the probability of the likeliest other place."""
+    """(N, 7): the columns of the evidence, and the probability of the likeliest other place."""
     unit = replace(model, other_weight=-1.0)
     others = _alone(model, item) - log_odds(unit, item)
     return np.column_stack([columns(item.values), others])

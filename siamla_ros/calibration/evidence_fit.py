@@ -21,7 +21,7 @@ from siamla_ros.supervision.presence import (
     update_presence,
 )
 from siamla_ros.supervision.supervisor import SupervisorConfig
-from siamla_ros.tracker.logistic import peak_ratio
+from siamla_ros.tracker.logistic import peak_ratio, shortfall
 
 LEAST_SPREAD = 1e-3  # of a column; one that hardly varies keeps about the weight of the start
 RIDGE = 30.0  # pull to the weights of the start, standardized; a sequence weighs 100
@@ -32,13 +32,14 @@ WITHIN_FRAMES = 10
 FALSE_LOSS_COST = 2.0  # of a share of targets lost needlessly, against one of losses seen in time
 FRAME_S = 1.0 / 30.0
 # More of it never speaks against, or for it.
-SIGNS = ((0.0, None), (None, 0.0), (0.0, None), (0.0, None), (None, 0.0))
+SIGNS = ((0.0, None), (None, 0.0), (0.0, None), (0.0, None), (None, 0.0), (None, 0.0))
 WEIGHTS = (
     'confidence_weight',
     'second_peak_weight',
     'similarity_weight',
     'color_weight',
     'distractor_weight',
+    'filter_weight',
 )  # of the columns
 
 
@@ -110,7 +111,7 @@ def auroc(score: NDArray, right: NDArray) -> float:
 
 
 def _labeled(samples: Sequence[FrameSamples]) -> tuple[NDArray, NDArray, NDArray]:
-    """(N, 5) columns of the model, (N,) labels, (N,) weights: sequences count the same."""
+    """(N, 6) columns of the model, (N,) labels, (N,) weights: sequences count the same."""
     rows, right, weight = [], [], []
     for item in samples:
         counted = item.right | item.wrong
@@ -126,10 +127,13 @@ def _labeled(samples: Sequence[FrameSamples]) -> tuple[NDArray, NDArray, NDArray
 
 
 def columns(values: NDArray) -> NDArray:
-    """(N, 5) as the evidence model weighs them: logit, root of the peak ratio, and the others."""
+    """(N, 6) as the evidence model weighs them: logit, root of the peak ratio, similarities, level
+    of distractors, and what the filter's response lacks.
+    """
     confidence = np.clip(values[:, 0], LEAST_CONFIDENCE, 1.0 - LEAST_CONFIDENCE)
     ratio = peak_ratio(confidence, values[:, 1])
-    return np.column_stack([logit(confidence), ratio, values[:, 2:]])
+    lacking = shortfall(values[:, 5])
+    return np.column_stack([logit(confidence), ratio, values[:, 2:5], lacking])
 
 
 def logistic(
@@ -170,7 +174,7 @@ def logistic(
 
 
 def weights_of(model: EvidenceWeights) -> NDArray:
-    """(5,) in the order of the columns."""
+    """(6,) in the order of the columns."""
     return np.array([getattr(model, name) for name in WEIGHTS])
 
 
@@ -195,9 +199,9 @@ def presence_of(model: EvidenceModel, item: FrameSamples) -> NDArray[np.float64]
     low = SupervisorConfig().low_threshold
     found, presence = np.zeros(len(item.values)), START_LOG_ODDS
     for number, row in enumerate(item.values):
-        confidence, peak, *similarities, distractor_level = row
+        confidence, peak, *similarities, distractor_level, response = row
         known = (None if np.isnan(v) else float(v) for v in similarities)
-        odds = frame_log_odds(model, confidence, peak, *known, distractor_level)
+        odds = frame_log_odds(model, confidence, peak, *known, distractor_level, response)
         if confidence < low:
             odds = min(odds, 0.0)
         presence = update_presence(model, presence, odds, FRAME_S)

@@ -20,7 +20,14 @@ from siamla_ros.tracker.tracker import Tracker
 
 RIGHT_IOU, WRONG_IOU = 0.5, 0.1
 EPISODES = ('leave_same', 'leave_elsewhere', 'occlusion_15', 'cut', 'crossing')
-COLUMNS = ('confidence', 'second_peak', 'similarity', 'color', 'distractor_level')
+COLUMNS = (
+    'confidence',
+    'second_peak',
+    'similarity',
+    'color',
+    'distractor_level',
+    'filter_response',
+)
 
 
 @dataclass(frozen=True)
@@ -29,8 +36,8 @@ class FrameSamples:
 
     Attributes:
         name: Of the sequence.
-        values: (N, 5) calibrated confidence, second peak, similarity, color, resemblance to what
-            has looked like the target; NaN where unknown.
+        values: (N, 6) calibrated confidence, second peak, similarity, color, resemblance to what
+            has looked like the target, response of its filter; NaN where unknown.
         iou: (N,) overlap with the true box; NaN where there is none.
         absent: (N,) whether the target is known to be not visible.
         gone: First frame of a long absence that was made on purpose; None without one.
@@ -71,7 +78,8 @@ def record(tracker: Tracker, sequence: Sequence) -> FrameSamples:
             seen = sample.similarity, sample.color
             values[index, 2:4] = [np.nan if v is None else v for v in seen]
             known = appearance.remember(known, sample, _good(result, limits))
-        values[index, [0, 1, 4]] = result.confidence, result.second_peak, result.distractor_level
+        values[index, [0, 1]] = result.confidence, result.second_peak
+        values[index, 4:] = result.distractor_level, result.filter_response
         boxes[index] = result.box_xywh
         if result.confidence >= LEAST_FOLLOWED:
             state = result.state

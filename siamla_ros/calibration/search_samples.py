@@ -43,7 +43,7 @@ class SearchSamples:
     Attributes:
         name: Of the sequence.
         frame: (N,) number of the image; samples of one image are different places of it.
-        values: (N, 5) as in :class:`SearchSample`.
+        values: (N, 6) as in :class:`SearchSample`.
         right: (N,) whether the place is the target's.
         wrong: (N,) whether it is certainly not.
     """
@@ -74,6 +74,7 @@ class SampleRecorder(AppearanceModel):
                 similarity,
                 color,
                 seen.distractor_level,
+                result.filter_response,
             )
             self.samples.append(SearchSample(self.frame, values, tuple(result.box_xywh)))
         return seen

@@ -18,13 +18,14 @@ from siamla_ros.evaluation.platt import fit_beside
 from siamla_ros.evaluation.suites import scenes_of
 from siamla_ros.model.checkpoint import Checkpoint, save_calibrated
 from siamla_ros.model.decode_config import DecodeConfig
+from siamla_ros.model.factory import build_backbone
+from siamla_ros.model.siamla import FILTER_CHANNELS
 from siamla_ros.supervision.presence import EvidenceModel
-from siamla_ros.tracker.logistic import peak_ratio, platt, recent_peak_ratio
+from siamla_ros.tracker.logistic import peak_ratio, platt, recent_peak_ratio, shortfall
 from siamla_ros.tracker.tracker import Tracker
 
 MOST_SCENES = 24  # of which episodes are made
-# Nothing counts against a confidence that is recorded; distractors are compared all the same.
-AS_IF_ALONE = {'second_peak_weight': 0.0, 'distractor_weight': -1e-9}
+MEASURED = -1e-9  # a weight with which something is measured and counts for nothing
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,8 @@ class Calibration:
         return '\n'.join(
             [
                 f'confidence: scale {decode.calibration_scale}, bias {decode.calibration_bias}, '
-                f'second peak {decode.second_peak_weight}, distractors {decode.distractor_weight}; '
+                f'second peak {decode.second_peak_weight}, distractors {decode.distractor_weight}, '
+                f'filter {decode.filter_weight}; '
                 f'ECE {self.ece_before:.3f} -> {self.ece_after:.3f}',
                 f'evidence: AUROC {fit.auroc:.3f}, {fit.auroc_confident:.3f} at confidence >= 0.5',
                 f'LOST within 10 frames {fit.lost_in_time:.1%}, '
@@ -54,6 +56,18 @@ class Calibration:
                 *(f'  {name}: {value:g}' for name, value in asdict(found.model).items()),
             ]
         )
+
+
+def as_if_alone(checkpoint: Checkpoint) -> dict[str, float]:
+    """Options of `load_tracker` with which nothing counts against a recorded confidence; what could
+    is measured all the same, but for filters where the backbone has too many channels.
+    """
+    channels = build_backbone(checkpoint.model.backbone).channels
+    return {
+        'second_peak_weight': 0.0,
+        'distractor_weight': MEASURED,
+        'filter_weight': MEASURED if channels <= FILTER_CHANNELS else 0.0,
+    }
 
 
 def record_all(
@@ -84,12 +98,12 @@ def record_all(
 def fit_all(
     samples: Sequence[FrameSamples], decode: DecodeConfig, searches: Sequence[SearchSamples] = ()
 ) -> Calibration:
-    """Platt scaling and the weights of second peaks and distractors on the recorded sequences, the
-    evidence model on everything, and what a search accepts on the searches; without searches that
-    stays as built in.
+    """Platt scaling and the weights of second peaks, distractors and filters on the recorded
+    sequences, the evidence model on everything, and what a search accepts on the searches; without
+    searches that stays as built in.
 
     Args:
-        samples: Recorded with nothing against the confidences (`AS_IF_ALONE`).
+        samples: Recorded with nothing against the confidences (`as_if_alone`).
         decode: Whose scaling is refined.
         searches: Recorded likewise.
 
@@ -103,18 +117,21 @@ def fit_all(
         parts = (recent_peak_ratio(*platt(s.values[:, :2], scale, bias).T) for s in plain)
         return np.concatenate([part[np.isfinite(s.iou)] for s, part in zip(plain, parts)])
 
-    level = np.concatenate([s.values[np.isfinite(s.iou), 4] for s in plain])
-    scale, bias, beside, alike = fit_beside(confidence, ratio, level, right, weight)
+    seen = np.concatenate([s.values[np.isfinite(s.iou), 4:] for s in plain])
+    against = np.column_stack([seen[:, 0], shortfall(seen[:, 1])])
+    scale, bias, beside, weights = fit_beside(confidence, ratio, against, right, weight)
     frames = [replace(s, values=_rescaled(s.values, scale, bias, beside, True)) for s in samples]
     others = [replace(s, values=_rescaled(s.values, scale, bias, beside, False)) for s in searches]
-    after = platt(_judged([s for s in frames if s.gone is None])[0], 1.0, alike * level)
+    after = _judged([s for s in frames if s.gone is None])[0]
+    after = platt(after, 1.0, against @ np.array(weights))
     return Calibration(
         replace(
             decode,
             calibration_scale=round(scale * decode.calibration_scale, 4),
             calibration_bias=round(scale * decode.calibration_bias + bias, 4),
             second_peak_weight=round(beside, 4),
-            distractor_weight=round(alike, 4),
+            distractor_weight=round(weights[0], 4),
+            filter_weight=round(weights[1], 4),
         ),
         fit_evidence(frames, EvidenceModel()),
         fit_acceptance(others),

@@ -32,9 +32,8 @@ def run(args: argparse.Namespace) -> int:
 
     sequences = named_sequences(args)
     checkpoint = read_checkpoint(args.model)
-    tracker = load_tracker(
-        args.model, runtime='float', threads=args.threads, **workflow.AS_IF_ALONE
-    )
+    options = workflow.as_if_alone(checkpoint)
+    tracker = load_tracker(args.model, runtime='float', threads=args.threads, **options)
 
     def show(name: str) -> None:
         if not args.quiet:

@@ -12,7 +12,8 @@ from scipy.special import expit, logit
 
 from siamla_ros.tracker.logistic import TINY, platt
 
-LIMITS = ((0.05, 20.0), (-20.0, 20.0), (-50.0, 0.0), (-50.0, 0.0))  # those of `DecodeConfig`
+LIMITS = (0.05, 20.0), (-20.0, 20.0)  # of scale and bias, those of `DecodeConfig`
+AGAINST = (-50.0, 0.0)  # of each weight
 _RIDGE = 1e-3
 _PULL = 0.05  # separable samples would else drive scale and weights to their limits
 
@@ -57,47 +58,49 @@ def fit_platt(
 def fit_beside(
     confidence: ArrayLike,
     ratio: Callable[[float, float], NDArray[np.float64]],
-    distractor_level: ArrayLike,
+    against: ArrayLike,
     hit: ArrayLike,
     weight: ArrayLike | None = None,
-) -> tuple[float, float, float, float]:
-    """Platt scaling together with the weights of the second peak and of distractors, within the
-    limits of `DecodeConfig`, by maximum likelihood.
+) -> tuple[float, float, float, tuple[float, ...]]:
+    """Platt scaling together with the weights of the second peak and of what else speaks against a
+    box, within the limits of `DecodeConfig`, by maximum likelihood.
 
     Args:
         confidence: (N,) in [0, 1].
         ratio: Of the peaks (N,) under a scale and a bias (`tracker.logistic.recent_peak_ratio`).
-        distractor_level: (N,) `Distractors.level`.
+        against: (N, K), not negative: `Distractors.level`, `tracker.logistic.shortfall`.
         hit: (N,) whether the box was right (IoU > 0.5).
         weight: (N,) weight of each sample.
 
     Returns:
-        Scale, bias and the two weights.
+        Scale, bias, the weight of the second peak, and those of the columns.
 
     Raises:
         ValueError: See `fit_platt`.
     """
     c, y = np.asarray(confidence, np.float64), np.asarray(hit, np.float64)
     w = np.ones_like(y) if weight is None else np.asarray(weight, np.float64)
-    level = np.asarray(distractor_level, np.float64)
-    least, most = np.transpose(LIMITS)
+    columns = np.asarray(against, np.float64)
+    count = columns.shape[1]
+    least, most = np.transpose([*LIMITS, *[AGAINST] * (1 + count)])
 
     def loss(theta: NDArray[np.float64]) -> float:
-        scale, bias, beside, alike = theta
+        scale, bias, beside = theta[:3]
         if (theta < least).any() or (theta > most).any():
             return math.inf
-        taken = beside * ratio(scale, bias) + alike * level
+        taken = beside * ratio(scale, bias) + columns @ theta[3:]
         p = np.clip(platt(c, scale, bias + taken), TINY, 1 - TINY)
         likelihood = w * (y * np.log(p) + (1 - y) * np.log(1 - p))
-        pull = (scale - 1.0) ** 2 + bias**2 + beside**2 + alike**2
+        pull = (scale - 1.0) ** 2 + float((theta[1:] ** 2).sum())
         return float(_PULL * pull - likelihood.sum())
 
-    start = np.array([*fit_platt(c, y, w), 0.0, 0.0])
+    none = np.zeros(1 + count)
+    start = np.array([*fit_platt(c, y, w), *none])
     if math.isinf(loss(start)):  # without the second peak the scale may be below 0
-        start = np.array([1.0, 0.0, 0.0, 0.0])
-    simplex = np.concatenate([[start], start + np.diag([0.1, 0.2, -1.0, -1.0])])
+        start = np.array([1.0, 0.0, *none])
+    simplex = np.concatenate([[start], start + np.diag([0.1, 0.2, *(none - 1.0)])])
     found = minimize(
         loss, start, method='Nelder-Mead', options={'initial_simplex': simplex, 'maxiter': 1000}
     )
-    scale, bias, beside, alike = (float(value) for value in found.x)
-    return scale, bias, beside, alike
+    scale, bias, beside, *weights = (float(value) for value in found.x)
+    return scale, bias, beside, tuple(weights)

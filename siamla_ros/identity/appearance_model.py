@@ -174,6 +174,7 @@ class AppearanceModel:
             seen.similarity,
             seen.color,
             seen.distractor_level,
+            result.filter_response,
         )
 
     def may_return(self, seen: Appearance) -> bool:

@@ -14,6 +14,9 @@ from siamla_ros.model.correlation import depthwise_correlation, pixelwise_correl
 from siamla_ros.model.layers import SeparableConv, separable_tower
 from siamla_ros.model.quality import QualityBranch
 
+FILTER_CHANNELS = 256
+"""Most channels of a backbone over which a tracker can learn a filter on the way."""
+
 
 class Response(NamedTuple):
     """Response maps of one forward pass over search regions.
@@ -77,6 +80,12 @@ class SiamLA(nn.Module):
                 self.grid.stride,
                 use_lafa=config.quality == 'laqp_lafa',
             )
+
+    @property
+    def filter_channels(self) -> int:
+        """Channels of the features that a target's filter is learned from; 0: too many for it."""
+        channels = int(self.backbone.channels)
+        return channels if channels <= FILTER_CHANNELS else 0
 
     def features(self, pixels: Tensor) -> Tensor:
         """Features (B, C, H/stride, W/stride) of crops (B, 3, H, W), RGB in [0, 255]."""

@@ -192,7 +192,7 @@ class Target:
         """What the supervisor hears of a result on an image."""
         return Observation(
             stamp_s=stamp_s,
-            confidence=result.confidence,
+            confidence=result.unfiltered,
             second_peak=result.second_peak,
             box_xywh=result.box_xywh,
             image_size=(image_bgr.shape[1], image_bgr.shape[0]),
@@ -201,6 +201,7 @@ class Target:
             continuity=continuity,
             double=self.double and self.followed,
             distractor_level=result.distractor_level,
+            filter_response=result.filter_response,
             confidence_alone=result.confidence_alone,
             bystander=self.bystanders.shown(image_bgr, result.box_xywh, stamp_s),
         )

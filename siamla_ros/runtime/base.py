@@ -22,11 +22,26 @@ class Maps(NamedTuple):
         classification: P (B, H, W) in [0, 1].
         ltrb: (B, 4, H, W) distances from the cell to the box's sides, in search pixels.
         quality: Q (B, H, W) in [0, 1]; p itself when the network has no third branch.
+        backbone: Features (B, D, H, W) of the search crops; None where they have too many channels
+            for a filter (`model.siamla.FILTER_CHANNELS`).
     """
 
     classification: NDArray[np.float32]
     ltrb: NDArray[np.float32]
     quality: NDArray[np.float32]
+    backbone: NDArray[np.float32] | None = None
+
+
+class Decided(NamedTuple):
+    """Boxes that a runtime has chosen, on the host, float32.
+
+    Args:
+        rows: (B, 13), `step_layout.RESULT_FIELDS`.
+        backbone: See `Maps`.
+    """
+
+    rows: NDArray[np.float32]
+    backbone: NDArray[np.float32] | None
 
 
 class Runtime(Protocol):
@@ -35,10 +50,12 @@ class Runtime(Protocol):
     Attributes:
         device: `cpu` or `cuda:N`.
         name: What computes, for reports (`torch`, `onnxruntime`).
+        gives_backbone: Whether `Maps.backbone` comes with the maps.
     """
 
     device: str
     name: str
+    gives_backbone: bool
 
     def template(self, image_bgr: ImageArray, window: Window, border_bgr: Sequence[float]) -> Any:
         """Features of one template, in whatever form `respond` and `similarity` take
@@ -70,8 +87,8 @@ class BoxRuntime(Runtime, Protocol):
         templates: Sequence[Any],
         last_boxes_xywh: Sequence[Box],
         config: DecodeConfig,
-    ) -> NDArray[np.float32]:
-        """Rows (B, 13) of `step_layout.RESULT_FIELDS`, as `tracker.decode` finds them."""
+    ) -> Decided:
+        """As `tracker.decode` finds them."""
 
     def similarities(
         self,

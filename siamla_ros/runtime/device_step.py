@@ -52,13 +52,33 @@ class DeviceStep(nn.Module):
         """(B, 3, T, T) in the network's precision."""
         return cut(pixels, rows, self.config.template_size_px, taps).to(self.dtype)
 
+    @property
+    def backbone_shape(self) -> tuple[int, int, int]:
+        """(D, H, W) of what `answers` adds; D is 0 where a filter cannot be learned from it."""
+        cells = self.config.grid.cells(self.config.search_size_px)
+        return self.network.filter_channels, cells, cells
+
     def boxes(self, crops: Tensor, rows: Tensor, settings: Tensor, templates: Tensor) -> Tensor:
         """Boxes (B, 13) of search crops."""
         return self.decode(self.maps(crops, templates), rows, settings)
 
+    def answers(self, crops: Tensor, rows: Tensor, settings: Tensor, templates: Tensor) -> Tensor:
+        """Boxes and, behind them, the features of the backbone (B, 13 + D H W), float32: one tensor
+        is one copy to the host.
+        """
+        backbone = self.network.backbone(crops)
+        boxes = self.decode(self.maps_of(backbone, templates), rows, settings)
+        if not self.network.filter_channels:
+            return boxes
+        return torch.cat([boxes, backbone.float().flatten(1)], 1)
+
     def maps(self, crops: Tensor, templates: Tensor) -> Tensor:
         """Response maps (B, 6, H, W) float32: p, left, top, right, bottom, Q."""
-        response = self.network(crops, templates)
+        return self.maps_of(self.network.backbone(crops), templates)
+
+    def maps_of(self, backbone: Tensor, templates: Tensor) -> Tensor:
+        """The same of what the backbone has made of the crops."""
+        response = self.network.respond(self.network.neck(backbone), templates)
         p = torch.sigmoid(response.classification.float())
         quality = p if response.quality is None else torch.sigmoid(response.quality.float())
         return torch.cat([p, response.ltrb.float(), quality], 1)

@@ -32,7 +32,9 @@ AXES = {
     'template': {0: 'batch'},
     'features': {0: 'batch', 2: 'rows', 3: 'columns'},
     'maps': {0: 'batch'},
+    'backbone': {0: 'batch'},
 }
+BACKBONE = 'backbone'  # the output that a target's filter is learned from
 SHARED_BYTES = 256  # smaller tensors stay in the graphs
 
 
@@ -57,18 +59,22 @@ class _Graph(nn.Module):
 
     def features(self, crops: Tensor) -> Tensor:
         """Features of crops (B, S, S, 3), uint8 BGR."""
+        return self.model.neck(self.backbone(crops))
+
+    def backbone(self, crops: Tensor) -> Tensor:
+        """What the backbone makes of them."""
         pixels = crops.permute(0, 3, 1, 2).float()
         if self.stem is None:
-            return self.model.features(pixels.flip(1))
-        x = self.model.backbone.after_stem(self.stem(pixels - self.mean_bgr))
-        return self.model.neck(x)
+            return self.model.backbone(pixels.flip(1))
+        return self.model.backbone.after_stem(self.stem(pixels - self.mean_bgr))
 
-    def forward(self, crops: Tensor, template: Tensor) -> tuple[Tensor, Tensor]:
-        search = self.features(crops)
+    def forward(self, crops: Tensor, template: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        backbone = self.backbone(crops)
+        search = self.model.neck(backbone)
         response = self.model.respond(search, template)
         p = torch.sigmoid(response.classification)
         quality = p if response.quality is None else torch.sigmoid(response.quality)
-        return search, torch.cat([p, response.ltrb, quality], 1)
+        return search, torch.cat([p, response.ltrb, quality], 1), backbone
 
 
 def export_onnx(checkpoint: Checkpoint, weights: Path | None = None) -> tuple[Path, Path]:
@@ -86,8 +92,8 @@ def export_onnx(checkpoint: Checkpoint, weights: Path | None = None) -> tuple[Pa
     # is made elsewhere.
     with tempfile.TemporaryDirectory() as folder:
         made = [Path(folder) / path.name for path in written]
-        _trace(checkpoint, Path(folder) / 'whole.onnx')
-        _split(Path(folder) / 'whole.onnx', made, checkpoint)
+        outputs = _trace(checkpoint, Path(folder) / 'whole.onnx')
+        _split(Path(folder) / 'whole.onnx', made, checkpoint, outputs)
         for source, path in zip(made, written, strict=True):
             _replace(path.resolve(), source.read_bytes())
     note_digests(weights, *written)
@@ -101,7 +107,9 @@ def _replace(path: Path, content: bytes) -> None:
     new.replace(path)
 
 
-def _split(whole: Path, made: list[Path], checkpoint: Checkpoint) -> None:
+def _split(
+    whole: Path, made: list[Path], checkpoint: Checkpoint, search_outputs: list[str]
+) -> None:
     """Write the graphs of template and search, and the tensors of both."""
     import onnx
 
@@ -116,18 +124,18 @@ def _split(whole: Path, made: list[Path], checkpoint: Checkpoint) -> None:
         'tensors_sha256': file_digest(tensors),
         'model': json.dumps(checkpoint.model.to_dict()),
     }
-    for path, inputs, output in (
-        (template, ['crops'], 'features'),
-        (search, ['crops', 'template'], 'maps'),
+    for path, inputs, outputs in (
+        (template, ['crops'], ['features']),
+        (search, ['crops', 'template'], search_outputs),
     ):
-        part = onnx.utils.Extractor(graph).extract_model(inputs, [output])
+        part = onnx.utils.Extractor(graph).extract_model(inputs, outputs)
         onnx.helper.set_model_props(part, description)
         path.write_bytes(part.SerializeToString())
         onnx.checker.check_model(str(path))
 
 
-def _trace(checkpoint: Checkpoint, path: Path) -> None:
-    """The graph of both, with its tensors, as one file."""
+def _trace(checkpoint: Checkpoint, path: Path) -> list[str]:
+    """The graph of both, with its tensors, as one file; returns outputs of a search."""
     graph, config = _Graph(load_model(checkpoint)).eval().requires_grad_(False), checkpoint.model
     crops, template = (
         torch.zeros(2, size, size, 3, dtype=torch.uint8)
@@ -141,8 +149,9 @@ def _trace(checkpoint: Checkpoint, path: Path) -> None:
             (crops, graph.features(template)),
             str(path),
             input_names=['crops', 'template'],
-            output_names=['features', 'maps'],
+            output_names=['features', 'maps', BACKBONE],
             dynamic_axes=AXES,
             opset_version=OPSET,
             dynamo=False,
         )
+    return ['maps', BACKBONE] if graph.model.filter_channels else ['maps']

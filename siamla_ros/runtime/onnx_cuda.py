@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from siamla_ros.model.checkpoint import Checkpoint
 from siamla_ros.runtime.device import DeviceError
-from siamla_ros.runtime.onnx_runtime import OnnxRuntime
+from siamla_ros.runtime.onnx_runtime import Answer, OnnxRuntime
 
 PROVIDER = 'CUDAExecutionProvider'
 
@@ -42,16 +42,16 @@ class OnnxCudaRuntime(OnnxRuntime):
         self._placed: list[NDArray[np.float32]] = []
         self._stacked: Any = None
 
-    def _maps(
-        self, crops: NDArray[np.uint8], templates: Sequence[NDArray[np.float32]]
-    ) -> NDArray[np.float32]:
+    def _maps(self, crops: NDArray[np.uint8], templates: Sequence[NDArray[np.float32]]) -> Answer:
         """See `OnnxRuntime`; bound, so that templates go up once and maps come back in one copy."""
         binding = self._search.io_binding()
         binding.bind_cpu_input('crops', np.ascontiguousarray(crops))
         binding.bind_ortvalue_input('template', self._on_device(templates))
-        binding.bind_output('maps', 'cpu')
+        for output in self._search.get_outputs():
+            binding.bind_output(output.name, 'cpu')
         self._search.run_with_iobinding(binding)
-        return binding.copy_outputs_to_cpu()[0]
+        maps, *backbone = binding.copy_outputs_to_cpu()
+        return maps, backbone[0] if backbone else None
 
     def _on_device(self, templates: Sequence[NDArray[np.float32]]) -> Any:
         """Stacked templates; the same targets in the same order keep what is there."""

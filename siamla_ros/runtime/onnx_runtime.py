@@ -25,6 +25,8 @@ from siamla_ros.runtime.side_by_side import SideBySide, thread_count
 IN_CACHE = 4
 """Crops of one pass: the maps of more leave the cache, and each crop then takes longer."""
 Templates = Sequence[NDArray[np.float32]]
+Answer = tuple[NDArray[np.float32], NDArray[np.float32] | None]
+"""Maps (B, 6, H, W): p, left, top, right, bottom, Q; and `Maps.backbone`."""
 
 
 class OnnxRuntime:
@@ -58,6 +60,7 @@ class OnnxRuntime:
         if int8:  # its tensors lie in the graph itself
             search, digests = int8_path(checkpoint.path), {'sha256': checkpoint.sha256}
         self._search = _session(search, digests, threads, self.providers)
+        self.gives_backbone = len(self._search.get_outputs()) > 1
         # Without a reference to this object: a cycle would keep its memory until it is collected.
         self._open_alone = partial(_session, search, digests, 1, self.providers)
         self._threads = thread_count(threads)
@@ -97,14 +100,15 @@ class OnnxRuntime:
     ) -> Maps:
         """See `Runtime`."""
         if self._side_by_side is not None and len(windows) >= self._side_by_side.threads:
-            maps = self._maps_side_by_side(image_bgr, windows, borders_bgr, templates)
+            found = self._maps_side_by_side(image_bgr, windows, borders_bgr, templates)
         else:
             cut = crops(image_bgr, windows, self.config.search_size_px, borders_bgr)
-            maps = self._maps(cut, templates)
-        return Maps(maps[:, 0], maps[:, 1:5], maps[:, 5])
+            found = self._maps(cut, templates)
+        maps, backbone = found
+        return Maps(maps[:, 0], maps[:, 1:5], maps[:, 5], backbone)
 
-    def _maps(self, crops: NDArray[np.uint8], templates: Templates) -> NDArray[np.float32]:
-        """Maps (B, 6, H, W) of crops (B, S, S, 3)."""
+    def _maps(self, crops: NDArray[np.uint8], templates: Templates) -> Answer:
+        """Of crops (B, S, S, 3)."""
         parts = _parts(len(crops), IN_CACHE)
         return _joined([_run(self._search, crops[some], templates[some]) for some in parts])
 
@@ -114,8 +118,8 @@ class OnnxRuntime:
         windows: Sequence[Window],
         borders: Sequence[Sequence[float]],
         templates: Templates,
-    ) -> NDArray[np.float32]:
-        """Maps (B, 6, H, W): each thread cuts and runs a part of the windows after another."""
+    ) -> Answer:
+        """Each thread cuts and runs a part of the windows after another."""
         assert self._side_by_side is not None, 'prepare_batches made it'
         share = -(-len(windows) // self._side_by_side.threads)
         parts = _parts(len(windows), min(share, IN_CACHE))
@@ -140,13 +144,19 @@ def _parts(count: int, most: int) -> list[slice]:
     return [slice(first, min(first + most, count)) for first in range(0, count, most)]
 
 
-def _run(session: Any, crops: NDArray[np.uint8], templates: Templates) -> NDArray[np.float32]:
+def _run(session: Any, crops: NDArray[np.uint8], templates: Templates) -> Answer:
     feed = {'crops': crops, 'template': np.stack(list(templates))}
-    return session.run(None, feed)[0]
+    maps, *backbone = session.run(None, feed)
+    return maps, backbone[0] if backbone else None
 
 
-def _joined(parts: list[NDArray[np.float32]]) -> NDArray[np.float32]:
-    return parts[0] if len(parts) == 1 else np.concatenate(parts)
+def _joined(parts: list[Answer]) -> Answer:
+    if len(parts) == 1:
+        return parts[0]
+    backbones = [found for _, found in parts if found is not None]
+    return np.concatenate([maps for maps, _ in parts]), (
+        np.concatenate(backbones) if backbones else None
+    )
 
 
 def _session(path: Path, digests: dict[str, str], threads: int, providers: Sequence[Any]):

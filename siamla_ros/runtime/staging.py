@@ -18,15 +18,13 @@ class Slot:
 
     Attributes:
         block: The bytes as an array, to be written.
-        results: (MAX_ROWS, 13) float32.
+        results: (MAX_ROWS, `result_floats`) float32.
     """
 
-    def __init__(self, lane: HostLane, pixel_bytes: int) -> None:
+    def __init__(self, lane: HostLane, pixel_bytes: int, result_floats: int) -> None:
         self._lane, self._mark = lane, None
         self._upload = lane.host_memory((layout.PIXEL_OFFSET + pixel_bytes,), torch.uint8)
-        self._download = lane.host_memory(
-            (layout.MAX_ROWS, len(layout.RESULT_FIELDS)), torch.float32
-        )
+        self._download = lane.host_memory((layout.MAX_ROWS, result_floats), torch.float32)
         self.block: NDArray[np.uint8] = self._upload.numpy()
         self.results: NDArray[np.float32] = self._download.numpy()
 
@@ -53,9 +51,9 @@ class Staging:
         pixel_bytes: What a block holds besides rows and settings.
     """
 
-    def __init__(self, lane: HostLane, pixel_bytes: int) -> None:
+    def __init__(self, lane: HostLane, pixel_bytes: int, result_floats: int) -> None:
         self.pixel_bytes = pixel_bytes
-        self._slots = [Slot(lane, pixel_bytes) for _ in range(SLOTS)]
+        self._slots = [Slot(lane, pixel_bytes, result_floats) for _ in range(SLOTS)]
 
     def next(self) -> Slot:
         """The slot that was used longest ago, free to be written."""

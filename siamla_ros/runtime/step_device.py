@@ -18,6 +18,7 @@ from siamla_ros.geometry.crops import ImageArray, crop
 from siamla_ros.model import SiamLA
 from siamla_ros.runtime import step_layout as layout
 from siamla_ros.runtime import step_programs as programs
+from siamla_ros.runtime.base import Decided, Maps
 from siamla_ros.runtime.device_step import DeviceStep
 from siamla_ros.runtime.lane import HostLane
 from siamla_ros.runtime.staging import Slot, Staging
@@ -52,7 +53,7 @@ class StepDevice:
 
     def _allocate(self, pixel_bytes: int) -> None:
         memory = StepMemory(self.step, self._lane.device, pixel_bytes)
-        staging = Staging(self._lane, pixel_bytes)
+        staging = Staging(self._lane, pixel_bytes, memory.results.shape[1])
         # Both are there: what was recorded on the old memory, if any, may go.
         self._lane.drop_captures()
         self._memory, self._staging = memory, staging
@@ -67,9 +68,12 @@ class StepDevice:
         batch: Batch,
         templates: Sequence[Features],
         settings: NDArray[np.float32],
-    ) -> NDArray[np.float32]:
-        """Rows (B, 13) of `step_layout.RESULT_FIELDS`."""
-        return self._run(programs.BOXES, image, batch, templates, settings)
+    ) -> Decided:
+        """See `BoxRuntime`."""
+        found = self._run(programs.BOXES, image, batch, templates, settings)
+        rows, backbone = np.split(found, [len(layout.RESULT_FIELDS)], 1)
+        shape = self.step.backbone_shape
+        return Decided(rows, backbone.reshape(len(rows), *shape) if shape[0] else None)
 
     @torch.inference_mode()
     def similarities(
@@ -90,20 +94,22 @@ class StepDevice:
             return np.array(self._memory.features[0].cpu().numpy())
 
     @torch.inference_mode()
-    def maps(
-        self, image: ImageArray, batch: Batch, templates: Sequence[Features]
-    ) -> NDArray[np.float32]:
-        """Response maps (B, 6, H, W), for comparisons."""
-        found = []
+    def maps(self, image: ImageArray, batch: Batch, templates: Sequence[Features]) -> Maps:
+        """For comparisons."""
+        found, features = [], []
         with self._lane.active():
             for part in batch.split(self.config.search_size_px):
                 few = batch.part(part)
                 self._cut(image, few, programs.SEARCH_CROPS, np.zeros(0, np.float32))
                 self._place(templates[part])
                 crops, count = self._memory.search_crops, len(few.windows)
-                maps = self.step.maps(crops[:count], self._memory.templates[:count])
+                backbone = self.step.network.backbone(crops[:count])
+                maps = self.step.maps_of(backbone, self._memory.templates[:count])
                 found.append(maps.cpu().numpy())
-        return np.concatenate(found)
+                features.append(backbone.float().cpu().numpy())
+        maps = np.concatenate(found)
+        kept = np.concatenate(features) if self.step.network.filter_channels else None
+        return Maps(maps[:, 0], maps[:, 1:5], maps[:, 5], kept)
 
     def alive(self) -> bool:
         """Whether the device takes any call after an error."""
@@ -123,7 +129,7 @@ class StepDevice:
         templates: Sequence[Features],
         settings: NDArray[np.float32],
     ) -> NDArray[np.float32]:
-        results = np.empty((len(batch.windows), len(layout.RESULT_FIELDS)), np.float32)
+        results = np.empty((len(batch.windows), self._memory.results.shape[1]), np.float32)
         crops = programs.SEARCH_CROPS if kind == programs.BOXES else programs.TEMPLATE_CROPS
         pending: deque[tuple[slice, Slot]] = deque()
 

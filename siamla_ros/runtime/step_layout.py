@@ -7,6 +7,7 @@ captured CUDA graph finds it at the same address on every frame.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -48,7 +49,14 @@ RESULT_FIELDS = (
     'second_w',
     'second_h',
 )
-"""Columns of a step's result; centers are counted from the center of the window, in pixels."""
+"""First columns of a step's result; centers are counted from the center of the window, in pixels.
+Behind them lie the features of the backbone, where a filter can be learned from them.
+"""
+
+
+def result_floats(backbone_shape: tuple[int, int, int]) -> int:
+    """Columns of a step's result with backbone features (D, H, W); D is 0 where none come."""
+    return len(RESULT_FIELDS) + math.prod(backbone_shape)
 
 
 class Batch(NamedTuple):

@@ -61,7 +61,7 @@ class StepMemory:
         self.templates = torch.zeros(shape, dtype=step.dtype, device=device)
         self.features = torch.zeros((1, *shape[1:]), dtype=torch.float32, device=device)
         self.results = torch.zeros(
-            (rows, len(layout.RESULT_FIELDS)), dtype=torch.float32, device=device
+            (rows, layout.result_floats(step.backbone_shape)), dtype=torch.float32, device=device
         )
 
 
@@ -114,7 +114,7 @@ class StepPrograms:
             memory.template_crops[:count].copy_(step.template_crops(memory.pixels, rows, key.taps))
         elif key.kind == BOXES:
             crops, templates = memory.search_crops[:count], memory.templates[:count]
-            memory.results[:count].copy_(step.boxes(crops, rows, memory.settings, templates))
+            memory.results[:count].copy_(step.answers(crops, rows, memory.settings, templates))
         elif key.kind == SIMILARITY:
             crops, templates = memory.template_crops[:count], memory.templates[:count]
             memory.results[:count, 0].copy_(step.similarity(crops, templates))

@@ -19,7 +19,7 @@ from siamla_ros.geometry.crops import ImageArray, Window
 from siamla_ros.model import SiamLA
 from siamla_ros.model.decode_config import DecodeConfig
 from siamla_ros.runtime import step_layout as layout
-from siamla_ros.runtime.base import Maps
+from siamla_ros.runtime.base import Decided, Maps
 from siamla_ros.runtime.cuda_errors import Fault, fault_of, first_line
 from siamla_ros.runtime.cuda_lane import CudaLane, choose_precision
 from siamla_ros.runtime.device import DeviceLostError, note_lost
@@ -59,7 +59,7 @@ class TorchRuntime:
         if half and not device.startswith('cuda'):
             raise ValueError(f'half = True: needs a CUDA device, not {device!r}')
         self.device, self.config, self.rebuilt = device, model.config, 0
-        self._model = model.eval()
+        self._model, self.gives_backbone = model.eval(), model.filter_channels > 0
         self._make_lane = make_lane or (lambda: _lane(device, graphs))
         self.dtype, self._precision = choose_precision(device, half)
         self._last_error = ''
@@ -88,7 +88,7 @@ class TorchRuntime:
         templates: Sequence[Features],
         last_boxes_xywh: Sequence[Box],
         config: DecodeConfig,
-    ) -> NDArray[np.float32]:
+    ) -> Decided:
         """See `BoxRuntime`."""
         batch = Batch(windows, borders_bgr, [(box[2], box[3]) for box in last_boxes_xywh])
         settings = layout.settings_row(config)
@@ -114,8 +114,7 @@ class TorchRuntime:
     ) -> Maps:
         """See `Runtime`; for comparisons, for `boxes` needs no maps on the host."""
         batch = Batch(windows, borders_bgr, [(1.0, 1.0)] * len(windows))
-        maps = self._guarded(lambda work: work.maps(image_bgr, batch, templates))
-        return Maps(maps[:, 0], maps[:, 1:5], maps[:, 5])
+        return self._guarded(lambda work: work.maps(image_bgr, batch, templates))
 
     def similarity(self, first: Features, second: Features) -> float:
         """See `Runtime`."""

@@ -28,6 +28,7 @@ class AcceptanceModel(EvidenceWeights):
     confidence_weight: float = inherited(EvidenceWeights, 'confidence_weight', 0.45)
     second_peak_weight: float = inherited(EvidenceWeights, 'second_peak_weight', -2.92)
     distractor_weight: float = inherited(EvidenceWeights, 'distractor_weight', -4.0)
+    filter_weight: float = inherited(EvidenceWeights, 'filter_weight', 0.0)
     similarity_weight: float = inherited(EvidenceWeights, 'similarity_weight', 12.89)
     color_weight: float = inherited(EvidenceWeights, 'color_weight', 2.97)
     bias: float = inherited(EvidenceWeights, 'bias', -9.37)

@@ -18,7 +18,7 @@ import math
 from dataclasses import dataclass
 
 from siamla_ros.configuration import Configuration, bounded
-from siamla_ros.tracker.logistic import logit, peak_ratio, sigmoid
+from siamla_ros.tracker.logistic import logit, peak_ratio, shortfall, sigmoid
 
 LEAST_CONFIDENCE = 1e-3  # confidences are cut here, and as far below 1, before their logit is taken
 MOST_FRAME_LOG_ODDS = 6.0  # of one frame
@@ -40,6 +40,9 @@ class EvidenceWeights(Configuration):
     )
     distractor_weight: float = bounded(
         -0.83, -50.0, 0.0, 'log odds times the resemblance to what has looked like the target'
+    )
+    filter_weight: float = bounded(
+        0.0, -50.0, 0.0, 'log odds times what the response of the target filter lacks to 0.5'
     )
     similarity_weight: float = bounded(
         7.2, 0.0, 100.0, 'log odds times the similarity to the template'
@@ -96,16 +99,18 @@ def frame_log_odds(
     similarity: float | None = None,
     color: float | None = None,
     distractor_level: float = 0.0,
+    filter_response: float = 1.0,
 ) -> float:
     """Log odds that a box is on the target, by one frame alone; 0 is undecided.
 
     Args:
         model: Weights.
-        confidence: Calibrated confidence without distractors against it, [0, 1].
+        confidence: Calibrated confidence without distractors and filter against it, [0, 1].
         second_peak: Confidence of the best answer elsewhere in the window, [0, 1].
         similarity: To the first template, [0, 1]; None where it was not measured.
         color: Of the colors to the most similar view of the target, [0, 1]; None as above.
         distractor_level: How much the box looks like a distractor that was seen before, [0, 1].
+        filter_response: Of the target's filter at the box, [0, 1]; 1 where it was not measured.
     """
     confidence = min(max(confidence, LEAST_CONFIDENCE), 1.0 - LEAST_CONFIDENCE)
     odds = logit(confidence, LEAST_CONFIDENCE)
@@ -116,6 +121,7 @@ def frame_log_odds(
         + model.confidence_weight * odds
         + model.second_peak_weight * float(peak_ratio(confidence, second_peak))
         + model.distractor_weight * distractor_level
+        + model.filter_weight * float(shortfall(filter_response))
         + model.similarity_weight * similarity
         + model.color_weight * (model.usual_color if color is None else color)
     )

@@ -53,7 +53,9 @@ class Observation:
         similarity: Of the box to the template, [0, 1]; None where it was never measured.
         color: Of the colors to those of the target so far, [0, 1]; None likewise.
         distractor_level: How much the box looks like a distractor that was seen before, [0, 1].
-        confidence_alone: The confidence without that, [0, 1]; None: it is the same.
+        filter_response: How much it looks like the target and not like its surroundings, by the
+            target's filter, [0, 1]; 1 where that was not measured.
+        confidence_alone: The confidence without these two, [0, 1]; None: it is the same.
         bystander: The box shows something that stood beside the target on the image on which that
             was last confirmed.
         continuity: Resemblance of the box's content to that on recent images, [0, 1]. None where
@@ -73,19 +75,21 @@ class Observation:
     color: float | None = None
     continuity: float | None = None
     distractor_level: float = 0.0
+    filter_response: float = 1.0
     confidence_alone: float | None = None
     double: bool = False
     bystander: bool = False
 
     @property
     def alone(self) -> float:
-        """The confidence of the box without distractors against it, [0, 1]."""
+        """The confidence of the box without distractors and filter against it, [0, 1]."""
         return self.confidence if self.confidence_alone is None else self.confidence_alone
 
     def __post_init__(self) -> None:
         check_stamp(self.stamp_s)
         optional = ('similarity', 'color', 'continuity', 'confidence_alone')
-        for name in ('confidence', 'second_peak', 'distractor_level', *optional):
+        scores = ('confidence', 'second_peak', 'distractor_level', 'filter_response')
+        for name in (*scores, *optional):
             value = getattr(self, name)
             if value is None and name in optional:
                 continue

@@ -229,6 +229,7 @@ class Supervisor:
             seen.similarity,
             seen.color,
             seen.distractor_level,
+            seen.filter_response,
         )
         if evidence.quality is not Quality.BAD:
             return odds

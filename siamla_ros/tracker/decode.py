@@ -92,7 +92,7 @@ def decode_box(
     config: DecodeConfig,
 ) -> TrackResult:
     """The same for map ``index`` of a batch alone."""
-    one = Maps(*(part[index : index + 1] for part in maps))
+    one = Maps(*(part[index : index + 1] for part in maps[:3]))
     return decode_boxes(one, [window], size_px, grid, [last_box_xywh], config)[0]
 
 

@@ -11,6 +11,7 @@ TINY = 1e-6  # probabilities are cut here, and as far below 1: their log odds st
 PEAK_KEPT = 0.985  # of a ratio of peaks, from update to update: half of it after 1.5 s at 30 Hz
 UPDATES_PER_S = 30.0  # for which it was chosen
 FAINT = 0.05  # below this confidence no box shows anything, and a second peak is no distractor
+USUAL_RESPONSE = 0.5  # of a target's filter: from it on nothing speaks against a box
 MOST_LOG_ODDS = 30.0  # log odds are cut here: further out float64 knows 0 and 1 only
 
 
@@ -47,6 +48,13 @@ def peak_ratio(confidence: Any, second_peak: Any) -> Any:
     looks like the target. On a black image neither is anything.
     """
     return np.sqrt(np.minimum(np.maximum(second_peak, 0.0) / np.maximum(confidence, FAINT), 1.0))
+
+
+def shortfall(response: Any) -> Any:
+    """What the response of a target's filter at a box lacks to the usual, [0, `USUAL_RESPONSE`],
+    also of arrays.
+    """
+    return np.maximum(USUAL_RESPONSE - response, 0.0)
 
 
 def recent_peak_ratio(confidence: Any, second_peak: Any) -> Any:

@@ -11,10 +11,18 @@ from numpy.typing import NDArray
 
 from siamla_ros.geometry.boxes import Box
 from siamla_ros.geometry.crops import ImageArray
-from siamla_ros.tracker.distractors import Distractors
-from siamla_ros.tracker.logistic import PEAK_KEPT, UPDATES_PER_S, peak_ratio, platt
+from siamla_ros.tracker.distractors import SMALLEST_PX, Distractors
+from siamla_ros.tracker.logistic import PEAK_KEPT, UPDATES_PER_S, peak_ratio, platt, shortfall
+from siamla_ros.tracker.target_filter import Sight, TargetFilter
 
-SCORES = ('confidence', 'classification', 'localization', 'second_peak', 'fused_confidence')
+SCORES = (
+    'confidence',
+    'classification',
+    'localization',
+    'second_peak',
+    'fused_confidence',
+    'filter_response',
+)
 
 
 @dataclass(frozen=True)
@@ -31,6 +39,7 @@ class TargetState:
             (`tracker.logistic.peak_ratio`), [0, 1]; falls by `PEAK_KEPT` with each update, and by
             `waited` as the time between two updates differs from a thirtieth of a second.
         distractors: What has looked like the target, where the tracker weighs it.
+        filter: What tells it from its surroundings, likewise.
     """
 
     box_xywh: Box
@@ -39,6 +48,7 @@ class TargetState:
     confidence: float = 1.0
     peak_ratio: float = 0.0
     distractors: Distractors = Distractors()
+    filter: TargetFilter | None = field(default=None, repr=False, compare=False)
 
     def moved(self, box_xywh: Box, confidence: float) -> TargetState:
         """The same target at another place."""
@@ -77,7 +87,12 @@ class TrackResult:
         second_box_xywh: Box of the cell of the second peak, in pixels, clipped; None: not known.
         distractor_level: How much the box looks like something else that has looked like the target
             (`Distractors.level`), [0, 0.8]; 0 where that is not compared.
-        confidence_alone: The confidence without that, [0, 1]; None where it is the same.
+        confidence_alone: The confidence without that and without the filter's response, [0, 1];
+            None where it is the same.
+        confidence_unfiltered: The confidence without the filter's response, [0, 1]; None likewise.
+        filter_response: How much the box looks like the target and not like its surroundings, by
+            the target's filter, [0, 1]; 1 where that is not measured.
+        sight: What the network has seen of the window; dropped once the filter has seen it.
     """
 
     box_xywh: Box
@@ -92,6 +107,9 @@ class TrackResult:
     second_box_xywh: Box | None = field(default=None, repr=False, compare=False)
     distractor_level: float = 0.0
     confidence_alone: float | None = None
+    confidence_unfiltered: float | None = None
+    filter_response: float = 1.0
+    sight: Sight | None = field(default=None, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         for name in SCORES:
@@ -101,8 +119,13 @@ class TrackResult:
 
     @property
     def alone(self) -> float:
-        """The confidence without distractors against it, [0, 1]."""
+        """The confidence without distractors and filter against it, [0, 1]."""
         return self.confidence if self.confidence_alone is None else self.confidence_alone
+
+    @property
+    def unfiltered(self) -> float:
+        """The confidence without the filter against it, [0, 1]."""
+        return self.confidence if self.confidence_unfiltered is None else self.confidence_unfiltered
 
     def beside_second_peak(self, weight: float, before: float = 0.0) -> TrackResult:
         """With the second peak against the confidence: where something else has just looked alike,
@@ -140,10 +163,41 @@ class TrackResult:
         return replace(
             self,
             confidence=confidence,
-            confidence_alone=self.confidence,
+            confidence_alone=self.alone,
             distractor_level=memory.level,
             state=state,
             first=first,
+        )
+
+    def with_filter_response(self) -> TrackResult:
+        """With what the target's filter says of the box, which changes no confidence."""
+        known = self.state.filter if self.state is not None else None
+        if known is None or self.sight is None or min(self.box_xywh[2:]) < SMALLEST_PX:
+            return replace(self, sight=None)
+        response = known.response(self.sight, self.box_xywh)
+        return replace(self, filter_response=response, sight=None)
+
+    def beside_filter(self, weight: float) -> TrackResult:
+        """With the target's filter against the confidence, where its response is low; the next
+        state's filter has learned from the box.
+
+        Args:
+            weight: Log odds times what the response lacks (`tracker.logistic.shortfall`).
+        """
+        first = self.first.beside_filter(weight) if self.first is not None else None
+        measured = replace(self.with_filter_response(), first=first)
+        known = self.state.filter if self.state is not None else None
+        if known is None or self.sight is None or min(self.box_xywh[2:]) < SMALLEST_PX:
+            return measured
+        lowered = weight * shortfall(measured.filter_response)
+        confidence = float(platt(self.confidence, 1.0, lowered)) if lowered else self.confidence
+        learned = known.after(self.sight, self.box_xywh, self.alone)
+        return replace(
+            measured,
+            confidence=confidence,
+            confidence_alone=self.alone,
+            confidence_unfiltered=self.confidence,
+            state=replace(self.state, confidence=confidence, filter=learned),
         )
 
 

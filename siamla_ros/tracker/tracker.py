@@ -17,18 +17,13 @@ import numpy as np
 
 from siamla_ros.geometry import boxes
 from siamla_ros.geometry.boxes import Box
-from siamla_ros.geometry.crops import (
-    ImageArray,
-    border_color,
-    check_image,
-    context_window,
-)
+from siamla_ros.geometry.crops import ImageArray, border_color, check_image
 from siamla_ros.model.config import ModelConfig
 from siamla_ros.model.decode_config import DecodeConfig
-from siamla_ros.runtime.base import BoxRuntime, Runtime
-from siamla_ros.tracker.decode import decode_boxes, decoded_row, fused
+from siamla_ros.runtime.base import Runtime
 from siamla_ros.tracker.results import TargetState, TrackResult
 from siamla_ros.tracker.templates import Templates
+from siamla_ros.tracker.window_search import WindowSearch
 
 
 class Tracker:
@@ -40,10 +35,6 @@ class Tracker:
         decode: How a box is chosen.
         device_reason: Why this device was chosen, for reports.
         calibration: What was fitted to these weights, from the checkpoint.
-
-    Attributes:
-        keep_responses: Whether results keep their response map; the boxes are then found on the
-            host by every runtime.
     """
 
     def __init__(
@@ -56,11 +47,20 @@ class Tracker:
         calibration: dict[str, dict[str, float]] | None = None,
     ) -> None:
         self.runtime, self.model, self.decode = runtime, model, decode
-        self._box_runtime = runtime if isinstance(runtime, BoxRuntime) else None
+        self._windows = WindowSearch(runtime, model, decode)
         self._templates = Templates(runtime, model)
-        self._reason, self.keep_responses = device_reason, False
+        self._reason = device_reason
         self.description = dict(description or {})
         self.calibration = dict(calibration or {})
+
+    @property
+    def keep_responses(self) -> bool:
+        """See `WindowSearch`."""
+        return self._windows.keep_responses
+
+    @keep_responses.setter
+    def keep_responses(self, keep: bool) -> None:
+        self._windows.keep_responses = keep
 
     @property
     def search_context(self) -> float:
@@ -98,7 +98,11 @@ class Tracker:
         check_image(image_bgr)
         box = boxes.check_init_box(box_xywh, _size(image_bgr))
         border = border_color(image_bgr)
-        return TargetState(box, self._templates.features(image_bgr, box, border), border)
+        template = self._templates.features(image_bgr, box, border)
+        if not self.decode.filter_weight:
+            return TargetState(box, template, border)
+        learned = self._windows.first_filter(image_bgr, box, template, border)
+        return TargetState(box, template, border, filter=learned)
 
     def update(self, image_bgr: ImageArray, states: Sequence[TargetState]) -> list[TrackResult]:
         """Find every target in a new frame: one batched forward pass, results in the order of
@@ -108,14 +112,13 @@ class Tracker:
             ValueError: Not an image, or the box of a state is none.
         """
         check_image(image_bgr)
-        results = self._search(image_bgr, states, [_place(s.box_xywh) for s in states])
+        results = self._windows.search(image_bgr, states, [_place(s.box_xywh) for s in states])
         results = self._search_wide(image_bgr, states, results)
-        reported = self._reported(results, states)
-        weight = self.decode.distractor_weight
-        if not weight:
-            return reported
-        seen = self._templates.noted_distractors(image_bgr, states, results)
-        return [r.beside_distractors(weight, memory) for r, memory in zip(reported, seen)]
+        reported, weight = self._reported(results, states), self.decode.distractor_weight
+        if weight:
+            seen = self._templates.noted_distractors(image_bgr, states, results)
+            reported = [r.beside_distractors(weight, each) for r, each in zip(reported, seen)]
+        return [result.beside_filter(self.decode.filter_weight) for result in reported]
 
     def probe(
         self, image_bgr: ImageArray, state: TargetState, boxes_xywh: Sequence[Sequence[float]]
@@ -130,7 +133,8 @@ class Tracker:
         check_image(image_bgr)
         places = [_place(box) for box in boxes_xywh]
         anew = replace(state, distractors=state.distractors.elsewhere())
-        return self._reported(self._search(image_bgr, [anew] * len(places), places))
+        found = self._windows.search(image_bgr, [anew] * len(places), places)
+        return [result.with_filter_response() for result in self._reported(found)]
 
     def similarity(
         self, image_bgr: ImageArray, state: TargetState, boxes_xywh: Sequence[Sequence[float]]
@@ -169,58 +173,19 @@ class Tracker:
         """
         low = [i for i, r in enumerate(results) if r.confidence < self.decode.wide_below]
         last = [states[i].box_xywh for i in low]
-        wide = self._search(image, [states[i] for i in low], last, wide=True)
+        wide = self._windows.search(image, [states[i] for i in low], last, wide=True)
         hints = {
             i: boxes.from_center(*boxes.center(found.box_xywh), *box[2:])
             for i, box, found in zip(low, last, wide, strict=True)
             if found.confidence > results[i].confidence
         }
-        near = self._search(image, [states[i] for i in hints], list(hints.values()))
+        near = self._windows.search(image, [states[i] for i in hints], list(hints.values()))
         better = {
             i: replace(r, first=results[i])
             for i, r in zip(hints, near, strict=True)
             if r.confidence > results[i].confidence
         }
         return [better.get(i, result) for i, result in enumerate(results)]
-
-    def _search(
-        self,
-        image: ImageArray,
-        states: Sequence[TargetState],
-        places: Sequence[Box],
-        wide: bool = False,
-    ) -> list[TrackResult]:
-        if not states:
-            return []
-        context = self.model.search_context * (self.decode.wide_factor if wide else 1.0)
-        isotropic = 1.0 if wide else self.model.isotropic
-        windows = [context_window(box, context, isotropic) for box in places]
-        borders, templates = [s.border_bgr for s in states], [s.template for s in states]
-        if self._box_runtime is not None and not self.keep_responses:
-            rows = self._box_runtime.boxes(image, windows, borders, templates, places, self.decode)
-            found = [decoded_row(row, window) for row, window in zip(rows, windows, strict=True)]
-        else:
-            maps = self.runtime.respond(image, windows, borders, templates)
-            size_px, grid = self.model.search_size_px, self.model.grid
-            found = decode_boxes(maps, windows, size_px, grid, places, self.decode)
-            if self.keep_responses:
-                responses = fused(maps.classification, maps.quality, self.decode)
-                found = [replace(r, response=m) for r, m in zip(found, responses, strict=True)]
-        return [
-            self._result(image, state, place, decoded)
-            for state, place, decoded in zip(states, places, found, strict=True)
-        ]
-
-    def _result(
-        self, image: ImageArray, state: TargetState, place: Box, decoded: TrackResult
-    ) -> TrackResult:
-        box = boxes.as_box(boxes.clip(decoded.box_xywh, _size(image)))
-        seen = decoded.confidence >= self.decode.min_update_confidence
-        followed = state.moved(box if seen else place, decoded.confidence)
-        second = decoded.second_box_xywh
-        if second is not None:
-            second = boxes.as_box(boxes.clip(second, _size(image)))
-        return replace(decoded, box_xywh=box, second_box_xywh=second, state=followed)
 
     def _reported(
         self, results: Iterable[TrackResult], states: Sequence[TargetState] = ()
@@ -272,6 +237,13 @@ def load_tracker(
         )
     checkpoint = read_checkpoint(model)
     chosen, reason = build_runtime(checkpoint, device, runtime, threads, half)
+    wanted = replace(checkpoint.decode, **decode)
+    if wanted.filter_weight and not chosen.gives_backbone:
+        raise ValueError(
+            f'filter_weight = {wanted.filter_weight}: {chosen.name} gives no features to learn a '
+            f'filter from: the graphs of {checkpoint.path.name} are of an earlier version (export '
+            f'again), or its backbone {checkpoint.model.backbone} has too many channels (use 0)'
+        )
     description = {
         'model': checkpoint.path.stem,
         'sha256': checkpoint.sha256,
@@ -280,7 +252,7 @@ def load_tracker(
     tracker = Tracker(
         chosen,
         checkpoint.model,
-        replace(checkpoint.decode, **decode),
+        wanted,
         reason,
         description,
         checkpoint.calibration,

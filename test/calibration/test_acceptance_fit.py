@@ -23,7 +23,9 @@ def search(seed: int, places: int, right: bool) -> SearchSamples:
     color = np.where(hit, 0.9, 0.8) + random.normal(0, 0.05, len(frame))
     confidence = np.clip(np.where(hit, 0.9, 0.8) + random.normal(0, 0.05, len(frame)), 0, 1)
     distractor_level = 0.1 * np.ones(len(confidence))
-    values = np.column_stack([confidence, 0.02 * confidence, similarity, color, distractor_level])
+    response = 0.6 * np.ones(len(confidence))
+    parts = [confidence, 0.02 * confidence, similarity, color, distractor_level, response]
+    values = np.column_stack(parts)
     return SearchSamples(f's{seed}', frame, np.clip(values, 0, 1), hit, ~hit)
 
 

@@ -29,7 +29,9 @@ def sequence(name: str, right: np.ndarray, seed: int, gone: int | None = None) -
     similarity = np.clip(np.where(right, 0.75, 0.5) + random.normal(0, 0.08, count), 0, 1)
     color = np.clip(np.where(right, 0.95, 0.85) + random.normal(0, 0.05, count), 0, 1)
     distractor_level = 0.4 * random.random(count)
-    values = np.column_stack([confidence, peak, similarity, color, distractor_level])
+    response = np.clip(np.where(right, 0.6, 0.4) + random.normal(0, 0.1, count), 0, 1)
+    parts = [confidence, peak, similarity, color, distractor_level, response]
+    values = np.column_stack(parts)
     absent = np.zeros(count, bool)
     if gone is not None:
         absent[gone:] = True
@@ -49,7 +51,7 @@ def test_the_fit_tells_right_from_wrong_and_keeps_the_signs():
     model = found.model
     assert found.auroc > 0.97 and found.auroc_confident > 0.9
     assert model.confidence_weight > 0 and model.similarity_weight > 0 and model.color_weight >= 0
-    assert model.second_peak_weight <= 0
+    assert model.second_peak_weight <= 0 and model.filter_weight < 0
     assert found.lost_in_time == 1.0 and found.lost_falsely == 0.0
 
 
@@ -147,11 +149,17 @@ def test_the_weights_of_second_peaks_and_distractors_are_found_again():
     random = np.random.default_rng(1)
     confidence, ratio = random.uniform(0.05, 0.95, 20000), random.uniform(0.0, 1.0, 20000)
     level = random.uniform(0.0, 0.8, 20000)
-    chance = platt(confidence, 1.2, 0.5 - 2.0 * ratio - 3.0 * level)
-    found = fit_beside(confidence, lambda scale, bias: ratio, level, random.random(20000) < chance)
-    assert found == pytest.approx((1.2, 0.5, -2.0, -3.0), abs=0.3)
-    found = fit_beside(confidence, lambda *_: ratio, level, random.random(20000) < confidence)
-    assert found[2:] == pytest.approx((0.0, 0.0), abs=0.2) and max(found[2:]) <= 0.0
+    lacking = 0.5 * random.random(20000)
+    chance = platt(confidence, 1.2, 0.5 - 2.0 * ratio - 3.0 * level - 4.0 * lacking)
+    against = np.column_stack([level, lacking])
+    hit = random.random(20000) < chance
+    *found, weights = fit_beside(confidence, lambda scale, bias: ratio, against, hit)
+    assert found == pytest.approx([1.2, 0.5, -2.0], abs=0.3)
+    assert weights == pytest.approx((-3.0, -4.0), abs=0.5)
+    hit = random.random(20000) < confidence
+    *_, beside, weights = fit_beside(confidence, lambda *_: ratio, against, hit)
+    assert (beside, *weights) == pytest.approx((0.0, 0.0, 0.0), abs=0.3)
+    assert max(beside, *weights) <= 0.0
 
 
 def test_where_the_confidence_speaks_against_itself_the_scaling_stays_within_its_limits():
@@ -161,7 +169,7 @@ def test_where_the_confidence_speaks_against_itself_the_scaling_stays_within_its
     def ratio(scale, bias):
         return peak_ratio(platt(confidence, scale, bias), platt(second_peak, scale, bias))
 
-    scale, bias, weight, alike = fit_beside(confidence, ratio, np.zeros(500), right)
+    scale, bias, weight, (alike,) = fit_beside(confidence, ratio, np.zeros((500, 1)), right)
     DecodeConfig(
         calibration_scale=scale,
         calibration_bias=bias,

@@ -115,14 +115,14 @@ def test_a_frame_is_two_replays_and_one_wait():
 
 def test_what_cannot_be_recorded_runs_eagerly_and_says_why(monkeypatch, eager):
     """As a read by the host in the step would be found on a GPU."""
-    original = DeviceStep.maps
+    original = DeviceStep.maps_of
 
-    def with_a_read(self, crops, templates):
-        if crops.sum().item() < 0:
+    def with_a_read(self, backbone, templates):
+        if backbone.sum().item() < 0:
             raise AssertionError
-        return original(self, crops, templates)
+        return original(self, backbone, templates)
 
-    monkeypatch.setattr(DeviceStep, 'maps', with_a_read)
+    monkeypatch.setattr(DeviceStep, 'maps_of', with_a_read)
     cuda = Recorder()
     tracker = tracker_on(cuda)
     assert tracker.runtime.reason == (

@@ -15,7 +15,7 @@ from support.networks import textured_image, tiny_model  # noqa: E402
 from siamla_ros.geometry.crops import context_window  # noqa: E402
 from siamla_ros.model.checkpoint import load_model, read_checkpoint  # noqa: E402
 from siamla_ros.model.decode_config import DecodeConfig  # noqa: E402
-from siamla_ros.runtime.base import BoxRuntime, Maps  # noqa: E402
+from siamla_ros.runtime.base import BoxRuntime, Decided, Maps  # noqa: E402
 from siamla_ros.runtime.device_step import DeviceStep  # noqa: E402
 from siamla_ros.runtime.step_layout import BUCKETS  # noqa: E402
 from siamla_ros.runtime.torch_runtime import TorchRuntime  # noqa: E402
@@ -73,8 +73,13 @@ class WithBoxes(OnlyMaps):
         spare = [templates[0]] * (len(inputs.rows) - len(templates))
         stacked = torch.from_numpy(np.stack([*templates, *spare]))
         with torch.inference_mode():
-            rows = self.step(inputs.pixels, inputs.rows, inputs.settings, stacked)
-        return rows[: len(windows)].numpy()
+            crops = self.step.search_crops(inputs.pixels, inputs.rows, inputs.taps)
+            found = self.step.answers(crops, inputs.rows, inputs.settings, stacked)
+            alone = self.step(inputs.pixels, inputs.rows, inputs.settings, stacked)
+        rows, backbone = found[: len(windows)].split([13, found.shape[1] - 13], 1)
+        assert torch.equal(rows, alone[: len(windows)])
+        shape = self.step.backbone_shape
+        return Decided(rows.numpy(), backbone.reshape(-1, *shape).numpy() if shape[0] else None)
 
 
 def trackers(model, config):
@@ -98,7 +103,8 @@ def assert_alike(expected, found, box_px, score):
 @pytest.mark.parametrize('name', CONFIGURATIONS)
 def test_every_field_is_that_of_the_reference(name):
     reference, step, runtime = trackers(tiny_model(), CONFIGURATIONS[name])
-    assert (reference._box_runtime, step._box_runtime is None) == (None, False)
+    used = [tracker._windows.box_runtime for tracker in (reference, step)]
+    assert (used[0], used[1] is None) == (None, False)
     states = [reference.init(IMAGE, box) for box in BOXES]
     moved = np.roll(IMAGE, (3, 5), (0, 1))
     expected = reference.update(moved, states)
@@ -180,7 +186,7 @@ def test_templates_in_the_memory_of_a_program_are_those_asked_for():
     for _ in range(4):  # new arrays take the addresses of old ones
         for box in BOXES[:3]:
             state = tracker.init(IMAGE, box)
-            maps = Maps(*(m.copy() for m in runtime.respond(IMAGE, *_window(box, state))))
+            maps = Maps(*(m.copy() for m in runtime.respond(IMAGE, *_window(box, state))[:3]))
             fresh = TorchRuntime(tiny_model(), 'cpu').respond(IMAGE, *_window(box, state))
             assert maps.classification == pytest.approx(fresh.classification, abs=1e-6)
 

@@ -5,6 +5,8 @@ give.
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 
@@ -27,6 +29,7 @@ from siamla_ros.runtime.step_layout import BUCKETS, Batch  # noqa: E402
 
 IMAGE = textured_image()
 FIELDS = len(layout.RESULT_FIELDS)
+BACKBONE = (112, 6, 6)  # of the tiny model's search crops
 SETTINGS = layout.settings_row(DecodeConfig())
 DEPTHWISE = {
     'backbone': 'resnet50_conv4',
@@ -85,9 +88,10 @@ def test_a_frame_is_one_copy_up_and_one_back(dtype):
             lane.mode.transfers.clear()
             waits = lane.waits
             found = work.boxes(IMAGE, batch, templates[:count], SETTINGS)
-            assert found.shape == (count, FIELDS)
+            assert found.rows.shape == (count, FIELDS)
+            assert found.backbone.shape == (count, *BACKBONE)
             parts = layout.seen_parts(batch.windows, 96, IMAGE.shape)
-            up, back = layout.needed_bytes(parts), count * FIELDS
+            up, back = layout.needed_bytes(parts), count * (FIELDS + math.prod(BACKBONE))
             assert lane.mode.transfers == [('h2d', up), ('d2h', back)], (count, side)
             assert lane.waits == waits + 1
     assert batch_of(2, 200.0).taps(96) == 8
@@ -157,14 +161,14 @@ def test_a_host_read_in_the_step_is_found(monkeypatch):
     lane = FakeLane()
     work = work_on(lane)
     templates = templates_of(work, 1)
-    original = DeviceStep.maps
+    original = DeviceStep.maps_of
 
-    def with_a_read(self, crops, given):
-        if crops.sum() > 0:
-            crops = crops + 1
-        return original(self, crops, given)
+    def with_a_read(self, backbone, given):
+        if backbone.sum() > 0:
+            backbone = backbone + 1
+        return original(self, backbone, given)
 
-    monkeypatch.setattr(DeviceStep, 'maps', with_a_read)
+    monkeypatch.setattr(DeviceStep, 'maps_of', with_a_read)
     with pytest.raises(DataDependentOutputException):
         work.boxes(IMAGE, batch_of(1), templates, SETTINGS)
 

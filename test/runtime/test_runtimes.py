@@ -73,7 +73,11 @@ def test_both_runtimes_give_the_same_maps(exported, tmp_path, name):
     templates, expected = maps_of(eager)
     graph_templates, found = maps_of(graph)
     assert np.ptp(expected.classification) > 0.01  # maps that say something
+    assert (expected.backbone is None) == (name == 'resnet50')  # too many channels for a filter
     for a, b in zip(expected, found, strict=True):
+        if a is None:
+            assert b is None
+            continue
         assert b.shape == a.shape
         assert b.dtype == np.float32
         assert b == pytest.approx(a, abs=1e-3, rel=1e-3)
@@ -159,7 +163,7 @@ def test_what_torch_returns():
     runtime = TorchRuntime(tiny_model(), 'cpu')
     templates, maps = maps_of(runtime)
     assert templates[0].shape == (16, 4, 4)
-    assert [m.shape for m in maps] == [(3, 6, 6), (3, 4, 6, 6), (3, 6, 6)]
+    assert [m.shape for m in maps] == [(3, 6, 6), (3, 4, 6, 6), (3, 6, 6), (3, 112, 6, 6)]
     for scores in (maps.classification, maps.quality):
         assert scores.dtype == np.float32
         assert (scores >= 0).all()

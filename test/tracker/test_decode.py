@@ -53,7 +53,7 @@ def test_fusion(exponent, expected):
 
 def test_a_map_of_the_batch_is_chosen_by_its_index():
     both = maps(flat())
-    both = Maps(*(np.concatenate([m, m]) for m in both))
+    both = Maps(*(np.concatenate([m, m]) for m in both[:3]))
     both.classification[1, 0, 0] = both.quality[1, 0, 0] = 0.9
     assert decode_box(both, 0, WINDOW, 64, GRID, LAST, PLAIN).confidence == pytest.approx(0.01)
     assert decode_box(both, 1, WINDOW, 64, GRID, LAST, PLAIN).confidence == pytest.approx(0.9)
@@ -212,7 +212,7 @@ def test_a_batch_is_decided_as_cell_by_cell():
     last = [(*rng.uniform(0, 200, 2), *rng.uniform(10, 60, 2)) for _ in range(count)]
     found = decode_boxes(batch, windows, 64, GRID, last, config)
     for i, item in enumerate(found):
-        one = Maps(*(m[i : i + 1] for m in batch))
+        one = Maps(*(m[i : i + 1] for m in batch[:3]))
         expected = by_hand(one, windows[i], last[i], config)
         assert numbers(item) == pytest.approx(expected)
         alone = decode_box(batch, i, windows[i], 64, GRID, last[i], config)

@@ -8,6 +8,7 @@ import pytest
 
 from siamla_ros.model.config import ModelConfig
 from siamla_ros.model.decode_config import DecodeConfig
+from siamla_ros.runtime.base import Decided
 from siamla_ros.tracker.distractors import EVERY, KEPT, MOST_LEVEL, Distractors, descriptor_of
 from siamla_ros.tracker.logistic import logit, sigmoid
 from siamla_ros.tracker.results import TargetState, TrackResult
@@ -36,15 +37,13 @@ class Twins:
 
     def boxes(self, image, windows, borders, templates, last, config):
         (x, y, w, h), other = self.at, OTHER if self.at == BOX else BOX
-        return np.array(
-            [
-                [x + w / 2 - window.cx, y + h / 2 - window.cy, w, h, 0.9, 0.8, 0.7]
-                + [self.second_peak, 0.75]
-                + [other[0] + 15 - window.cx, other[1] + 15 - window.cy, *other[2:]]
-                for window in windows
-            ],
-            np.float32,
-        )
+        rows = [
+            [x + w / 2 - window.cx, y + h / 2 - window.cy, w, h, 0.9, 0.8, 0.7]
+            + [self.second_peak, 0.75]
+            + [other[0] + 15 - window.cx, other[1] + 15 - window.cy, *other[2:]]
+            for window in windows
+        ]
+        return Decided(np.array(rows, np.float32), None)
 
     def similarities(self, *args):
         raise AssertionError('nothing here asks for it')

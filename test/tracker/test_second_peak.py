@@ -7,6 +7,7 @@ import pytest
 
 from siamla_ros.model.config import ModelConfig
 from siamla_ros.model.decode_config import DecodeConfig
+from siamla_ros.runtime.base import Decided
 from siamla_ros.tracker.logistic import logit, sigmoid
 from siamla_ros.tracker.results import TargetState
 from siamla_ros.tracker.tracker import Tracker, load_tracker
@@ -26,7 +27,7 @@ class Rows:
 
     def boxes(self, image, windows, borders, templates, last, config):
         row = [0, 0, 30, 30, 0.9, 0.8, 0.7, self.second_peak, 0.75, 40, 0, 30, 30]
-        return np.array([row] * len(windows), np.float32)
+        return Decided(np.array([row] * len(windows), np.float32), None)
 
     def similarities(self, *args):
         raise AssertionError('nothing here asks for it')
