@@ -53,7 +53,7 @@ CONFIGURATIONS = {
 class OnlyMaps:
     """A runtime that leaves the decision to the tracker: the reference."""
 
-    device, name = 'cpu', 'maps'
+    device, name, gives_backbone = 'cpu', 'maps', True
 
     def __init__(self, runtime: TorchRuntime) -> None:
         self.template, self.respond = runtime.template, runtime.respond

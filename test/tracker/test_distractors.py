@@ -24,7 +24,7 @@ class Twins:
     whatever it is asked for, and shows the other one as second peak.
     """
 
-    device, name = 'cpu', 'twins'
+    device, name, gives_backbone = 'cpu', 'twins', False
 
     def __init__(self):
         self.at, self.second_peak, self.crops = BOX, 0.4, 0

@@ -19,7 +19,7 @@ BOX = (60.0, 40.0, 30.0, 30.0)
 class Rows:
     """Decides on the boxes itself, as a runtime on a device does: confidence 0.9, another 0.4."""
 
-    device, name = 'cpu', 'rows'
+    device, name, gives_backbone = 'cpu', 'rows', False
     second_peak = 0.4
 
     def template(self, image, window, border):
