@@ -15,14 +15,7 @@ from siamla_ros.tracker.distractors import SMALLEST_PX, Distractors
 from siamla_ros.tracker.logistic import PEAK_KEPT, UPDATES_PER_S, peak_ratio, platt, shortfall
 from siamla_ros.tracker.target_filter import Sight, TargetFilter
 
-SCORES = (
-    'confidence',
-    'classification',
-    'localization',
-    'second_peak',
-    'fused_confidence',
-    'filter_response',
-)
+SCORES = ('confidence', 'classification', 'localization', 'second_peak', 'fused_confidence')
 
 
 @dataclass(frozen=True)
@@ -112,7 +105,7 @@ class TrackResult:
     sight: Sight | None = field(default=None, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        for name in SCORES:
+        for name in (*SCORES, 'filter_response'):
             value = getattr(self, name)
             if not 0.0 <= value <= 1.0:  # also refuses NaN
                 raise ValueError(f'{name} = {value}: must lie in [0, 1]')

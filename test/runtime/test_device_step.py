@@ -94,7 +94,7 @@ def assert_alike(expected, found, box_px, score):
     assert len(expected) == len(found)
     for a, b in zip(expected, found):
         assert b.box_xywh == pytest.approx(a.box_xywh, abs=box_px)
-        for name in SCORES:
+        for name in (*SCORES, 'filter_response'):
             assert getattr(b, name) == pytest.approx(getattr(a, name), abs=score), name
         assert b.state.box_xywh == pytest.approx(a.state.box_xywh, abs=box_px)
         assert b.second_box_xywh == pytest.approx(a.second_box_xywh, abs=box_px)
