@@ -7,6 +7,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from siamla_ros.cli.options import at_least
+
 MARKS = {False: 'ablation', True: 'variants'}  # with --variants or without
 
 
@@ -39,12 +41,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help='instead of the ladder: smoothing and modulators of the full method',
     )
     parser.add_argument(
-        '--seed', type=int, help='only this one, so that several processes can share the work'
+        '--seed',
+        type=at_least(0),
+        help='only this one, so that several processes can share the work',
     )
-    parser.add_argument('--workers', type=int, default=1, help='processes that make pairs')
+    parser.add_argument('--workers', type=at_least(0), default=1, help='processes that make pairs')
     parser.add_argument(
-        '--threads', type=int, default=0, help="CPU threads of the network; 0: the library's choice"
-    )
+        '--threads', type=at_least(0), default=0,
+        help="CPU threads of the network; 0: the library's choice",
+    )  # fmt: skip
 
 
 def run(args: argparse.Namespace) -> int:

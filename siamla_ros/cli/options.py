@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 
 def typed(
@@ -16,6 +16,23 @@ def typed(
     parser.set_defaults(**dict.fromkeys(names))
     found = vars(parser.parse_args(arguments))
     return frozenset(name for name in names if found[name] is not None)
+
+
+def at_least(low: float) -> Callable[[str], float]:
+    """The type of an option: a number of the kind of `low` (whole or not) that is not below it."""
+    kind = type(low)
+
+    def convert(text: str) -> float:
+        try:
+            value = kind(text)
+        except ValueError:
+            value = None
+        if value is None or not value >= low:  # NaN is not
+            words = 'a whole number' if kind is int else 'a number'
+            raise argparse.ArgumentTypeError(f'{text!r}: must be {words} >= {low:g}')
+        return value
+
+    return convert
 
 
 def flag(name: str) -> str:

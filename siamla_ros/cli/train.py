@@ -6,8 +6,11 @@ import argparse
 import json
 import sys
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from siamla_ros.cli.options import at_least
 
 if TYPE_CHECKING:  # torch is imported when a run begins, not when the command line is read
     from siamla_ros.datasets.scenes import Scene
@@ -26,57 +29,49 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of the subcommand."""
     parser.add_argument('--data', type=Path, help='folder with index.csv (see docs/training.md)')
     parser.add_argument(
-        '--dataset',
-        action='append',
-        default=[],
-        type=dataset,
-        metavar='NAME=DIR[:LAYOUT]',
+        '--dataset', action='append', default=[], type=dataset, metavar='NAME=DIR[:LAYOUT]',
         help='a benchmark to train on, such as got10k=/data/GOT-10k/train or coco=/data/coco; '
         'repeat it; data.sampling of the configuration weighs it by NAME',
-    )
+    )  # fmt: skip
     parser.add_argument(
-        '--index',
-        type=Path,
-        metavar='DIR',
+        '--index', type=Path, metavar='DIR',
         help='what each --dataset holds, kept for other runs; default: OUTPUT/index',
-    )
+    )  # fmt: skip
     parser.add_argument('--video', type=Path, help='annotated video, one folder a scene')
     parser.add_argument(
-        '--video-split',
-        type=Path,
+        '--video-split', type=Path,
         help='YAML file whose list "development" names scenes that are not trained on',
-    )
+    )  # fmt: skip
     parser.add_argument('--config', type=Path, help='YAML file; without it the default recipe')
+    parser.add_argument(
+        '--seed', type=at_least(0), metavar='N', help='in place of that of --config'
+    )
     parser.add_argument(
         '--output', type=Path, required=True, help='folder of the run; an unfinished run resumes'
     )
     parser.add_argument(
-        '--init',
-        default='default',
+        '--init', default='default',
         help='what the weights start from: a shipped model, a checkpoint (.safetensors), a '
         'published FEAR-XS network (fear_xs_track.onnx), or a backbone (imagenet, or a .pth file)',
-    )
+    )  # fmt: skip
     parser.add_argument(
-        '--device',
-        default='auto',
+        '--device', default='auto',
         help='auto, cpu, cuda or cuda:N; below torchrun each process takes a GPU of its own',
-    )
+    )  # fmt: skip
     parser.add_argument(
-        '--dry-run',
-        action='store_true',
+        '--dry-run', action='store_true',
         help='measure a few steps, say what the run would take, and write nothing',
-    )
+    )  # fmt: skip
     parser.add_argument('--tensorboard', action='store_true', help='also log to OUTPUT/tensorboard')
-    parser.add_argument('--workers', type=int, default=1, help='processes that make pairs')
+    parser.add_argument('--workers', type=at_least(0), default=1, help='processes that make pairs')
     parser.add_argument(
-        '--threads', type=int, default=0, help="CPU threads of the network; 0: the library's choice"
-    )
+        '--threads', type=at_least(0), default=0,
+        help="CPU threads of the network; 0: the library's choice",
+    )  # fmt: skip
     parser.add_argument(
-        '--minutes',
-        type=float,
-        default=float('inf'),
+        '--minutes', type=at_least(0.0), default=float('inf'),
         help='train for so long, after the features of cached pairs are there; run again to resume',
-    )
+    )  # fmt: skip
 
 
 def dataset(text: str) -> DatasetSpec:
@@ -102,6 +97,7 @@ def run(args: argparse.Namespace) -> int:
     from siamla_ros.runtime.device import choose_device
     from siamla_ros.training.config import TrainConfig, load_config
     from siamla_ros.training.distributed import join, leave
+    from siamla_ros.training.precision import NOTE, has_bf16
 
     if args.threads:
         torch.set_num_threads(args.threads)
@@ -110,12 +106,15 @@ def run(args: argparse.Namespace) -> int:
     refuse_without(args, 'dataset', 'index')
     args.index = args.index or args.output / 'index'
     config = load_config(args.config) if args.config else TrainConfig()
+    config = config if args.seed is None else replace(config, seed=args.seed)
     inputs = checked_inputs(args)
     device = choose_device(args.device)
     processes, place = join(device.device)
     try:
         if processes.first:
             print(f'device {place} ({device.reason}), processes {processes.count}')
+            if config.schedule.bf16 and not has_bf16(torch.device(place)):
+                print(NOTE, file=sys.stderr)
         if args.dry_run:
             return _dry_run(args, config, processes, place)
         return _train(args, config, inputs, processes, place)

@@ -11,6 +11,7 @@ In the workspace's trackers.ini:
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,11 @@ from siamla_ros.datasets.image_files import read_image
 from siamla_ros.evaluation.peers.arguments import add_tracker_arguments, named_trackers
 from siamla_ros.evaluation.peers.base import EvalTracker
 from siamla_ros.geometry.boxes import Box
+
+WAITING = (
+    'siamla vot: waits for vot-toolkit, which starts this command and sends images over standard '
+    'input (TraX); Ctrl-C ends it'
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -57,6 +63,7 @@ def serve(make: Callable[[], EvalTracker]) -> None:
     from trax import Image, Region, Server, TraxStatus
 
     trackers = [make()]
+    print(WAITING, file=sys.stderr, flush=True)
     count = 0  # objects that are followed
     with Server(
         [Region.RECTANGLE], [Image.PATH], tracker_name=trackers[0].name, multiobject=True

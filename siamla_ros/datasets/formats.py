@@ -104,9 +104,11 @@ def otb_folder(folder: Path) -> Iterator[Sequence]:
 
 
 def got10k_folder(folder: Path) -> Iterator[Sequence]:
-    """Images + groundtruth.txt (+ absence.label, cover.label); the test split: first box only.
+    """Images + groundtruth.txt (+ absence.label, cover.label, cut_by_image.label); the test split:
+    first box only.
 
-    A target of which nothing is visible (cover 0) is absent.
+    A target of which nothing is visible (cover 0) is absent. One that the image cuts keeps its box,
+    which is that of the part within it; the file only has to be whole.
     """
     truth = folder / 'groundtruth.txt'
     images = list_images(folder)
@@ -114,6 +116,9 @@ def got10k_folder(folder: Path) -> Iterator[Sequence]:
     absent = np.zeros(len(boxes), bool)
     if (folder / 'absence.label').is_file():
         absent |= _as_long(read_flags(folder / 'absence.label'), boxes, folder / 'absence.label')
+    if (folder / 'cut_by_image.label').is_file():
+        cut = folder / 'cut_by_image.label'
+        _as_long(read_flags(cut), boxes, cut)
     if (folder / 'cover.label').is_file():
         cover = read_numbers(folder / 'cover.label')
         absent |= _as_long(cover, boxes, folder / 'cover.label') == 0

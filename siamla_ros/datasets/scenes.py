@@ -20,6 +20,7 @@ from siamla_ros.datasets.formats import find_video
 from siamla_ros.datasets.sequence import DatasetError, VideoFrames, normalize_boxes
 from siamla_ros.datasets.sequence import Sequence as TargetSequence
 from siamla_ros.datasets.video import FrameSource
+from siamla_ros.datasets.yaml_file import read_mapping
 
 WELL_VISIBLE = 0.8  # share of a target from which a sequence may begin with it
 HIDDEN = 0.25  # share below which its box is not counted
@@ -91,11 +92,10 @@ def read_split(path: Path) -> tuple[str, ...]:
     """Names of the development scenes of a split file (YAML, a list under `development`).
 
     Raises:
-        DatasetError: There is no such list.
+        OSError: The file cannot be read.
+        ValueError: It is no YAML, or there is no such list.
     """
-    import yaml
-
-    names = (yaml.safe_load(path.read_text(encoding='utf-8')) or {}).get('development')
+    names = read_mapping(path).get('development')
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         raise DatasetError(f'{path}: development = {names!r}: must be a list of names of scenes')
     return tuple(names)

@@ -1,4 +1,4 @@
-"""How far figures move with what should not matter: the first box, the first frame, parameters.
+"""How far figures move with what should not matter: first box, first frame, parameters, seeds.
 
 Each variant is a one-pass evaluation of the same targets, compared with that from the exact first
 box target by target. Boxes are shifted and scaled as in OTB's spatial robustness evaluation (Wu et
@@ -7,9 +7,11 @@ al., "Object Tracking Benchmark", PAMI 2015), four of its eight shifts.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass, field
+import csv
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass, field, fields
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,6 +24,15 @@ from siamla_ros.evaluation.starts import careless, drawn, from_frame
 from siamla_ros.model.decode_config import DecodeConfig
 
 SEED, START, BOX, PARAMETER = 'seed of the first box', 'first frame', 'first box', 'parameter'
+TRAINING = 'seed of training'
+# As a command line calls them.
+GROUPS = {
+    'seeds': SEED,
+    'frames': START,
+    'boxes': BOX,
+    'parameters': PARAMETER,
+    'training': TRAINING,
+}
 LATER = (0.25, 0.5, 0.75)  # of the sequence
 SHIFT = 0.1  # of the sides
 SHIFTS = {'left': (-SHIFT, 0), 'right': (SHIFT, 0), 'up': (0, -SHIFT), 'down': (0, SHIFT)}
@@ -36,16 +47,18 @@ class Variant:
     """One thing that is done otherwise.
 
     Attributes:
-        group: One of SEED, START, BOX, PARAMETER; '' for the run that others are compared with.
+        group: One of GROUPS; '' for the run that others are compared with.
         name: Of the value.
         begin: The sequence as it is run; None where it cannot be.
         options: Parameters of the tracker that differ.
+        model: Its weights where they differ, a file.
     """
 
     group: str
     name: str
     begin: Callable[[Sequence], Sequence | None] = field(compare=False)
     options: dict[str, float] = field(default_factory=dict)
+    model: str = ''
 
 
 @dataclass(frozen=True)
@@ -84,13 +97,16 @@ def _off(name: str, shift: tuple[float, float], factor: float, sequence: Sequenc
 EXACT = Variant('', 'exact', _as_it_is)
 
 
-def variants(seeds: int, decode: DecodeConfig | None) -> list[Variant]:
+def variants(
+    seeds: int, decode: DecodeConfig | None, models: Mapping[int, str] | None = None
+) -> list[Variant]:
     """Everything that is varied, EXACT first.
 
     Args:
         seeds: Number of careless first boxes of each target.
         decode: The tracker's parameters; None for a tracker that has none to vary. Those that are
             0 are off and stay off; values end at their limits.
+        models: Files of weights by the seed of their training; '' for those of EXACT.
     """
     found = [EXACT]
     found += [Variant(SEED, str(seed), partial(_seeded, seed)) for seed in range(seeds)]
@@ -105,6 +121,8 @@ def variants(seeds: int, decode: DecodeConfig | None) -> list[Variant]:
             changed = round(float(np.clip(factor * value, *DecodeConfig.limits(name))), 6)
             title = f'{name} {value:g} -> {changed:g}'
             found.append(Variant(PARAMETER, title, _as_it_is, {name: changed}))
+    for seed, model in (models or {}).items():
+        found.append(Variant(TRAINING, str(seed), _as_it_is, model=model))
     return found
 
 
@@ -171,6 +189,16 @@ def spread(groups: dict[str, list[list[Run]]]) -> dict[str, dict[str, float]]:
     return found
 
 
+def write_csv(path: Path, rows: Iterable[Row]) -> None:
+    """One line a row, all digits; empty where a value is not defined."""
+    with path.open('w', newline='', encoding='utf-8') as file:
+        writer = csv.DictWriter(file, [item.name for item in fields(Row)])
+        writer.writeheader()
+        for row in rows:
+            values = asdict(row).items()
+            writer.writerow({key: '' if value != value else value for key, value in values})
+
+
 def stability_table(rows: Iterable[Row]) -> str:
     """One row a variant."""
     header = ['varied', 'value', 'targets', 'AUC', 'SR0.5', 'ECE', 'AUC - exact, 95 %']
@@ -187,5 +215,5 @@ def stability_table(rows: Iterable[Row]) -> str:
 
 def spread_table(found: dict[str, dict[str, float]]) -> str:
     """One row a group of variants."""
-    header = ['varied', *next(iter(found.values()))]
+    header = ['varied', *next(iter(found.values()), ())]
     return markdown_table(header, [[group, *row.values()] for group, row in found.items()])

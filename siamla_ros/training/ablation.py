@@ -13,9 +13,8 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from siamla_ros.datasets.training_pack import load_pack
+from siamla_ros.datasets.yaml_file import read_mapping
 from siamla_ros.model import SiamLA
 from siamla_ros.training.ablation_measure import View, answers_of, figures, views_of
 from siamla_ros.training.checkpointing import decode_for, write_checkpoint
@@ -102,7 +101,7 @@ def load_ablation(path: Path) -> AblationConfig:
     Raises:
         ValueError: Unknown key, wrong type, no cached pairs, or a backbone that trains.
     """
-    config = from_dict(AblationConfig, yaml.safe_load(path.read_text()) or {})
+    config = from_dict(AblationConfig, read_mapping(path))
     if not config.train.schedule.cached_pairs:
         raise ValueError('train.schedule.cached_pairs: must be above 0, the variants share them')
     if (rate := config.train.schedule.lr_backbone) > 0:

@@ -9,19 +9,16 @@ from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from siamla_ros.datasets.yaml_file import read_mapping
 from siamla_ros.model import ModelConfig, preset
+from siamla_ros.training import limits
 
 SAMPLING = {
-    'voc': 5.0,
-    'bsds': 4.0,
-    'coco': 3.0,
-    'coco128': 4.0,
-    'caltech': 3.0,
-    'uav123+otb+vot+lasot': 4.0,
-    'fod': 2.0,
-    'ccp': 2.0,
-    '*': 1.0,
-}
+    'voc': 5.0, 'bsds': 4.0, 'coco': 3.0, 'coco128': 4.0, 'caltech': 3.0,
+    'uav123+otb+vot+lasot': 4.0, 'fod': 2.0, 'ccp': 2.0, '*': 1.0,
+}  # fmt: skip
+MODULATORS = ('none', 'quality_focal', 'varifocal')
+STARTS = ('none', 'backbone', 'tracker')
 
 
 @dataclass(frozen=True)
@@ -77,6 +74,12 @@ class DataConfig:
     tiny: float = 0.06
     inverted: float = 0.03
 
+    def __post_init__(self) -> None:
+        limits.check_limits(self, limits.DATA, 'data.')
+        limits.check_weights(self.sampling)
+        if (both := self.other + self.erased) > 1:
+            raise ValueError(f'data.other + data.erased = {both:g}: must be <= 1')
+
 
 @dataclass(frozen=True)
 class LossConfig:
@@ -108,6 +111,10 @@ class LossConfig:
     negative_quality: bool = True
     keep_boxes: float = 0.0
 
+    def __post_init__(self) -> None:
+        limits.check_limits(self, limits.LOSS, 'loss.')
+        limits.check_choice('loss.modulator', self.modulator, MODULATORS)
+
 
 @dataclass(frozen=True)
 class ScheduleConfig:
@@ -135,6 +142,8 @@ class ScheduleConfig:
         template_swap: With cached pairs, share of a batch whose template is exchanged for that of
             another pair, so that the pair becomes a negative
             (:mod:`siamla_ros.training.template_swap`).
+        bf16: Forward passes in bfloat16, where the processor has it
+            (:mod:`siamla_ros.training.precision`).
         freeze_boxes: The regression branch stays as it is; the scores are trained on its boxes.
     """
 
@@ -160,6 +169,7 @@ class ScheduleConfig:
     freeze_boxes: bool = False
 
     def __post_init__(self) -> None:
+        limits.check_limits(self, limits.SCHEDULE, 'schedule.')
         if self.pairs < self.batch:
             raise ValueError(
                 f'schedule.pairs = {self.pairs}: must be at least a batch of {self.batch}'
@@ -168,12 +178,6 @@ class ScheduleConfig:
             raise ValueError(
                 f'schedule.cached_pairs = {self.cached_pairs}: must be 0, or at least a batch of '
                 f'{self.batch}'
-            )
-        if self.accumulate < 1:
-            raise ValueError(f'schedule.accumulate = {self.accumulate}: must be >= 1')
-        if not 1 <= self.backbone_blocks <= 16:
-            raise ValueError(
-                f'schedule.backbone_blocks = {self.backbone_blocks}: must lie in [1, 16]'
             )
         if self.template_swap > 0 and not self.cached_pairs:
             raise ValueError(
@@ -193,6 +197,8 @@ class TrainConfig:
     seed: int = 0
 
     def __post_init__(self) -> None:
+        limits.check_limits(self, limits.RUN)
+        limits.check_choice('init', self.init, STARTS)
         schedule = self.schedule
         if schedule.cached_pairs and schedule.lr_backbone > 0 and self.model.backbone != 'fbnet':
             raise ValueError(
@@ -233,6 +239,8 @@ def from_dict(cls: type, values: dict[str, Any], where: str = '') -> Any:
     Raises:
         ValueError: An unknown key (with its path) or a value of another type.
     """
+    if not isinstance(values, Mapping):
+        raise ValueError(f'training configuration: {where[:-1]} = {values!r}: must be a mapping')
     known = {f.name: f for f in fields(cls)}
     arguments, values = {}, dict(values)
     base = preset(values.pop('preset')) if cls is ModelConfig and 'preset' in values else cls()
@@ -244,7 +252,7 @@ def from_dict(cls: type, values: dict[str, Any], where: str = '') -> Any:
             )
         default = getattr(base, key)
         if is_dataclass(default):
-            arguments[key] = from_dict(type(default), value or {}, f'{path}.')
+            arguments[key] = from_dict(type(default), {} if value is None else value, f'{path}.')
         else:
             arguments[key] = _typed(path, value, default)
     return replace(base, **arguments)
@@ -256,8 +264,9 @@ def _typed(path: str, value: Any, default: Any) -> Any:
     if not isinstance(value, type(default)) or (
         isinstance(value, bool) != isinstance(default, bool)
     ):
+        hint = '; YAML takes 1e-3 for text, write 1.0e-3' if isinstance(default, float) else ''
         raise ValueError(
-            f'training configuration: {path} = {value!r}: expected {type(default).__name__}'
+            f'training configuration: {path} = {value!r}: expected {type(default).__name__}{hint}'
         )
     return value
 
@@ -281,8 +290,7 @@ def load_config(path: Path) -> TrainConfig:
     """Read a YAML file; keys that it lacks keep their defaults.
 
     Raises:
-        ValueError: Unknown key or wrong type.
+        OSError: It cannot be read.
+        ValueError: No YAML, an unknown key, a wrong type, or a value beyond its limits.
     """
-    import yaml
-
-    return from_dict(TrainConfig, yaml.safe_load(path.read_text()) or {})
+    return from_dict(TrainConfig, read_mapping(path))

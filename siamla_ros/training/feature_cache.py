@@ -25,6 +25,7 @@ from siamla_ros.training.config import DataConfig, TrainConfig, from_dict
 from siamla_ros.training.cut import before, behind, blocks_behind, weights_before
 from siamla_ros.training.loop import Batch, PairDataset, Trainer, in_batches
 from siamla_ros.training.pairs import PairSource
+from siamla_ros.training.precision import mixed
 from siamla_ros.training.template_swap import swap_templates
 
 SHARD = 1024
@@ -122,7 +123,7 @@ def compute_features(
     model = model.eval().to(memory_format=torch.channels_last)
     parts: list[tuple[Tensor, Tensor, Tensor]] = []
     for template, search, box in in_batches(dataset, BATCH, workers, drop_last=False):
-        with torch.autocast(device.type, torch.bfloat16, enabled=config.schedule.bf16):
+        with mixed(device, config.schedule.bf16):
             z, x = (before(model, _pixels(t, device), blocks) for t in (template, search))
         parts.append((z.half().cpu().contiguous(), x.half().cpu().contiguous(), box))
     features = Features(*(torch.cat(column) for column in zip(*parts)))

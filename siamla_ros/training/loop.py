@@ -31,6 +31,7 @@ from siamla_ros.training.distributed import (
 )
 from siamla_ros.training.optimize import Optimizer
 from siamla_ros.training.pairs import PairSource
+from siamla_ros.training.precision import mixed
 from siamla_ros.training.run_log import RunLog
 from siamla_ros.training.unreadable import readable_pair
 
@@ -58,8 +59,7 @@ class PairDataset(Dataset):
 
 
 class Trainer:
-    """One run in one folder: ``checkpoint.pt`` (resume), ``log.jsonl`` (one line a report),
-    ``config.json``.
+    """One run in one folder: ``checkpoint.pt`` (resume), ``config.json``, what `RunLog` writes.
 
     Args:
         model: Starts the run; moved to ``device``.
@@ -139,11 +139,11 @@ class Trainer:
         first = self.processes.first
         if first:
             (self.folder / 'config.json').write_text(json.dumps(self.config.to_dict(), indent=1))
+            self._run_log.begin(self.step)
         self._reported = time.monotonic()
         deadline, schedule = time.monotonic() + 60 * max_minutes, self.config.schedule
         report: list[losses.Losses] = []
-        words = {'unit': 'step', 'dynamic_ncols': True, 'disable': not first}
-        bar = tqdm(total=self.steps, initial=self.step, **words)
+        bar = tqdm(total=self.steps, initial=self.step, unit='step', disable=not first)
         for batch in self._batches(workers):
             report.append(self._train_step(batch))
             self.step += 1
@@ -202,7 +202,7 @@ class Trainer:
         template, search = (
             t.float().contiguous(memory_format=torch.channels_last) for t in (template, search)
         )
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.schedule.bf16):
+        with mixed(self.device, self.config.schedule.bf16):
             return self._respond(template, search, with_teacher)
 
     def _loss(self, response: Response, taught: Tensor | None, box: Tensor) -> losses.Losses:
@@ -242,8 +242,8 @@ class Trainer:
     def _report(self, report: list[losses.Losses], bar: tqdm) -> None:
         table = torch.tensor([[float(value) for value in row] for row in report])
         means = mean_over_processes(table.mean(0).to(self.device)).tolist()
-        values = {n: round(v, 4) for n, v in zip(losses.Losses._fields, means)}
-        bar.set_postfix(values)
+        values = dict(zip(losses.Losses._fields, (round(mean, 7) for mean in means)))
+        bar.set_postfix({name: round(value, 4) for name, value in values.items()})
         seconds, self._reported = time.monotonic() - self._reported, time.monotonic()
         pairs = len(report) * self.config.schedule.batch
         rates = [group['lr'] for group in self.optimizer.adamw.param_groups]

@@ -1,15 +1,17 @@
-"""The figures of a run: a line of JSON for each report, and TensorBoard where it is requested."""
+"""The figures of a run: a line of JSON and of CSV for each report, and TensorBoard if requested."""
 
 from __future__ import annotations
 
+import csv
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 
 class RunLog:
-    """``log.jsonl`` in the folder of a run, and ``tensorboard/`` beside it.
+    """``log.jsonl``, ``train.csv`` and ``validation.csv`` in the folder of a run, and
+    ``tensorboard/`` beside them.
 
     Args:
         folder: Of the run.
@@ -27,10 +29,25 @@ class RunLog:
 
             self._writer_type = SummaryWriter
 
+    def begin(self, step: int) -> None:
+        """Take back what a run that was killed wrote after ``step``, its checkpoint."""
+        _keep(self._folder / 'log.jsonl', lambda line: json.loads(line)['step'] <= step, 0)
+        for group in ('train', 'validation'):
+            path = self._folder / f'{group}.csv'
+            _keep(path, lambda line: int(line.partition(',')[0]) <= step, 1)
+
     def write(self, step: int, values: Mapping[str, Any], group: str) -> None:
-        """Figures after ``step`` steps; ``group`` stands before their names in TensorBoard."""
+        """Figures after ``step`` steps; ``group`` names the CSV file, and stands before their names
+        in TensorBoard.
+        """
+        row = {'step': step, **values}
         with (self._folder / 'log.jsonl').open('a', encoding='utf-8') as log:
-            log.write(json.dumps({'step': step, **values}) + '\n')
+            log.write(json.dumps(row) + '\n')
+        with (self._folder / f'{group}.csv').open('a', encoding='utf-8', newline='') as table:
+            writer = csv.writer(table, lineterminator='\n')
+            if table.tell() == 0:
+                writer.writerow(row)
+            writer.writerow(row.values())
         if self._writer_type is None:
             return
         if self._board is None:  # what a stopped run wrote after its checkpoint is taken back
@@ -38,3 +55,22 @@ class RunLog:
         for name, value in values.items():
             self._board.add_scalar(f'{group}/{name}', value, step)
         self._board.flush()
+
+
+def _keep(path: Path, kept: Callable[[str], bool], heading: int) -> None:
+    """Remove the lines that are not kept, and one that a kill has cut short."""
+    if not path.is_file():
+        return
+    lines = path.read_text(encoding='utf-8').splitlines(keepends=True)
+    whole = [line for line in lines[heading:] if line.endswith('\n') and _holds(kept, line)]
+    if lines[heading:] != whole:
+        partial = path.with_suffix('.tmp')
+        partial.write_text(''.join([*lines[:heading], *whole]), encoding='utf-8')
+        partial.replace(path)
+
+
+def _holds(kept: Callable[[str], bool], line: str) -> bool:
+    try:
+        return kept(line)
+    except (ValueError, LookupError, TypeError):
+        return False

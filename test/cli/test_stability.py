@@ -1,12 +1,14 @@
 """`siamla stability` as a user calls it, on tiny videos."""
 
 import argparse
+import csv
 import json
 from types import SimpleNamespace
 
 import pytest
 
 from siamla_ros.cli import stability as cli
+from siamla_ros.cli.main import main
 from siamla_ros.evaluation.peers.base import Estimate
 from siamla_ros.evaluation.peers.registry import MAKERS
 from siamla_ros.model.decode_config import DecodeConfig
@@ -96,3 +98,111 @@ def test_several_trackers_are_refused(moving_target, tmp_path):
             "--dataset", moving_target, "--trackers", "identity", "mil", "--output", tmp_path,
             "--no-plots",
         )  # fmt: skip
+
+
+@pytest.fixture
+def trained(tmp_path, one_thread):
+    """Writes a model as `siamla train` does: (seed, changes of the recipe) -> its file."""
+    pytest.importorskip('torch')
+    from support.networks import tiny_config, tiny_model
+
+    from siamla_ros.training.checkpointing import write_checkpoint
+    from siamla_ros.training.config import TrainConfig
+
+    def write(seed, **changes):
+        config = TrainConfig(model=tiny_config(), seed=seed, **changes)
+        path = tmp_path / f'seed{seed}{"".join(changes)}.safetensors'
+        if not path.is_file():  # another writing has another order of the header, and sha256
+            write_checkpoint(path, tiny_model(seed), config, init='none', pairs=100)
+        return path
+
+    return write
+
+
+def seeds_of(dataset, trained, out, *more):
+    models = [trained(seed) for seed in range(3)]
+    return [
+        "stability", "--dataset", str(dataset), "--trackers", f"siamla:{models[0]}", "--quiet",
+        "--seed-models", *map(str, models[1:]), "--output", str(out), "--option", "runtime=torch",
+        "--option", "threads=1", "--device", "cpu", *more,
+    ]  # fmt: skip
+
+
+def test_seeds_of_training_are_a_group_of_their_own(moving_target, tmp_path, capsys, trained):
+    pytest.importorskip('matplotlib')
+    out = tmp_path / 'out'
+    assert main(seeds_of(moving_target, trained, out, '--vary', 'training', 'boxes')) == 0
+    content = json.loads((out / 'results.json').read_text())
+    rows = [row for row in content['rows'] if row['group'] == 'seed of training']
+    assert [row['name'] for row in rows] == ['0', '1', '2']
+    assert rows[0]['auc'] == rows[0]['before'] == rows[1]['before']
+    assert len({row['ece'] for row in rows}) == 3  # networks that answer differently
+    spread = content['spread']['seed of training']
+    aucs = [row['auc'] for row in rows]
+    assert (spread['variants'], spread['mean AUC']) == (3, pytest.approx(sum(aucs) / 3))
+    assert set(content['spread']) == {'seed of training', 'first box'}
+    assert set(content['setup']['models']) == {'0', '1', '2'}
+    assert '| seed of training | 2 ' in capsys.readouterr().out.replace('  ', '')
+    with (out / 'stability.csv').open(newline='') as file:
+        lines = list(csv.DictReader(file))
+    assert [line['group'] for line in lines] == ['first box'] * 8 + ['seed of training'] * 3
+    assert [float(line['auc']) for line in lines] == [row['auc'] for row in content['rows']]
+
+
+def test_seeds_of_training_go_on_in_shards_and_processes(moving_target, tmp_path, trained):
+    whole, parts = tmp_path / 'whole', tmp_path / 'parts'
+    more = '--vary', 'training', '--no-plots'
+    assert main(seeds_of(moving_target, trained, whole, *more, '--jobs', '2')) == 0
+    for shard in ('1/2', '2/2'):
+        assert main(seeds_of(moving_target, trained, parts, *more, '--shard', shard)) == 0
+    assert main(seeds_of(moving_target, trained, parts, *more, '--resume')) == 0
+    rows = [json.loads((out / 'results.json').read_text())['rows'] for out in (whole, parts)]
+    assert rows[0] == rows[1]
+
+
+def test_models_that_differ_in_more_than_their_seed_are_refused(
+    moving_target, tmp_path, capsys, trained
+):
+    words = seeds_of(moving_target, trained, tmp_path / 'out', '--no-plots')
+    at = words.index('--seed-models')
+
+    def refused(*models):
+        assert main([*words[: at + 1], *map(str, models), *words[at + 3 :]]) == 1
+        return capsys.readouterr().err
+
+    found = refused(trained(4, init='none'))
+    assert 'seed4init.safetensors: was not trained as ' in found and found.count('\n') == 1
+    assert "init: 'tracker' and 'none'); only the seed may differ" in found
+    assert 'seed1.safetensors: seed = 1: must be another than that of' in refused(
+        trained(1), trained(1)
+    )
+    assert 'seed0.safetensors: seed = 0: must be another' in refused(trained(0))
+    assert 'no such weights file' in refused(tmp_path / 'none.safetensors')
+    assert 'provenance.recipe.seed is missing' in refused(note(tmp_path))
+    assert not (tmp_path / 'out' / 'results.json').exists()
+
+
+def note(folder):
+    from support.networks import tiny_checkpoint
+
+    return tiny_checkpoint(folder).path
+
+
+@pytest.mark.parametrize(
+    ('more', 'message'),
+    [
+        (['--vary', 'training'], '--vary training needs --seed-models'),
+        (['--seed-models', 'a'], "--seed-models: the tracker is 'identity', must be siamla"),
+        (['--vary', 'parameters'], '--vary parameters: identity has none, must be siamla'),
+        (['--vary', 'boxes', '--seeds', '2'], '--seeds has no effect without --vary seeds'),
+        (
+            ['--vary', 'boxes', '--seed-models', 'a'],
+            '--seed-models has no effect without --vary training',
+        ),
+        (['--vary', 'frames'], '--vary frames: no target has frames enough'),
+    ],
+)
+def test_what_would_be_idle_is_refused(moving_target, tmp_path, capsys, more, message):
+    words = ['stability', '--dataset', str(moving_target), '--trackers', 'identity', '--no-plots']
+    assert main([*words, '--quiet', '--output', str(tmp_path / 'out'), *more]) == 1
+    assert capsys.readouterr().err == f'siamla stability: {message}\n'

@@ -1,5 +1,8 @@
 """`siamla vot` as vot-toolkit drives it: a TraX session over standard input and output."""
 
+import os
+import pty
+import signal
 import subprocess
 import sys
 
@@ -18,6 +21,23 @@ def test_without_a_toolkit_one_line_says_so():
     done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True)
     assert done.returncode == 1  # the library logs its own traceback before
     assert done.stderr.splitlines()[-1].startswith('siamla vot: no toolkit answers on standard')
+
+
+def test_in_a_terminal_it_says_that_it_waits_and_ends_on_request():
+    command = [sys.executable, '-m', 'siamla_ros.cli.main', 'vot', '--trackers', 'identity']
+    controller, terminal = pty.openpty()
+    try:
+        with subprocess.Popen(
+            command, stdin=terminal, stdout=terminal, stderr=subprocess.PIPE, text=True
+        ) as process:
+            assert process.stderr.readline() == vot.WAITING + '\n'
+            os.read(controller, 1000)  # the greeting of the protocol: it waits
+            process.send_signal(signal.SIGINT)
+            assert process.wait(60) == 130
+            assert 'Traceback' not in process.stderr.read()
+    finally:
+        os.close(controller)
+        os.close(terminal)
 
 
 @pytest.mark.parametrize('tracker', ['siamla', 'identity'])

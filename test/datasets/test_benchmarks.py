@@ -38,6 +38,19 @@ def test_got10k_cover_zero_is_absent(tmp_path, write_images):
         load_dataset(tmp_path)
 
 
+def test_got10k_targets_that_the_image_cuts_keep_their_boxes(tmp_path, write_images):
+    write_images(tmp_path / 'GOT_1', 3)
+    (tmp_path / 'GOT_1' / 'groundtruth.txt').write_text(ROWS)
+    label = tmp_path / 'GOT_1' / 'cut_by_image.label'
+    label.write_text('0\n1\n0\n')
+    sequence = load_dataset(tmp_path)[0]
+    assert not sequence.absent.any() and np.isfinite(sequence.boxes_xywh).all()
+    for text, words in (('0\n1\n', '2 flags for 3 boxes'), ('0\n2\n0\n', 'expected 0 or 1')):
+        label.write_text(text)
+        with pytest.raises(DatasetError, match=rf'cut_by_image\.label.*{words}'):
+            load_dataset(tmp_path)
+
+
 def test_lasot_extension_lies_one_folder_deeper(tmp_path, write_images):
     folder = tmp_path / 'LaSOT_extension_subset' / 'atv' / 'atv-1'
     write_images(folder / 'img', 3)

@@ -20,6 +20,10 @@ class SiamlaTracker:
     """`siamla[:checkpoint]`: one target, the tracker alone (no supervisor, as in OPE).
 
     In float unless `runtime` says otherwise, so that a figure does not depend on the CPU.
+
+    Attributes:
+        weights: A shipped model or a file.
+        options: For `load_tracker`.
     """
 
     def __init__(
@@ -29,8 +33,8 @@ class SiamlaTracker:
         from siamla_ros.runtime.device import DeviceError
         from siamla_ros.tracker.tracker import load_tracker
 
-        self.name = name
-        options = {'threads': THREADS, 'runtime': 'float', **options}
+        self.name, self.weights = name, model
+        self.options = options = {'threads': THREADS, 'runtime': 'float', **options}
         try:
             self.tracker = load_tracker(model, device=device, **options)
         except (DeviceError, WeightsError) as error:
