@@ -10,8 +10,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from siamla_ros.cli.options import refuse_unused
-from siamla_ros.cli.sequence_arguments import add_sequence_arguments, named_sequences
+from siamla_ros.cli.options import at_least, refuse_unused
+from siamla_ros.cli.sequence_arguments import add_sequence_arguments, left_out, named_sequences
 from siamla_ros.datasets.sequence import Sequence
 from siamla_ros.evaluation import report, splice, suites
 from siamla_ros.evaluation.metrics import judged_frames, mean_scores
@@ -26,8 +26,16 @@ from siamla_ros.evaluation.run_store import RunStore, shard_of
 from siamla_ros.evaluation.starts import STARTS, with_starts
 from siamla_ros.evaluation.supervised import EAO_RANGE, supervised_figures, supervised_table
 
+STARTS_HELP = 'how each target begins: its first box, a careless one, a box of its middle'
 _SEQUENCES = {'dataset', 'sequences', 'split', 'side', 'starts'}
 _ALWAYS = {'trackers', 'device', 'option', 'output', 'no_plots', 'quiet'} | _SEQUENCES
+WAYS_HELP = {
+    'confidence': 'also what the confidence is worth, on sequences whose target vanishes',
+    'lost': 'instead: time to LOST, false alarms, re-detection and wrong re-acquisition',
+    'session': 'instead: the boxes that the node confirms: precision, recall, F, frames spent LOST',
+    'supervised': 'instead: accuracy, failures and EAO of VOT; it starts again after a failure',
+    'crossings': 'instead: on which target the box sits after two have crossed (needs targets.csv)',
+}
 # The way to evaluate -> what it takes; the first one that is given counts.
 WAYS = {
     'crossings': _ALWAYS | {'search'},
@@ -42,36 +50,15 @@ WAYS = {
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of `siamla eval`."""
     add_sequence_arguments(parser)
-    parser.add_argument(
-        '--starts', nargs='+', choices=STARTS, default=['exact'],
-        help='how each target begins: its first box, a careless one, a box of its middle',
-    )  # fmt: skip
+    parser.add_argument('--starts', nargs='+', choices=STARTS, default=['exact'], help=STARTS_HELP)
     add_tracker_arguments(parser)
     parser.add_argument('--output', type=Path, metavar='DIR', help='where files go; none without')
     parser.add_argument('--no-plots', action='store_true', help='no PNG files')
-    parser.add_argument(
-        "--confidence", action="store_true",
-        help="also what the confidence is worth, on sequences whose target vanishes",
-    )  # fmt: skip
-    parser.add_argument(
-        "--lost", action="store_true",
-        help="instead: time to LOST, false alarms, re-detection and wrong re-acquisition",
-    )  # fmt: skip
-    parser.add_argument(
-        "--session", action="store_true",
-        help="instead: the boxes that the node confirms: precision, recall, F, frames spent LOST",
-    )  # fmt: skip
-    parser.add_argument(
-        "--supervised", action="store_true",
-        help="instead: VOT's accuracy, failures and EAO; started again five frames after a failure",
-    )  # fmt: skip
+    for name, words in WAYS_HELP.items():
+        parser.add_argument(f'--{name}', action='store_true', help=words)
     parser.add_argument(
         "--eao-range", nargs=2, type=positive, default=EAO_RANGE, metavar=("LOW", "HIGH"),
         help="lengths in frames that count for the EAO",
-    )  # fmt: skip
-    parser.add_argument(
-        "--crossings", action="store_true",
-        help="instead: on which target the box sits after two have crossed (needs targets.csv)",
     )  # fmt: skip
     parser.add_argument(
         "--search", nargs="+", choices=("off", "local", "global"), metavar="MODE",
@@ -90,7 +77,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--resume', action='store_true', help='keep the runs that --output holds from before'
     )
-    parser.add_argument('--seed', type=int, default=0, help='of the spliced sequences')
+    parser.add_argument('--seed', type=at_least(0), default=0, help='of the spliced sequences')
     parser.add_argument('--quiet', action='store_true', help='no progress bar')
 
 
@@ -140,7 +127,7 @@ def run(args: argparse.Namespace) -> int:
         runs = suites.supervised(trackers, sequences, args.quiet)
         figures = {name: supervised_figures(r, tuple(args.eao_range)) for name, r in runs.items()}
         content = {name: asdict(row) for name, row in figures.items()}
-        table = supervised_table(figures)
+        table = supervised_table(figures, tuple(args.eao_range))
         return _finish(args, trackers, sequences, table, {'supervised': content})
     if args.session:
         from siamla_ros.evaluation import session_bench
@@ -183,13 +170,14 @@ def _check_one_pass_options(args: argparse.Namespace) -> None:
     if kept and args.jobs > 1:
         raise ValueError('--jobs is for one-pass scores alone')
     if not kept and (args.crossings or args.supervised or args.confidence):
-        for name, given in (
-            ('--jobs', args.jobs > 1),
-            ('--shard', args.shard != (1, 1)),
-            ('--resume', args.resume),
-        ):
+        if args.jobs > 1:
+            raise ValueError('--jobs is for one-pass scores alone')
+        for name, given in (('--shard', args.shard != (1, 1)), ('--resume', args.resume)):
             if given:
                 raise ValueError(f'{name} is for one-pass scores, --lost and --session alone')
+    if args.eao_range[0] > args.eao_range[1]:
+        low, high = args.eao_range
+        raise ValueError(f'--eao-range {low} {high}: LOW must be <= HIGH')
 
 
 def _one_pass(
@@ -198,23 +186,24 @@ def _one_pass(
     judged = [sequence for sequence in sequences if judged_frames(sequence.boxes_xywh).any()]
     if not judged and not args.output:
         raise ValueError('no sequence has ground truth after its first box: name --output')
+    make = partial(make_trackers, args.trackers, args.device, dict(args.option))
+    store = _store(args, 'runs', args.confidence)
+    on_damage = None if args.sequences else left_out
     runs = suites.one_pass(
-        trackers,
-        sequences,
-        args.confidence,
-        args.quiet,
-        _store(args, 'runs', args.confidence),
-        args.jobs,
-        partial(make_trackers, args.trackers, args.device, dict(args.option)),
+        trackers, sequences, args.confidence, args.quiet, store, args.jobs, make, on_damage
     )
+    whole = {run.sequence for run in runs[trackers[0].name]}
+    damaged = [item.name for item in sequences if item.name not in whole]
+    note = f'\n\nleft out, damaged: {", ".join(damaged)}' if damaged else ''
+    judged, sequences = ([one for one in s if one.name in whole] for s in (judged, sequences))
     if args.output:
         _write_results(args.output, runs)
     if not judged:
         text = f'{len(sequences)} sequences without ground truth after their first box: no scores'
-        return _finish(args, trackers, sequences, text, {})
+        return _finish(args, trackers, sequences, text + note, {})
     names = {sequence.name for sequence in judged}
     known = {name: [run for run in items if run.sequence in names] for name, items in runs.items()}
-    return _scores(args, trackers, sequences, judged, known)
+    return _scores(args, trackers, sequences, judged, known, note)
 
 
 def _scores(
@@ -223,8 +212,9 @@ def _scores(
     sequences: list[Sequence],
     judged: list[Sequence],
     runs: suites.Runs,
+    note: str,
 ) -> int:
-    text = f'{report.summary_table(runs)}\n\nSuccess AUC\n\n{report.sequence_table(runs)}'
+    text = f'{report.summary_table(runs)}\n\nSuccess AUC\n\n{report.sequence_table(runs)}{note}'
     if len(judged) < len(sequences):
         text += f'\n\nnot judged, without ground truth: {len(sequences) - len(judged)} sequences'
     content: dict[str, Any] = {

@@ -34,12 +34,13 @@ def named_sequences(args: argparse.Namespace) -> list[Sequence]:
     if (args.split is None) != (args.side is None):
         given, missing = ('--split', '--side') if args.side is None else ('--side', '--split')
         raise ValueError(f'{given} needs {missing}')
-    sequences = load_dataset(args.dataset, args.format, args.sequences, _left_out)
+    sequences = load_dataset(args.dataset, args.format, args.sequences, left_out)
     if args.split is None:
         return sequences
     whole = not args.sequences  # patterns leave scenes of the split out on purpose
     return of_side(sequences, read_split(args.split), args.side, whole)
 
 
-def _left_out(reason: str) -> None:
+def left_out(reason: str) -> None:
+    """Name what is damaged and not used, on standard error."""
     print(f'left out: {reason}', file=sys.stderr)

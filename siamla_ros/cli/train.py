@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from siamla_ros.cli.options import at_least
+from siamla_ros.cli.train_inputs import INPUTS, checked_inputs
 
 if TYPE_CHECKING:  # torch is imported when a run begins, not when the command line is read
     from siamla_ros.datasets.scenes import Scene
@@ -21,8 +22,6 @@ if TYPE_CHECKING:  # torch is imported when a run begins, not when the command l
     from siamla_ros.training.loop import Trainer
     from siamla_ros.training.pairs import PairSource
     from siamla_ros.training.tracked_windows import TrackedWindows
-
-INPUTS = 'inputs.json'  # in the folder of a run: what it began with
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -81,6 +80,10 @@ def dataset(text: str) -> DatasetSpec:
     name, sign, place = text.partition('=')
     folder, _, layout = place.rpartition(':')
     if layout not in LAYOUTS:
+        if folder and Path(folder).exists() and not Path(place).exists():
+            raise argparse.ArgumentTypeError(
+                f'{text!r}: layout {layout!r}: must be one of {", ".join(LAYOUTS)}'
+            )
         folder, layout = place, 'auto'
     if not sign or not name or not folder:
         raise argparse.ArgumentTypeError(f'{text!r}: must be NAME=DIR or NAME=DIR:LAYOUT')
@@ -162,36 +165,6 @@ def _train(
     if processes.first:
         _finish(args, config, trainer)
     return 0
-
-
-def checked_inputs(args: argparse.Namespace) -> dict[str, str | None]:
-    """What a run begins with, by option.
-
-    Raises:
-        ValueError: Weights, data or video are not those of the run so far; names each option with
-            both values.
-    """
-    from siamla_ros.training.config import differences
-
-    given = {'--data': args.data, '--init': args.init}
-    given |= {'--video': args.video, '--video-split': args.video_split}
-    given |= {f'--dataset {spec.name}': spec.folder for spec in args.dataset}
-    present = {name: _place(value) for name, value in given.items()}
-    noted = args.output / INPUTS
-    saved = json.loads(noted.read_text(encoding='utf-8')) if noted.is_file() else present
-    if found := differences(saved, present):
-        raise ValueError(
-            f'{args.output}: the run began with other inputs ({"; ".join(found)}): restore them, '
-            'or train into another folder'
-        )
-    return present
-
-
-def _place(value: str | Path | None) -> str | None:
-    """A file or folder by its full path; names of models and a missing option as they are."""
-    if value is None or not Path(value).exists():
-        return value if value is None else str(value)
-    return str(Path(value).resolve())
 
 
 def _trainer(

@@ -11,17 +11,25 @@ In the workspace's trackers.ini:
 from __future__ import annotations
 
 import argparse
+import contextlib
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from siamla_ros.datasets.image_files import read_image
-from siamla_ros.evaluation.peers.arguments import add_tracker_arguments, named_trackers
+from siamla_ros.evaluation.peers.arguments import (
+    add_tracker_arguments,
+    named_trackers,
+    refuse_unused_options,
+)
 from siamla_ros.evaluation.peers.base import EvalTracker
 from siamla_ros.geometry.boxes import Box
+
+if TYPE_CHECKING:
+    from trax import Server
 
 WAITING = (
     'siamla vot: waits for vot-toolkit, which starts this command and sends images over standard '
@@ -45,6 +53,7 @@ def run(args: argparse.Namespace) -> int:
 
     if len(args.trackers) != 1:
         raise ValueError(f'--trackers: {len(args.trackers)} given, must be one')
+    refuse_unused_options(args)
     try:
         serve(lambda: named_trackers(args)[0])
     except TraxException as error:
@@ -65,9 +74,8 @@ def serve(make: Callable[[], EvalTracker]) -> None:
     trackers = [make()]
     print(WAITING, file=sys.stderr, flush=True)
     count = 0  # objects that are followed
-    with Server(
-        [Region.RECTANGLE], [Image.PATH], tracker_name=trackers[0].name, multiobject=True
-    ) as server:
+    greeting = {'tracker_name': trackers[0].name, 'multiobject': True}
+    with _ended(Server([Region.RECTANGLE], [Image.PATH], **greeting)) as server:
         while (request := server.wait()).type in (TraxStatus.INITIALIZE, TraxStatus.FRAME):
             image = read_image(Path(request.image['color'].path()))
             count = 0 if request.type == TraxStatus.INITIALIZE else count
@@ -79,6 +87,20 @@ def serve(make: Callable[[], EvalTracker]) -> None:
                 answers.append((region, {}))
                 count += 1
             server.status(answers)
+
+
+@contextlib.contextmanager
+def _ended(server: Server) -> Iterator[Server]:
+    """Ends the session with the reason; the library's own context would print a traceback."""
+    from trax import TraxException
+
+    try:
+        yield server
+    except BaseException as error:
+        with contextlib.suppress(TraxException):
+            server.quit(str(error) or type(error).__name__)
+        raise
+    server.quit()
 
 
 def _bounds(region: Any) -> Box:

@@ -18,31 +18,49 @@ import shlex
 import sys
 from pathlib import Path
 
+from siamla_ros.cli.options import typed
 from siamla_ros.cli.sequence_arguments import add_sequence_arguments, named_sequences
 from siamla_ros.evaluation.command_line import guarded
-from siamla_ros.evaluation.peers.arguments import add_tracker_arguments, named_trackers
-from siamla_ros.evaluation.vot_workspace import write_workspace
+from siamla_ros.evaluation.peers.arguments import (
+    add_tracker_arguments,
+    named_trackers,
+    refuse_unused_options,
+)
+from siamla_ros.evaluation.peers.registry import is_siamla
+from siamla_ros.evaluation.vot_workspace import check_place, write_workspace
 
 
 def command_of(spec: str, args: argparse.Namespace) -> str:
     """What starts one tracker: this Python, so that the toolkit may lie in another environment."""
     place, colon, files = spec.partition(':')
     names = [str(Path(n).resolve()) if Path(n).is_file() else n for n in files.split(',')]
-    words = [sys.executable, '-m', 'siamla_ros.cli.main', 'vot', '--device', args.device]
+    words = [sys.executable, '-m', 'siamla_ros.cli.main', 'vot']
     words += ['--trackers', f'{place}{colon}{",".join(names)}']
-    for key, value in args.option:
-        words += ['--option', f'{key}={json.dumps(value)}']
+    if is_siamla(spec):
+        words += ['--device', args.device]
+        for key, value in args.option:
+            words += ['--option', f'{key}={json.dumps(value)}']
     return shlex.join(words)
+
+
+def _parser() -> argparse.ArgumentParser:
+    words = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(
+        prog='vot_workspace', description=__doc__, formatter_class=words
+    )
+    add_sequence_arguments(parser)
+    add_tracker_arguments(parser)
+    parser.add_argument('--output', type=Path, required=True, metavar='WORKSPACE')
+    return parser
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Command line, see the module's docstring."""
-    words = argparse.RawDescriptionHelpFormatter
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=words)
-    add_sequence_arguments(parser)
-    add_tracker_arguments(parser)
-    parser.add_argument('--output', type=Path, required=True, metavar='WORKSPACE')
-    args = parser.parse_args(arguments)
+    given = sys.argv[1:] if arguments is None else arguments
+    args = _parser().parse_args(given)
+    args.typed = typed(_parser(), given, vars(args))
+    refuse_unused_options(args)
+    check_place(args.output)
     named = zip(named_trackers(args), args.trackers, strict=True)
     commands = {tracker.name: command_of(spec, args) for tracker, spec in named}
     for reason in write_workspace(args.output, named_sequences(args), commands):

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import io
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -90,6 +91,14 @@ def reducible(path: Path) -> bool:
     return path.suffix.lower() in ('.jpg', '.jpeg')
 
 
+def text_lines(path: Path) -> io.StringIO:
+    """A file's text; ValueError with its name where it is none."""
+    try:
+        return io.StringIO(path.read_text(encoding='utf-8-sig'), newline='')
+    except UnicodeDecodeError as error:
+        raise ValueError(f'{path}: not UTF-8 text: {error}') from error
+
+
 def read_index(folder: Path) -> list[Record]:
     """All rows of `folder/index.csv`; objects with a side under 8 px are left out.
 
@@ -100,7 +109,7 @@ def read_index(folder: Path) -> list[Record]:
     index = folder / 'index.csv'
     if not index.is_file():
         raise FileNotFoundError(f'{index}: no training index there')
-    with index.open(newline='') as lines:
+    with text_lines(index) as lines:
         reader = csv.DictReader(lines)
         missing = [name for name in COLUMNS if name not in (reader.fieldnames or ())]
         if missing:

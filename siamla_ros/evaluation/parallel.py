@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 
-from siamla_ros.datasets.sequence import Sequence
+from siamla_ros.datasets.sequence import DatasetError, Sequence
 from siamla_ros.evaluation.peers.base import EvalTracker
 from siamla_ros.evaluation.runner import Run, run_sequence
 
@@ -20,8 +20,8 @@ _trackers: list[EvalTracker] = []  # of this worker process
 
 def run_tasks(
     tasks: list[Task], make: MakeTrackers, cells: bool, jobs: int
-) -> Iterator[tuple[Task, Run]]:
-    """Yield each task with its run as it is done, in any order.
+) -> Iterator[tuple[Task, Run | DatasetError]]:
+    """Yield each task with its run, or what is wrong with its frames, as it is done, in any order.
 
     Args:
         tasks: What to run.
@@ -35,7 +35,7 @@ def run_tasks(
     """
     context = multiprocessing.get_context('spawn')  # threads of a network do not survive a fork
     with ProcessPoolExecutor(jobs, context, _begin, (make,)) as pool:
-        pending: dict[Future[Run], Task] = {
+        pending: dict[Future[Run | DatasetError], Task] = {
             pool.submit(_run, number, sequence, cells): (number, sequence)
             for number, sequence in tasks
         }
@@ -66,5 +66,8 @@ def _begin(make: MakeTrackers) -> None:
     _trackers[:] = make()
 
 
-def _run(number: int, sequence: Sequence, cells: bool) -> Run:
-    return run_sequence(_trackers[number], sequence, look_at_cells=cells)
+def _run(number: int, sequence: Sequence, cells: bool) -> Run | DatasetError:
+    try:
+        return run_sequence(_trackers[number], sequence, look_at_cells=cells)
+    except DatasetError as error:
+        return error

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from tqdm import tqdm
 
-from siamla_ros.datasets.sequence import Sequence
+from siamla_ros.datasets.sequence import DatasetError, Sequence
 from siamla_ros.evaluation import splice
 from siamla_ros.evaluation.confidence import Absence, absence, agreement
 from siamla_ros.evaluation.parallel import MakeTrackers, run_tasks
@@ -31,6 +31,7 @@ def one_pass(
     store: RunStore | None = None,
     jobs: int = 1,
     make: MakeTrackers | None = None,
+    on_damage: Callable[[str], None] | None = None,
 ) -> Runs:
     """Each tracker alone over all sequences, whole.
 
@@ -42,8 +43,14 @@ def one_pass(
         store: Holds finished runs, which are not run again; new ones are added.
         jobs: Number of processes; their times are those of a busy machine.
         make: Makes the same trackers in another process; needed for more than one.
+        on_damage: Called with what is wrong with the frames of a sequence, which is then left out
+            of the runs of all trackers; without it that is an error.
+
+    Raises:
+        DatasetError: Frames cannot be read, and there is no `on_damage` or no sequence is left.
     """
     done: dict[tuple[int, int], Run] = {}
+    damaged: dict[int, DatasetError] = {}
     places = [(t, s) for t in range(len(trackers)) for s in range(len(sequences))]
     if store is not None:
         found = ((place, store.load(trackers[place[0]], sequences[place[1]])) for place in places)
@@ -51,13 +58,20 @@ def one_pass(
     left = [place for place in places if place not in done]
     with progress('frames', sum(len(sequences[s]) for _, s in left), quiet) as bar:
         for place, run in _runs(left, trackers, sequences, cells, bar, jobs, make):
+            if isinstance(run, DatasetError):
+                if on_damage is None:
+                    raise run
+                if place[1] not in damaged:
+                    on_damage(str(run))
+                damaged[place[1]] = run
+                continue
             done[place] = run
             if store is not None:
                 store.save(trackers[place[0]], sequences[place[1]], run)
-    return {
-        tracker.name: [done[t, s] for s in range(len(sequences))]
-        for t, tracker in enumerate(trackers)
-    }
+    kept = [s for s in range(len(sequences)) if s not in damaged]
+    if not kept:
+        raise next(iter(damaged.values()))
+    return {tracker.name: [done[t, s] for s in kept] for t, tracker in enumerate(trackers)}
 
 
 def _runs(
@@ -68,11 +82,16 @@ def _runs(
     bar: tqdm,
     jobs: int,
     make: MakeTrackers | None,
-) -> Iterator[tuple[tuple[int, int], Run]]:
+) -> Iterator[tuple[tuple[int, int], Run | DatasetError]]:
     if jobs == 1 or make is None:
         for t, s in places:
             bar.set_description(trackers[t].name)
-            yield (t, s), run_sequence(trackers[t], sequences[s], bar.update, cells)
+            found: Run | DatasetError
+            try:
+                found = run_sequence(trackers[t], sequences[s], bar.update, cells)
+            except DatasetError as error:
+                found = error
+            yield (t, s), found
         return
     place_of = {(t, sequences[s].name): (t, s) for t, s in places}
     tasks = [(t, sequences[s]) for t, s in places]

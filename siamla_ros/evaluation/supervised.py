@@ -161,8 +161,13 @@ def supervised_figures(
     )
 
 
-def supervised_table(figures: dict[str, SupervisedFigures]) -> str:
-    """One row a tracker."""
+def supervised_table(
+    figures: dict[str, SupervisedFigures], eao_range: tuple[int, int] = EAO_RANGE
+) -> str:
+    """One row a tracker; a line below where runs are too short for an EAO."""
     header = ['tracker', 'EAO', 'accuracy', 'failures a sequence', 'failures']
     rows = [[name, f.eao, f.accuracy, f.robustness, f.failures] for name, f in figures.items()]
-    return markdown_table(header, rows)
+    table = markdown_table(header, rows)
+    if any(np.isnan(one.eao) for one in figures.values()):
+        table += f'\n\nno EAO: no sequence has more than {eao_range[0]} frames (--eao-range)'
+    return table

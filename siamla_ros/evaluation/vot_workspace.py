@@ -26,6 +26,17 @@ stack:
 """
 
 
+def check_place(folder: Path) -> None:
+    """Raises ValueError for a folder that holds something else than a workspace."""
+    if folder.is_dir() and any(folder.iterdir()) and not (folder / 'config.yaml').is_file():
+        known = {'sequences'}  # of one that was not finished
+        other = sorted(path.name for path in folder.iterdir() if path.name not in known)
+        if other:
+            raise ValueError(
+                f'{folder}: holds {other[0]} and is no workspace; name an empty or a new folder'
+            )
+
+
 def write_sequence(folder: Path, sequence: Sequence) -> None:
     """color/00000001.png ..., groundtruth.txt and `sequence`, as the toolkit reads them.
 

@@ -80,6 +80,8 @@ class DecodeConfig:
         for f in fields(self):
             low, high = self.limits(f.name)
             value = getattr(self, f.name)
+            if isinstance(value, bool) or not isinstance(value, (int, float)):
+                raise ValueError(f'{f.name} = {value!r}: must be a number in [{low:g}, {high:g}]')
             if not low <= value <= high:
                 raise ValueError(f'{f.name} = {value}: must lie in [{low:g}, {high:g}]')
 

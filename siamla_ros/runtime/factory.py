@@ -34,8 +34,10 @@ def build_runtime(
     """
     if runtime not in RUNTIMES:
         raise ValueError(f'runtime = {runtime!r}: must be one of {", ".join(RUNTIMES)}')
-    if threads < 0:
-        raise ValueError(f'threads = {threads}: must be >= 0')
+    if not isinstance(threads, int) or isinstance(threads, bool) or threads < 0:
+        raise ValueError(f'threads = {threads!r}: must be a whole number >= 0')
+    if not isinstance(half, bool):
+        raise ValueError(f'half = {half!r}: must be true or false')
     choice = choose_device(device)
     if runtime == 'onnxruntime-int8' and choice.device != 'cpu':
         raise ValueError(

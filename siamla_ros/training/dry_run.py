@@ -6,9 +6,11 @@ import math
 import resource
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 
 import torch
+from torch.utils.flop_counter import FlopCounterMode
 
 from siamla_ros.training.config import TrainConfig
 from siamla_ros.training.feature_cache import BATCH, HeadTrainer, compute_features
@@ -32,6 +34,7 @@ class Estimate:
         cached: Pairs whose features are computed first, and seconds and bytes for each.
         memory: Bytes at most by name of where.
         workers: Processes that make pairs.
+        flop: Floating-point operations for a pair, forwards and backwards.
     """
 
     pairs: int
@@ -45,6 +48,7 @@ class Estimate:
     cached: tuple[int, float, int]
     memory: dict[str, int]
     workers: int
+    flop: float = 0.0
 
     @property
     def making_s(self) -> float:
@@ -67,6 +71,7 @@ class Estimate:
             f'{self.batch // self.own} processes',
             f'weights: {self.weights[0]} parameters, {self.weights[1]} train',
             f'memory: {memory}',
+            f'computation: {self.flop / 1e9:.3g} GFLOP a pair',
         ]
         if self.cached[0]:
             count, seconds, size = self.cached
@@ -101,11 +106,12 @@ def measure(trainer: Trainer, config: TrainConfig, workers: int) -> Estimate:
     """
     schedule, device = config.schedule, trainer.device
     batches = iter(trainer._batches(0))
-    making, training = [], []
-    for _ in range(min(1 + STEPS, trainer.steps)):
+    making, training, counter = [], [], FlopCounterMode(display=False)
+    for number in range(min(1 + STEPS, trainer.steps)):
         spent, batch = _timed(lambda: next(batches), device)
         making.append(spent)
-        training.append(_timed(lambda batch=batch: trainer._train_step(batch), device)[0])
+        with counter if number == 0 else nullcontext():
+            training.append(_timed(lambda batch=batch: trainer._train_step(batch), device)[0])
         trainer.step += 1
     own = trainer.part.stop - trainer.part.start
     cached = (0, 0.0, 0)
@@ -132,6 +138,7 @@ def measure(trainer: Trainer, config: TrainConfig, workers: int) -> Estimate:
         cached=cached,
         memory=memory,
         workers=workers,
+        flop=counter.get_total_flops() / own,
     )
 
 

@@ -8,7 +8,6 @@ import math
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -22,7 +21,7 @@ from siamla_ros.training import losses
 from siamla_ros.training.accumulation import joined, part_size, pass_back, unmoved_statistics
 from siamla_ros.training.box_teacher import BoxTeacher, keeping_loss
 from siamla_ros.training.checkpointing import validation_report
-from siamla_ros.training.config import TrainConfig, differences
+from siamla_ros.training.config import TrainConfig
 from siamla_ros.training.distributed import (
     ALONE,
     Processes,
@@ -32,6 +31,7 @@ from siamla_ros.training.distributed import (
 from siamla_ros.training.optimize import Optimizer
 from siamla_ros.training.pairs import PairSource
 from siamla_ros.training.precision import mixed
+from siamla_ros.training.resuming import check_resumable, read_saved
 from siamla_ros.training.run_log import RunLog
 from siamla_ros.training.unreadable import readable_pair
 
@@ -102,12 +102,12 @@ class Trainer:
         """Continue from the folder's checkpoint; False when there is none.
 
         Raises:
-            ValueError: The checkpoint is of another configuration, or does not say of which.
+            ValueError: The checkpoint is damaged, or not known to be of this configuration.
         """
         path = self.folder / 'checkpoint.pt'
         if not path.is_file():
             return False
-        saved = torch.load(path, map_location=self.device, weights_only=True)
+        saved = read_saved(path, self.device)
         check_resumable(path, saved.get('config'), self.config)
         self.model.load_state_dict(saved['model'])
         self.ema.load_state_dict(saved['ema'])
@@ -252,29 +252,6 @@ class Trainer:
     def _log(self, values: dict[str, float], group: str) -> None:
         if self.processes.first:
             self._run_log.write(self.step, values, group)
-
-
-def check_resumable(path: Path, saved: dict[str, Any] | None, config: TrainConfig) -> None:
-    """Refuse to continue a run whose steps so far followed another configuration.
-
-    Args:
-        path: The checkpoint.
-        saved: The configuration in it; None where an earlier version wrote none.
-        config: The present one.
-
-    Raises:
-        ValueError: They differ; names every field with both values.
-    """
-    remedy = 'delete it, or train into another folder'
-    if saved is None:
-        raise ValueError(f'{path}: holds no configuration to compare with: {remedy}')
-    # How a batch is divided is the machine's affair, like the number of processes.
-    own = ('schedule.accumulate: ',)
-    if found := [d for d in differences(saved, config.to_dict()) if not d.startswith(own)]:
-        raise ValueError(
-            f'{path}: was trained with another configuration ({"; ".join(found)}): restore the '
-            f'configuration, {remedy}'
-        )
 
 
 def in_batches(

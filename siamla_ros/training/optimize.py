@@ -89,11 +89,20 @@ class Optimizer:
     Args:
         model: With its initial weights.
         average: A copy of it that follows as an exponential moving average.
+
+    Raises:
+        ValueError: Every learning rate is 0.
     """
 
     def __init__(self, model: SiamLA, average: SiamLA, config: TrainConfig) -> None:
         self.schedule: ScheduleConfig = config.schedule
         self.groups = parameter_groups(model, config)
+        if not self.groups:
+            rates = ('lr_heads', 'lr_init', 'lr_backbone')
+            given = ', '.join(
+                f'schedule.{name} = {getattr(self.schedule, name):g}' for name in rates
+            )
+            raise ValueError(f'{given}: nothing would train, one that is used must be above 0')
         self.parameters = [p for g in self.groups for p in g.parameters]
         names = {id(p): n for n, p in model.named_parameters()}
         table = dict(average.named_parameters())

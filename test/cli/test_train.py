@@ -4,7 +4,9 @@ frozen boxes.
 
 from __future__ import annotations
 
+import re
 from dataclasses import asdict
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -135,6 +137,32 @@ def test_a_run_does_not_go_on_from_other_weights_or_data(data, start, tmp_path, 
     assert f'(--video: None, now {str(tmp_path)!r})' in capsys.readouterr().err
     assert main(asked) == 0, 'with its own inputs it goes on'
     assert 'resumed at step 1 of 4' in capsys.readouterr().out
+
+
+def test_the_seed_of_the_recipe_can_be_replaced(data, start, tmp_path, capsys):
+    words = command(data, start, tmp_path)
+    assert main([*words, '--seed', '7']) == 0
+    saved = read_checkpoint(tmp_path / 'run/model.safetensors')
+    assert saved.provenance['recipe']['seed'] == 7
+    for value in ('-1', 'x', '1.5'):
+        with pytest.raises(SystemExit):
+            main([*words, '--seed', value])
+        assert f"--seed: '{value}': must be a whole number >= 0" in capsys.readouterr().err
+
+
+def test_an_unknown_layout_is_named(data, start, tmp_path, capsys):
+    with pytest.raises(SystemExit):
+        main([*command(data, start, tmp_path), '--dataset', f'a={tmp_path}:otbb'])
+    assert "layout 'otbb': must be one of auto, video, " in capsys.readouterr().err
+
+
+def test_a_damaged_note_of_the_inputs_is_named(data, start, tmp_path, capsys):
+    words = command(data, start, tmp_path)
+    folder = Path(words[words.index('--output') + 1])
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / 'inputs.json').write_text('{')
+    assert main(words) == 1
+    assert re.search(r'inputs\.json: damaged \(.*\): delete it', capsys.readouterr().err)
 
 
 def test_benchmarks_alone_or_beside_a_pack(data, start, tmp_path, write_images, capsys):

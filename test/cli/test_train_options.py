@@ -60,6 +60,10 @@ def test_a_dry_run_says_what_a_run_would_take_and_writes_nothing(command, tmp_pa
     assert re.search(r'pairs/s: making \d+, network \d+; the limit is ', words)
     assert re.search(r'time: [\d.]+ (s|min|h|days), without validation', words)
     assert 'cached' not in words
+    assert main([*command(), '--dry-run']) == 0
+    texts = words, capsys.readouterr().out
+    twice, once = (float(re.search(r'computation: (\S+) GFLOP a pair', t)[1]) for t in texts)
+    assert 0 < once < twice < 2 * once  # parts go through the network once more, forwards
 
 
 def test_a_dry_run_of_cached_pairs_computes_a_few(command, tmp_path, capsys):

@@ -1,5 +1,6 @@
 """Sequences as vot-toolkit reads them, and the commands that it starts."""
 
+import configparser
 import shlex
 import sys
 
@@ -47,17 +48,32 @@ def test_nothing_to_convert_is_an_error(tmp_path):
 def test_the_toolkit_starts_what_was_named(moving_target, tmp_path, capsys):
     yaml = pytest.importorskip('yaml')
     arguments = ['--dataset', str(moving_target), '--output', str(tmp_path / 'w')]
-    assert main([*arguments, '--option', 'runtime=torch', '--trackers', 'still=identity']) == 0
-    lines = dict(
-        line.split(' = ', 1)
-        for line in (tmp_path / 'w/trackers.ini').read_text().splitlines()
-        if ' = ' in line
-    )
-    assert (lines['label'], lines['protocol']) == ('still', 'trax')
-    command = shlex.split(lines['command'])
-    assert command[:4] == [sys.executable, '-m', 'siamla_ros.cli.main', 'vot']
-    assert command[-4:] == ['--trackers', 'still=identity', '--option', 'runtime="torch"']
+    trackers = ['--trackers', 'still=identity', 'siamla']
+    assert main([*arguments, '--option', 'threads=1', '--device', 'cpu', *trackers]) == 0
+    found = configparser.ConfigParser()
+    found.read(tmp_path / 'w/trackers.ini')
+    assert found.sections() == ['still', 'siamla']
+    assert (found['still']['label'], found['still']['protocol']) == ('still', 'trax')
+    start = [sys.executable, '-m', 'siamla_ros.cli.main', 'vot', '--trackers']
+    assert shlex.split(found['still']['command']) == [*start, 'still=identity']
+    own = ['siamla', '--device', 'cpu', '--option', 'threads=1']  # of siamla alone
+    assert shlex.split(found['siamla']['command']) == [*start, *own]
     config = yaml.safe_load((tmp_path / 'w/config.yaml').read_text())
     experiment = config['stack']['experiments']['baseline']
     assert (experiment['type'], experiment['skip_initialize']) == ('supervised', 5)
     assert experiment['analyses'][1] == {'type': 'supervised_eao_score', 'low': 100, 'high': 356}
+
+
+def test_what_is_no_workspace_is_not_written_into(moving_target, tmp_path):
+    words = ['--dataset', str(moving_target), '--trackers', 'identity', '--output']
+    with pytest.raises(ValueError, match='set: holds down and is no workspace'):
+        main([*words, str(moving_target)])
+    assert sorted(path.name for path in moving_target.iterdir()) == ['down', 'right']
+    for _ in range(2):  # an earlier workspace is written over
+        assert main([*words, str(tmp_path / 'w')]) == 0
+
+
+def test_options_of_siamla_without_it_are_refused(moving_target, tmp_path):
+    words = ['--dataset', str(moving_target), '--trackers', 'identity', '--option', 'threads=1']
+    with pytest.raises(ValueError, match='--option is for siamla, which is not among the trackers'):
+        main([*words, '--output', str(tmp_path / 'w')])

@@ -118,3 +118,9 @@ def test_weights_by_which_nothing_can_be_drawn_are_refused(tmp_path, weight):
     folder = write_pack(tmp_path / 'pack')
     with pytest.raises(ValueError, match=r"data\.sampling: \{'toy': .*the sum must lie above 0"):
         load_pack(folder, 'train', {'toy': weight})
+
+
+def test_an_index_that_is_no_text_is_named(pack):
+    (pack / 'index.csv').write_bytes(b'\xff\xfe\x00')
+    with pytest.raises(ValueError, match=r'index\.csv: not UTF-8 text'):
+        read_index(pack)

@@ -16,6 +16,7 @@ from siamla_ros.evaluation.supervised import (
     raster_overlap,
     run_supervised,
     supervised_figures,
+    supervised_table,
 )
 
 BOX = (10.0, 10.0, 20.0, 20.0)
@@ -119,4 +120,8 @@ def test_figures_of_vot_toolkit(seed, eao, accuracy, robustness):
 def test_runs_shorter_than_the_range_have_no_eao():
     run = SupervisedRun('s', np.ones(5), np.array([STARTED, *[TRACKED] * 4], np.int8))
     assert eao_curve([run]).tolist() == [0, 1, 1, 1, 1]
-    assert np.isnan(supervised_figures([run]).eao)
+    figures = supervised_figures([run])
+    assert np.isnan(figures.eao)
+    words = 'no EAO: no sequence has more than 100 frames (--eao-range)'
+    assert supervised_table({'t': figures}).endswith(words)
+    assert words not in supervised_table({'t': supervised_figures([run], (2, 3))}, (2, 3))

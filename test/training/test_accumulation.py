@@ -13,8 +13,9 @@ from support.packs import write_pack  # noqa: E402
 
 from siamla_ros.datasets.training_pack import load_pack  # noqa: E402
 from siamla_ros.training.config import DataConfig, ScheduleConfig, TrainConfig  # noqa: E402
-from siamla_ros.training.loop import Trainer, check_resumable  # noqa: E402
+from siamla_ros.training.loop import Trainer  # noqa: E402
 from siamla_ros.training.pairs import PairSource  # noqa: E402
+from siamla_ros.training.resuming import check_resumable  # noqa: E402
 
 pytestmark = pytest.mark.usefixtures('one_thread')
 BATCH = 6

@@ -88,6 +88,21 @@ def test_a_checkpoint_without_its_configuration_is_not_resumed(pack, tmp_path):
         run.resume()
 
 
+@pytest.mark.parametrize('content', [b'', b'xx', None])
+def test_a_damaged_checkpoint_is_named(pack, tmp_path, content):
+    run = trainer(pack, tmp_path, config())
+    path = tmp_path / 'checkpoint.pt'
+    torch.save({'model': {}}, path)
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(ValueError, match=r'checkpoint\.pt: damaged \(.*\): delete it') as refused:
+        run.resume()
+    assert '\n' not in str(refused.value)
+    path.write_bytes(path.read_bytes()[:-200])
+    with pytest.raises(ValueError, match=r'checkpoint\.pt: damaged'):
+        run.resume()
+
+
 def test_a_run_without_a_checkpoint_starts_anew(pack, tmp_path):
     run = trainer(pack, tmp_path, config())
     assert not run.resume()
@@ -165,6 +180,12 @@ def test_what_trains_and_how_fast(init, backbone, lr_backbone, with_heads):
     assert fast & {'neck', 'backbone'} == with_heads
     heads = {g.peak for g in groups if 'cls_head' in names_of(model, g.parameters)}
     assert heads == {2e-4 if init == 'tracker' else 1e-3}
+
+
+def test_a_run_in_which_nothing_would_train_is_refused(pack, tmp_path):
+    chosen = config(init='none', lr_heads=0.0, lr_backbone=0.0)
+    with pytest.raises(ValueError, match=r'schedule.lr_heads = 0, .*: nothing would train'):
+        trainer(pack, tmp_path, chosen)
 
 
 def test_the_rate_warms_up_and_falls():
