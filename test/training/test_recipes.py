@@ -19,7 +19,7 @@ from siamla_ros.training.pairs import PairSource  # noqa: E402
 
 pytestmark = pytest.mark.usefixtures('one_thread')
 FOLDER = Path(__file__).resolve().parents[2] / 'config/training'
-KINDS = ('light', 'full', 'paper')  # other files name scenes, or variants
+KINDS = ('light', 'full', 'paper', 'seeds')  # other files name scenes, or variants
 RECIPES = sorted(path for path in FOLDER.glob('*.yaml') if path.stem.startswith(KINDS))
 
 
