@@ -69,7 +69,7 @@ def one_pass(
             if store is not None:
                 store.save(trackers[place[0]], sequences[place[1]], run)
     kept = [s for s in range(len(sequences)) if s not in damaged]
-    if not kept:
+    if damaged and not kept:
         raise next(iter(damaged.values()))
     return {tracker.name: [done[t, s] for s in kept] for t, tracker in enumerate(trackers)}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from numbers import Real
 from typing import Any
 
 SAME_PEAK_IOU = 0.2
@@ -80,7 +81,7 @@ class DecodeConfig:
         for f in fields(self):
             low, high = self.limits(f.name)
             value = getattr(self, f.name)
-            if isinstance(value, bool) or not isinstance(value, (int, float)):
+            if isinstance(value, bool) or not isinstance(value, Real):
                 raise ValueError(f'{f.name} = {value!r}: must be a number in [{low:g}, {high:g}]')
             if not low <= value <= high:
                 raise ValueError(f'{f.name} = {value}: must lie in [{low:g}, {high:g}]')
