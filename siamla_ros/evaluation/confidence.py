@@ -59,6 +59,12 @@ class Reliability:
         gaps = np.abs(np.nan_to_num(self.accuracy - self.confidence))
         return float((gaps * self.count).sum() / total) if total else math.nan
 
+    @property
+    def sums(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Of each bin: frames, frames that are right, confidence."""
+        sums = (np.nan_to_num(part) * self.count for part in (self.accuracy, self.confidence))
+        return self.count, *sums
+
 
 def reliability(confidence: np.ndarray, right: np.ndarray, bins: int = ECE_BINS) -> Reliability:
     """Equal bins over [0, 1]; frames without a confidence (NaN) are left out."""

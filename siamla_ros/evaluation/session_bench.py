@@ -39,6 +39,7 @@ COLUMNS = {
     'visible_lost_while_right': 'LOST after IoU > 0.5',
     'confirmed_wrong': 'confirmed at IoU < 0.1',
     'confident_wrong': 'c > 0.5 where IoU < 0.1',
+    'ece': 'ECE',
 }
 WITH_INTERVAL = ('f_score', 'visible_lost')
 Tallies = dict[str, list[TargetTally]]

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
+from siamla_ros.evaluation.confidence import reliability
 from siamla_ros.evaluation.followers import Trace
 from siamla_ros.evaluation.metrics import judged_frames, overlap
 
@@ -30,6 +31,8 @@ class TargetTally:
         confirmed_wrong: Confirmed boxes at IoU < 0.1.
         wrong: Boxes at IoU < 0.1, confirmed or not, whose confidence is known.
         wrong_confident: Those of them with a confidence above 0.5.
+        bins: Boxes by their confidence, confirmed or not, in equal bins over [0, 1]: how many, how
+            many of them right (IoU > 0.5), sum of the confidences.
     """
 
     name: str
@@ -42,6 +45,7 @@ class TargetTally:
     confirmed_wrong: int
     wrong: int = 0
     wrong_confident: int = 0
+    bins: tuple[tuple[float, float, float], ...] = ()
 
 
 def tally(name: str, trace: Trace, truth_xywh: np.ndarray, absent: np.ndarray) -> TargetTally:
@@ -52,7 +56,9 @@ def tally(name: str, trace: Trace, truth_xywh: np.ndarray, absent: np.ndarray) -
     iou = np.where(visible, overlap(trace.boxes_xywh, truth_xywh), 0.0)
     confirmed = trace.confirmed & counted
     lost = trace.lost & visible
-    wrong = counted & (iou < WRONG_IOU) & ~np.isnan(trace.confidence)
+    known = counted & ~np.isnan(trace.confidence)
+    wrong = known & (iou < WRONG_IOU)
+    found = reliability(trace.confidence[known], iou[known] > RIGHT_IOU)
     return TargetTally(
         name=name,
         confirmed=int(confirmed.sum()),
@@ -64,6 +70,7 @@ def tally(name: str, trace: Trace, truth_xywh: np.ndarray, absent: np.ndarray) -
         confirmed_wrong=int((confirmed & (iou < WRONG_IOU)).sum()),
         wrong=int(wrong.sum()),
         wrong_confident=int((wrong & (trace.confidence > CONFIDENT)).sum()),
+        bins=tuple(zip(*(part.tolist() for part in found.sums), strict=True)),
     )
 
 
@@ -91,6 +98,7 @@ class SessionFigures:
         confirmed_wrong: Share of the confirmed boxes at IoU < 0.1.
         confident_wrong: Share of all boxes at IoU < 0.1 whose confidence is above 0.5, of those
             whose confidence is known.
+        ece: Expected calibration error of the confidence, of the same boxes.
     """
 
     precision: float
@@ -101,6 +109,7 @@ class SessionFigures:
     visible_lost_while_right: float
     confirmed_wrong: float
     confident_wrong: float
+    ece: float
 
     def as_dict(self) -> dict[str, float]:
         """Field name -> value."""
@@ -112,7 +121,7 @@ def session_figures(tallies: Sequence[TargetTally]) -> SessionFigures:
     total = {
         name: sum(getattr(row, name) for row in tallies)
         for name in TargetTally.__dataclass_fields__
-        if name != 'name'
+        if name not in ('name', 'bins')
     }
     precision = _ratio(total['confirmed_iou'], total['confirmed'])
     recall = _ratio(total['visible_iou'], total['visible'])
@@ -126,7 +135,16 @@ def session_figures(tallies: Sequence[TargetTally]) -> SessionFigures:
         _ratio(total['lost_while_right'], total['visible']),
         _ratio(total['confirmed_wrong'], total['confirmed']),
         _ratio(total['wrong_confident'], total['wrong']),
+        _ece(tallies),
     )
+
+
+def _ece(tallies: Sequence[TargetTally]) -> float:
+    known = [np.array(row.bins) for row in tallies if row.bins]
+    if not known:
+        return math.nan
+    count, right, confidence = np.sum(known, 0).T
+    return _ratio(float(np.abs(right - confidence).sum()), float(count.sum()))
 
 
 def f_score(row: TargetTally) -> float:

@@ -63,6 +63,19 @@ def test_confident_wrong_counts_every_wrong_box_confirmed_or_not():
     assert math.isnan(session_figures([counted('ooo')]).confident_wrong)
 
 
+def counted_ece(letters):
+    return session_figures([counted(letters)]).ece
+
+
+def test_calibration_is_that_of_all_boxes_but_the_first():
+    assert counted_ece('oooooo') == pytest.approx(0.1)  # 0.9 where all are right
+    assert counted_ece('ooooox') == pytest.approx(0.1)  # 0.9 where 0.8 are
+    assert counted_ece('oul') == pytest.approx(0.5)  # 0 where one of two is right
+    both = session_figures([counted('oooo'), counted('oxxx')])
+    assert both.ece == pytest.approx(0.4)  # pooled: 0.9 where half is right
+    assert math.isnan(session_figures([counted('o')]).ece)
+
+
 def test_boxes_whose_confidence_is_not_known_say_nothing_of_it():
     """As in runs that an older version has stored."""
     old = traced('ooxx')
@@ -71,7 +84,8 @@ def test_boxes_whose_confidence_is_not_known_say_nothing_of_it():
     assert (unknown.wrong, unknown.confirmed_wrong) == (0, 2)
     assert math.isnan(session_figures([unknown]).confident_wrong)
     row = session_bench.tables({'siamla': [unknown]}).splitlines()[2]
-    assert row.split('|')[-2].strip() == '-'
+    assert [cell.strip() for cell in row.split('|')[-3:-1]] == ['-', '-']
+    assert session_figures([unknown, counted('oxx')]).ece == counted_ece('oxx')
     assert session_figures([unknown, counted('oxx')]).confident_wrong == 1.0
 
 
