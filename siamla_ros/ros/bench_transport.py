@@ -33,7 +33,7 @@ from siamla_ros.ros.outputs import Outputs, image_message
 from siamla_ros.ros.running import run
 from siamla_ros.ros.tracker_node import THREADS, TrackerNode
 from siamla_ros.runtime import onnx_runtime
-from siamla_ros.tracker import tracker as tracker_module
+from siamla_ros.tracker import window_search
 
 WARM_UP_IMAGES = 30  # before those that count; the target begins amid them
 LINGER_S = 1.0
@@ -143,7 +143,7 @@ class WatchedTracker(TrackerNode):
         Engine.process = watched_process  # type: ignore[method-assign]
         Outputs.publish = watched_publish  # type: ignore[method-assign]
         onnx_runtime.crops = self._timed('crops', onnx_runtime.crops)
-        tracker_module.decode_boxes = self._timed('boxes', tracker_module.decode_boxes)
+        window_search.decode_boxes = self._timed('boxes', window_search.decode_boxes)
         runtime = onnx_runtime.OnnxRuntime
         runtime._maps = self._timed('network', runtime._maps)  # type: ignore[method-assign]
 
