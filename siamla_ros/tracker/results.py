@@ -170,21 +170,22 @@ class TrackResult:
         response = known.response(self.sight, self.box_xywh)
         return replace(self, filter_response=response, sight=None)
 
-    def beside_filter(self, weight: float) -> TrackResult:
+    def beside_filter(self, weight: float, wait: bool = False) -> TrackResult:
         """With the target's filter against the confidence, where its response is low; the next
         state's filter has learned from the box.
 
         Args:
             weight: Log odds times what the response lacks (`tracker.logistic.shortfall`).
+            wait: It learns from a later box (`target_filter.waiting`).
         """
-        first = self.first.beside_filter(weight) if self.first is not None else None
+        first = self.first.beside_filter(weight, wait) if self.first is not None else None
         measured = replace(self.with_filter_response(), first=first)
         known = self.state.filter if self.state is not None else None
         if known is None or self.sight is None or min(self.box_xywh[2:]) < SMALLEST_PX:
             return measured
         lowered = weight * shortfall(measured.filter_response)
         confidence = float(platt(self.confidence, 1.0, lowered)) if lowered else self.confidence
-        learned = known.after(self.sight, self.box_xywh, self.alone)
+        learned = known.after(self.sight, self.box_xywh, self.alone, wait)
         return replace(
             measured,
             confidence=confidence,

@@ -11,7 +11,8 @@ Pure functions over NumPy; a filter is immutable. Positions are image pixels, x 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
@@ -25,6 +26,7 @@ from siamla_ros.model.grid import CellGrid
 FloatArray = NDArray[np.float64]
 
 EVERY = 3  # updates from lesson to lesson: neighboring images show the same
+MOST_WAITED = 2 * EVERY  # updates that are counted
 KEPT = 0.955  # of earlier lessons, from lesson to lesson: half of it after 1.5 s at 30 Hz
 FIRST_SHARE = 0.5  # of the first image, which is known to show the target
 MIN_CONFIDENCE = 0.85  # below it a box teaches nothing
@@ -103,13 +105,33 @@ class TargetFilter:
         found = float((_cells(sight, inside) @ self.weights).max())
         return min(max(found, 0.0), 1.0)
 
-    def after(self, sight: Sight, box_xywh: Box, confidence: float) -> TargetFilter:
-        """After an update; it learns from each third one, if the box is sure."""
-        if self.updates + 1 < EVERY or confidence < MIN_CONFIDENCE:
-            return replace(self, updates=min(self.updates + 1, EVERY))
+    def after(
+        self, sight: Sight, box_xywh: Box, confidence: float, wait: bool = False
+    ) -> TargetFilter:
+        """After an update; it learns from each third one, if the box is sure.
+
+        wait: A lesson that is due is left for the next update (`waiting`).
+        """
+        if wait or self.updates + 1 < EVERY or confidence < MIN_CONFIDENCE:
+            return replace(self, updates=min(self.updates + 1, MOST_WAITED))
         lately = self.lately.mixed(_moments(sight, box_xywh), 1.0 - KEPT)
         weights = _solved(lately.mixed(self.first, FIRST_SHARE))
         return TargetFilter(self.first, lately, weights)
+
+
+def waiting(filters: Sequence[TargetFilter | None], confidences: Sequence[float]) -> list[bool]:
+    """Which targets of one image wait with a lesson that may be due: all but as many of the sure
+    ones as keep each to its turn. Those that started together would else learn together, and every
+    third image would take longer.
+    """
+    sure = {
+        index: known.updates
+        for index, (known, confidence) in enumerate(zip(filters, confidences, strict=True))
+        if known is not None and confidence >= MIN_CONFIDENCE
+    }
+    order = sorted(sure, key=lambda index: -sure[index])
+    later = set(order[math.ceil(len(order) / EVERY) :])
+    return [index in later for index in range(len(filters))]
 
 
 def _cells(sight: Sight, which: NDArray[np.bool_] | slice = slice(None)) -> FloatArray:

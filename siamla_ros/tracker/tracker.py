@@ -22,6 +22,7 @@ from siamla_ros.model.config import ModelConfig
 from siamla_ros.model.decode_config import DecodeConfig
 from siamla_ros.runtime.base import Runtime
 from siamla_ros.tracker.results import TargetState, TrackResult
+from siamla_ros.tracker.target_filter import waiting
 from siamla_ros.tracker.templates import Templates
 from siamla_ros.tracker.window_search import WindowSearch
 
@@ -118,7 +119,10 @@ class Tracker:
         if weight:
             seen = self._templates.noted_distractors(image_bgr, states, results)
             reported = [r.beside_distractors(weight, each) for r, each in zip(reported, seen)]
-        return [result.beside_filter(self.decode.filter_weight) for result in reported]
+        known = [state.filter for state in states]
+        wait = waiting(known, [result.alone for result in reported])
+        weight = self.decode.filter_weight
+        return [r.beside_filter(weight, later) for r, later in zip(reported, wait, strict=True)]
 
     def probe(
         self, image_bgr: ImageArray, state: TargetState, boxes_xywh: Sequence[Sequence[float]]

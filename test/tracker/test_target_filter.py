@@ -12,7 +12,13 @@ from siamla_ros.geometry.crops import context_window
 from siamla_ros.model.decode_config import DecodeConfig
 from siamla_ros.model.grid import CellGrid
 from siamla_ros.tracker.logistic import USUAL_RESPONSE, logit, shortfall, sigmoid
-from siamla_ros.tracker.target_filter import EVERY, MIN_CONFIDENCE, Sight, TargetFilter
+from siamla_ros.tracker.target_filter import (
+    EVERY,
+    MIN_CONFIDENCE,
+    Sight,
+    TargetFilter,
+    waiting,
+)
 from siamla_ros.tracker.tracker import load_tracker
 
 GRID, SIZE = CellGrid(16, 0.0, 15), 192
@@ -86,6 +92,24 @@ def test_each_third_box_teaches_if_it_is_sure():
         unsure = unsure.after(seen, BOX, MIN_CONFIDENCE - 0.01)
     assert np.array_equal(unsure.weights, first.weights)
     assert not np.array_equal(unsure.after(seen, BOX, SURE).weights, first.weights)  # at once
+
+
+@pytest.mark.parametrize('count', [1, 2, 3, 7, 8])
+def test_targets_that_started_together_learn_in_turn(count):
+    """As many in each image; unsure ones keep no sure one waiting."""
+    seen = sight([(BOX, TARGET)])
+    known, lessons = [start()] * (count + 2), []
+    sure = [SURE] * count + [MIN_CONFIDENCE - 0.1] * 2
+    for _ in range(4 * EVERY):
+        parts = zip(known, sure, waiting(known, sure), strict=True)
+        after = [one.after(seen, BOX, confidence, wait) for one, confidence, wait in parts]
+        lessons.append([a.lately is not b.lately for a, b in zip(after, known, strict=True)])
+        known = after
+    late = np.array(lessons)[EVERY:]
+    assert late.sum(1).max() <= -(-count // EVERY)
+    assert (late[:, :count].sum(0) >= 2).all()
+    assert not late[:, count:].any()
+    assert waiting([], []) == [] and waiting([None], [1.0]) == [False]
 
 
 def test_a_filter_is_bounded_and_a_response_lies_between_0_and_1():
