@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import numpy as np
 
 from siamla_ros.datasets.image_files import imread
 from siamla_ros.datasets.sequence import DatasetError
+from siamla_ros.geometry.boxes import FARTHEST_PX
 
 
 def read_boxes(path: Path) -> np.ndarray:
@@ -71,7 +73,7 @@ def read_mask_boxes(path: Path) -> dict[int, tuple[float, float, float, float]]:
 def _as_box(fields: list[str]) -> list[float]:
     if len(fields) != 4:
         raise ValueError(f'expected 4 numbers x,y,w,h, got {len(fields)}')
-    return [_number(field) for field in fields]
+    return [_pixels(field) for field in fields]
 
 
 def _as_region(fields: list[str]) -> list[float]:
@@ -84,7 +86,7 @@ def _as_region(fields: list[str]) -> list[float]:
         return [np.nan] * 4
     if len(fields) < 6 or len(fields) % 2:
         raise ValueError(f'expected 4 numbers or the corners of a polygon, got {len(fields)}')
-    corners = np.array([_number(field) for field in fields]).reshape(-1, 2)
+    corners = np.array([_pixels(field) for field in fields]).reshape(-1, 2)
     low, high = corners.min(0), corners.max(0)
     return [*low, *(high - low)]
 
@@ -101,6 +103,14 @@ def _mask_box(values: list[float]) -> list[float]:
     pixels[: runs.sum()] = np.repeat(inside, runs)
     left, top, width, height = cv2.boundingRect(pixels.reshape(h, w)) if w * h else (0, 0, 0, 0)
     return [x + left, y + top, width, height] if width else [np.nan] * 4
+
+
+def _pixels(field: str) -> float:
+    """A coordinate; NaN and infinity, by which some benchmarks say "absent", are taken."""
+    value = _number(field)
+    if math.isfinite(value) and abs(value) > FARTHEST_PX:
+        raise ValueError(f'{field} px, must lie within +-{FARTHEST_PX:.0f}')
+    return value
 
 
 def _number(field: str) -> float:

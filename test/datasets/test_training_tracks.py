@@ -84,12 +84,17 @@ def test_a_file_that_holds_no_annotations_of_coco_is_named(tmp_path, text):
         load_tracks(DatasetSpec('coco', tmp_path), [])
 
 
-def test_boxes_of_video_beyond_any_picture_are_left_out(got10k):
-    rows = '1,2,10,12\n2,2,10,12\n1e9,2,10,12\n4,2,1e30,12\n'
+@pytest.mark.parametrize('row', ['1e9,2,10,12', '4,2,1e30,12', '4,-1e7,9,12'])
+def test_a_video_with_a_box_beyond_any_picture_is_named(got10k, row):
+    rows = f'1,2,10,12\n2,2,10,12\n{row}\n4,2,10,12\n'
     (got10k / 'GOT_1' / 'groundtruth.txt').write_text(rows)
     (got10k / 'GOT_1' / 'absence.label').write_text('0\n0\n0\n0\n')
-    (track,) = load_tracks(DatasetSpec('got', got10k), [])
-    assert track.frames.tolist() == [0, 1]
+    value = max(row.split(','), key=lambda text: abs(float(text)))
+    damaged = []
+    with pytest.raises(DatasetError, match='no sequence'):
+        load_tracks(DatasetSpec('got', got10k), damaged)
+    words = f'groundtruth.txt:3: {value} px, must lie within +-1000000'
+    assert len([reason for reason in damaged if reason.endswith(words)]) == 1
 
 
 def test_imagenet_vid_gives_a_track_an_object_of_a_video(tmp_path):
