@@ -38,7 +38,12 @@ class SupervisorConfig(Configuration):
     """Thresholds and hysteresis; every field is also a ROS parameter (docs/tuning.md)."""
 
     high_threshold: float = bounded(0.93, 0.0, 1.0, 'confidence from which a frame is good')
-    low_threshold: float = bounded(0.45, 0.0, 1.0, 'confidence below which no box is confirmed')
+    low_threshold: float = bounded(
+        0.45,
+        0.0,
+        1.0,
+        "confidence, without the target filter's part, below which no box is confirmed",
+    )
     lost_s: float = bounded(0.15, 0.0, 60.0, 'shortest stay in UNCERTAIN before LOST')
     uncertain_timeout_s: float = bounded(
         3.0, 0.0, 3600.0, 'longest stay in UNCERTAIN; 0: unlimited'
