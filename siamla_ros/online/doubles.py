@@ -8,12 +8,12 @@ for which less has spoken so far.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from siamla_ros.geometry.boxes import iou
-from siamla_ros.online.targets import Target
+from siamla_ros.geometry.boxes import Box, iou
+from siamla_ros.online.targets import CLAIMED_IOU, Target
 from siamla_ros.supervision.supervisor import State
 from siamla_ros.tracker.results import TrackResult
 
@@ -44,6 +44,20 @@ def note_doubles(targets: Sequence[Target], results: Sequence[TrackResult | None
         if other.id in one.apart and one.id in other.apart:  # both since they were started
             less = other if other.memory.presence <= one.memory.presence else one
             less.double = True
+
+
+def taken_at(target: Target, others: Iterable[Target], box_xywh: Box, stamp_ns: int) -> bool:
+    """Whether another target was confirmed in that box of the image of that stamp, which may be one
+    of the last seconds.
+    """
+    taken = [
+        place
+        for other in others
+        if other is not target
+        for at_ns, place in other.places
+        if at_ns == stamp_ns
+    ]
+    return bool(taken) and bool((iou(box_xywh, taken) >= CLAIMED_IOU).any())
 
 
 def _note_apart(one: Target, other: Target) -> None:

@@ -100,19 +100,19 @@ class Engine:
             self.catching.pop(name, None)
         return gone
 
-    def score_boxes(
-        self, target_id: str, image_bgr: np.ndarray, boxes_xywh: Sequence[Box]
-    ) -> list[float]:
+    def score_boxes(self, target_id: str, frame: Frame, boxes_xywh: Sequence[Box]) -> list[float]:
         """Probabilities in [0, 1] that boxes of an image show a target, by the acceptance model.
 
         Whatever the tracker raises is passed on.
 
         Raises:
             KeyError: there is no such target.
+            ImageError: the image cannot be used.
         """
         catching = self.catching.get(target_id)
         target = catching.target if catching else self.targets[target_id]
-        return self.searcher.score_boxes(target, image_bgr, boxes_xywh)
+        image, others = frame.to_bgr(), self.targets.values()
+        return self.searcher.score_boxes(target, image, boxes_xywh, frame.stamp_ns, others)
 
     def process(self, frame: Frame) -> list[TargetOutput]:
         """One image for all targets that are not catching up.

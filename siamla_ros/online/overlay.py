@@ -73,7 +73,7 @@ def target_marks(
         confirmed: Solid box if true, dashed otherwise.
         confidence: In [0, 1].
         box_xywh: The tracker's own answer.
-        last_xywh: The last confirmed box, where it is known.
+        last_xywh: The last confirmed box in pixels of the image, where it is known.
         predicted_xywh: Where the target should be, where there is a prediction.
     """
     color, text = COLORS_BGR[state], f'{name} {confidence:.2f} {state.name}'
@@ -104,7 +104,7 @@ def marks_of(outputs: Sequence[TargetOutput]) -> list[Mark]:
             output.confirmed,
             output.confidence,
             output.box_xywh,
-            output.last_confirmed_xywh,
+            output.last_here_xywh,
             output.predicted_xywh,
         )
     ]

@@ -14,6 +14,7 @@ import numpy as np
 from siamla_ros.geometry import boxes
 from siamla_ros.geometry.boxes import Box
 from siamla_ros.identity.appearance_model import AppearanceModel, probabilities_of
+from siamla_ros.online.doubles import taken_at
 from siamla_ros.online.pursuit import Pursuer
 from siamla_ros.online.targets import Target
 from siamla_ros.redetection.redetector import Redetector
@@ -100,13 +101,19 @@ class Searcher:
         return None if chosen is None or bystanders[chosen] else found[chosen]
 
     def score_boxes(
-        self, target: Target, image: np.ndarray, boxes_xywh: Sequence[Box]
+        self,
+        target: Target,
+        image: np.ndarray,
+        boxes_xywh: Sequence[Box],
+        stamp_ns: int = 0,
+        others: Iterable[Target] = (),
     ) -> list[float]:
         """Probabilities in [0, 1] that boxes, of a detector, show the target.
 
         Boxes at different places lower each other's odds, also those of the last calls: a detector
         misses some of what it found in the image before. A box in which the network does not find
-        the target counts as confidence 0. Whatever the tracker raises is passed on.
+        the target counts as confidence 0; one in which another of `others` is confirmed on the
+        image of that stamp cannot be it: 0. Whatever the tracker raises is passed on.
         """
         if not boxes_xywh:
             return []
@@ -117,10 +124,13 @@ class Searcher:
             else replace(result, box_xywh=box, confidence=0.0)
             for box, result in zip(boxes_xywh, found, strict=True)
         ]
+        others = list(others)
+        taken = [taken_at(target, others, r.box_xywh, stamp_ns) for r in results]
         appearance = self.appearance
         if not appearance.config.enabled:
-            return [result.confidence for result in results]
+            return [0.0 if gone else r.confidence for r, gone in zip(results, taken)]
         odds = appearance.odds_of(target.identity, image, target.state, results)
+        odds = [-math.inf if gone else value for value, gone in zip(odds, taken)]
         offered = tuple(zip(boxes_xywh, odds, strict=True))
         every = [pair for call in (offered, *target.offered) for pair in call]
         target.offered = (offered, *target.offered)[:OFFERS_KEPT]

@@ -18,8 +18,8 @@ from siamla_ros.supervision.motion import BoxMotion
 from siamla_ros.supervision.supervisor import Decision, Memory, Observation, Reason, State
 from siamla_ros.tracker.results import TargetState, TrackResult
 
-FOLLOWED = (State.TRACKING, State.UNCERTAIN)
-MISSING = (State.LOST, State.SEARCHING)
+FOLLOWED, MISSING = (State.TRACKING, State.UNCERTAIN), (State.LOST, State.SEARCHING)
+PLACES_KEPT = 90  # confirmed boxes: three seconds at 30 Hz, as late as a detector may answer
 NEW_SHARE = 0.3  # of the last step of a catch-up in the average of what a step takes
 CLAIMED_IOU = 0.5  # with a box of another target
 MAX_SPREAD = 2.0  # box sizes of uncertainty after which a prediction is of no use
@@ -36,6 +36,7 @@ class TargetOutput:
         newly_lost: LOST was entered on this image.
         last_confirmed_xywh: The last box that was confirmed in TRACKING.
         last_confirmed_ns: The stamp of its image.
+        last_here_xywh: That box in the pixels of this image, which may be of another size.
         searched_xywh: Boxes that a search has probed on this image.
     """
 
@@ -52,6 +53,7 @@ class TargetOutput:
     last_confirmed_xywh: Box
     last_confirmed_ns: int
     searched_xywh: tuple[Box, ...] = ()
+    last_here_xywh: Box | None = None
 
     @property
     def box_xywh(self) -> Box:
@@ -92,6 +94,7 @@ class Target:
         search, pursuit: State of its search, and of its box that is followed on, while it is lost.
         apart: Ids of targets that it has been seen apart from, see `doubles`.
         double: On this image its box shows one of those.
+        places: Stamps and boxes of the last images on which it was confirmed.
         offered: Boxes of the last calls of `score_boxes` since it was lost, with log odds.
     """
 
@@ -112,6 +115,7 @@ class Target:
     search: Any = None
     pursuit: Pursuit | None = None
     searched_xywh: tuple[Box, ...] = ()
+    places: tuple[tuple[int, Box], ...] = ()
     offered: tuple[tuple[tuple[Box, float], ...], ...] = ()
     output: TargetOutput | None = None
     state_s: float = 0.0
@@ -215,6 +219,7 @@ class Target:
         if self.memory.state is State.TRACKING:
             self.offered = ()
         if result is not None and decision.confirmed:
+            self.places = (*self.places, (stamp_ns, result.box_xywh))[-PLACES_KEPT:]
             if self.memory.state is State.TRACKING:  # as `Memory.last_confirmed_xywh`
                 self.last_confirmed_ns = stamp_ns
             self._learn_motion(result.box_xywh, stamp_ns / 1e9)
@@ -241,6 +246,7 @@ class Target:
 
     def _describe(self, decision: Decision, newly_lost: bool) -> TargetOutput:
         memory = decision.memory
+        here = carried_over(memory.last_confirmed_xywh, memory.confirmed_size, self.image_size)
         predicted = None if decision.confirmed else self.predicted(self.stamp_ns / 1e9)
         return TargetOutput(
             id=self.id,
@@ -255,6 +261,7 @@ class Target:
             newly_lost=newly_lost,
             last_confirmed_xywh=memory.last_confirmed_xywh,
             last_confirmed_ns=self.last_confirmed_ns,
+            last_here_xywh=here,
         )
 
     def claimed_by(self, targets: Iterable[Target], box_xywh: Box) -> bool:

@@ -72,8 +72,8 @@ def _score(
         return Answer.UNKNOWN_TARGET, f'id is {target_id[:64]!r}, there is no such target', []
     tolerance_ns = int(engine.settings.node.init_stamp_tolerance_s * 1e9)
     try:
-        image = worker.buffer.find(stamp_ns, tolerance_ns).to_bgr()
-        return Answer.OK, '', engine.score_boxes(target_id, image, boxes)
+        frame = worker.buffer.find(stamp_ns, tolerance_ns)
+        return Answer.OK, '', engine.score_boxes(target_id, frame, boxes)
     except (InitError, ImageError) as error:
         return Answer.NO_IMAGE, str(error), []
     except Exception as error:  # noqa: BLE001 - whatever the runtime raises, a caller waits

@@ -5,6 +5,8 @@ from typing import NamedTuple
 
 import numpy as np
 import pytest
+from support.engines import started
+from support.scenes import SIDE
 
 from siamla_ros.online.overlay import (
     BANNER_PX,
@@ -14,6 +16,7 @@ from siamla_ros.online.overlay import (
     Trails,
     dimmed,
     draw,
+    marks_of,
     target_marks,
 )
 from siamla_ros.supervision.supervisor import State
@@ -164,3 +167,16 @@ def test_lost_is_a_banner_even_where_there_is_no_box():
     assert (red > 60).mean() > 0.6
     assert np.array_equal(canvas[BANNER_PX:], image[BANNER_PX:])
     assert np.array_equal(draw(image, [])[:BANNER_PX], image[:BANNER_PX])
+
+
+def test_the_last_confirmed_box_is_drawn_in_pixels_of_the_present_image():
+    """The camera changed its resolution while the target was away."""
+    engine, film = started(redetection__mode='off')
+    for _ in range(10):
+        engine.process(film.shoot(100))
+    for width, scale in ((320, 1), (640, 2)):
+        for _ in range(40):
+            outputs = engine.process(film.shoot(None, width=width, height=240 * scale))
+        (mark,) = [mark for mark in marks_of(outputs) if mark.banner]
+        assert mark.box_xywh == (100 * scale, 100 * scale, SIDE * scale, SIDE * scale)
+        assert outputs[0].last_confirmed_xywh == (100, 100, SIDE, SIDE), 'of the image of its stamp'

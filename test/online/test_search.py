@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 from support.engines import lose, started
+from support.scenes import RED_BGR, SIDE
 
 from siamla_ros.identity.state import IdentityConfig
 from siamla_ros.online.search import OFFERS_KEPT, Searcher
@@ -70,3 +71,26 @@ def test_a_box_alone_in_an_image_has_those_of_the_last_images_against_it():
 
 def test_what_cannot_be_the_target_has_no_chance_and_speaks_against_none():
     assert scores([HERE, GONE]) == [pytest.approx(sigmoid(2.0)), 0.0]
+
+
+@pytest.mark.parametrize('known', [True, False])
+@pytest.mark.parametrize(('late', 'enabled'), [(0, True), (20, True), (0, False)])
+def test_a_box_in_which_another_target_is_confirmed_is_not_this_one(late, enabled, known):
+    """A detector sees the twin of a lost target, also some images ago, and it sees nothing else."""
+    engine, film = started(redetection__mode='off', identity__enabled=enabled)
+    both = film.shoot(100)
+    both.to_bgr()[100 : 100 + SIDE, 190 : 190 + SIDE] = RED_BGR
+    if known:
+        engine.start('twin', 'square', (190, 100, SIDE, SIDE), both, live=True)
+    engine.process(both)
+    for _ in range(40):
+        engine.process(film.shoot(None))
+    if known:
+        engine.start('twin', 'square', (190, 100, SIDE, SIDE), film.shoot(190), live=True)
+    seen = film.shoot(190)
+    engine.process(seen)
+    for _ in range(late):
+        engine.process(film.shoot(30))
+    (probability,) = engine.score_boxes('red', seen, [(190.0, 100.0, SIDE, SIDE)])
+    assert (probability == 0.0) is known
+    assert probability == 0.0 or probability > 0.3
