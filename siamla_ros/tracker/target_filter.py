@@ -135,8 +135,10 @@ def waiting(filters: Sequence[TargetFilter | None], confidences: Sequence[float]
 
 
 def _cells(sight: Sight, which: NDArray[np.bool_] | slice = slice(None)) -> FloatArray:
-    """(N, D+1): features of all cells or of some, of the same length everywhere, and 1."""
-    channels = sight.features.reshape(len(sight.features), -1)[:, which].T
+    """(N, D+1): features of all cells or of some, of the same length everywhere, and 1. What is not
+    finite (float16 that overflowed) is cut, as a filter that has learned from it stays spoiled.
+    """
+    channels = np.nan_to_num(sight.features.reshape(len(sight.features), -1)[:, which].T)
     cells = np.ones((len(channels), channels.shape[1] + 1))
     length = np.sqrt(np.einsum('ij,ij->i', channels, channels, dtype=np.float64))
     cells[:, :-1] = channels * (NORM / np.maximum(length, 1e-6))[:, None]

@@ -122,6 +122,18 @@ def test_a_filter_is_bounded_and_a_response_lies_between_0_and_1():
         assert 0.0 <= known.response(seen, box) <= 1.0
 
 
+@pytest.mark.parametrize('value', [np.nan, np.inf, -np.inf])
+def test_features_that_are_not_finite_do_not_spoil_a_filter(value):
+    """It would stay spoiled: every later update of the target would fail."""
+    known, seen = start(), sight([(BOX, TARGET)], seed=7)
+    seen.features[1, 6, 6] = value
+    assert 0.0 <= known.response(seen, BOX) <= 1.0
+    learned = replace(known, updates=EVERY).after(seen, BOX, SURE)
+    assert learned.updates == 0
+    assert np.isfinite(learned.weights).all()
+    assert np.isfinite(TargetFilter.start([seen], BOX).weights).all()
+
+
 def test_nothing_speaks_against_a_usual_response():
     assert [float(shortfall(r)) for r in (1.0, USUAL_RESPONSE, 0.2)] == [0.0, 0.0, 0.3]
 
