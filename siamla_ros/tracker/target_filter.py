@@ -26,7 +26,6 @@ from siamla_ros.model.grid import CellGrid
 FloatArray = NDArray[np.float64]
 
 EVERY = 3  # updates from lesson to lesson: neighboring images show the same
-MOST_WAITED = 2 * EVERY  # updates that are counted
 KEPT = 0.955  # of earlier lessons, from lesson to lesson: half of it after 1.5 s at 30 Hz
 FIRST_SHARE = 0.5  # of the first image, which is known to show the target
 MIN_CONFIDENCE = 0.85  # below it a box teaches nothing
@@ -113,7 +112,7 @@ class TargetFilter:
         wait: A lesson that is due is left for the next update (`waiting`).
         """
         if wait or self.updates + 1 < EVERY or confidence < MIN_CONFIDENCE:
-            return replace(self, updates=min(self.updates + 1, MOST_WAITED))
+            return replace(self, updates=self.updates + 1)
         lately = self.lately.mixed(_moments(sight, box_xywh), 1.0 - KEPT)
         weights = _solved(lately.mixed(self.first, FIRST_SHARE))
         return TargetFilter(self.first, lately, weights)

@@ -112,6 +112,19 @@ def test_targets_that_started_together_learn_in_turn(count):
     assert waiting([], []) == [] and waiting([None], [1.0]) == [False]
 
 
+def test_a_target_whose_states_are_rejected_keeps_no_other_waiting():
+    """It takes a turn each time, and its lesson is thrown away; the other's count goes on."""
+    seen = sight([(BOX, TARGET)])
+    rejected = other = replace(start(), updates=5 * EVERY)
+    lessons = 0
+    for _ in range(8 * EVERY):
+        _, wait = waiting([rejected, other], [SURE, SURE])
+        after = other.after(seen, BOX, SURE, wait)
+        lessons += after.lately is not other.lately
+        other = after
+    assert lessons >= 1
+
+
 def test_a_filter_is_bounded_and_a_response_lies_between_0_and_1():
     known = start()
     for step in range(10 * EVERY):
