@@ -124,7 +124,8 @@ def run(args: argparse.Namespace) -> int:
         )
         return _finish(args, trackers, sequences, text, {'lost': content})
     if args.supervised:
-        runs = suites.supervised(trackers, sequences, args.quiet)
+        on_damage = None if args.sequences else left_out
+        runs = suites.supervised(trackers, sequences, args.quiet, on_damage)
         figures = {name: supervised_figures(r, tuple(args.eao_range)) for name, r in runs.items()}
         content = {name: asdict(row) for name, row in figures.items()}
         table = supervised_table(figures, tuple(args.eao_range))

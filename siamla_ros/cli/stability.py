@@ -13,7 +13,7 @@ from typing import Any
 from siamla_ros.cli.eval import positive, shard
 from siamla_ros.cli.options import flag
 from siamla_ros.cli.seed_models import by_seed
-from siamla_ros.cli.sequence_arguments import add_sequence_arguments, named_sequences
+from siamla_ros.cli.sequence_arguments import add_sequence_arguments, left_out, named_sequences
 from siamla_ros.datasets.sequence import Sequence
 from siamla_ros.evaluation import report, stability, suites
 from siamla_ros.evaluation.metrics import judged_frames
@@ -86,7 +86,9 @@ def run(args: argparse.Namespace) -> int:
     for variant in (variant for variant in found if variant.group in chosen):
         begun = [item for item in map(variant.begin, sequences) if item is not None]
         runs = _runs(args, tracker, variant, begun, store)
-        exact = exact or runs
+        if not exact:  # all other variants are of the same frames
+            exact, whole = runs, {run.sequence for run in runs}
+            sequences = [sequence for sequence in sequences if sequence.name in whole]
         row = stability.row_of(variant, exact, runs) if variant.group else None
         rows += [row] if row else []
         if variant.group not in ('', stability.START):  # the latter is judged on other frames
@@ -132,7 +134,10 @@ def _runs(
     if not args.quiet:
         print(f'{variant.group} {variant.name}'.strip(), file=sys.stderr)
     trackers = make() if variant.options or variant.model else [tracker]
-    runs = suites.one_pass(trackers, sequences, False, args.quiet, store, args.jobs, make)
+    on_damage = None if args.sequences else left_out
+    runs = suites.one_pass(
+        trackers, sequences, False, args.quiet, store, args.jobs, make, on_damage
+    )
     return runs[label]
 
 

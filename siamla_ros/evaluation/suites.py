@@ -101,16 +101,33 @@ def _runs(
 
 
 def supervised(
-    trackers: list[EvalTracker], sequences: list[Sequence], quiet: bool = False
+    trackers: list[EvalTracker],
+    sequences: list[Sequence],
+    quiet: bool = False,
+    on_damage: Callable[[str], None] | None = None,
 ) -> dict[str, list[SupervisedRun]]:
-    """Each tracker over all sequences, started again after each failure."""
+    """Each tracker over all sequences, started again after each failure; on_damage: as `one_pass`.
+
+    Raises:
+        DatasetError: As `one_pass`.
+    """
     runs: dict[str, list[SupervisedRun]] = {tracker.name: [] for tracker in trackers}
+    damage: DatasetError | None = None
     with progress('frames', sum(map(len, sequences)) * len(trackers), quiet) as bar:
-        for tracker in trackers:
-            bar.set_description(tracker.name)
-            for sequence in sequences:
-                runs[tracker.name].append(run_supervised(tracker, sequence))
-                bar.update(len(sequence))
+        for sequence in sequences:
+            try:
+                found = [run_supervised(tracker, sequence) for tracker in trackers]
+            except DatasetError as error:
+                if on_damage is None:
+                    raise
+                on_damage(str(error))
+                damage = error
+                continue
+            for tracker, run in zip(trackers, found, strict=True):
+                runs[tracker.name].append(run)
+            bar.update(len(sequence) * len(trackers))
+    if damage is not None and not any(runs.values()):
+        raise damage
     return runs
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from siamla_ros.cli import stability as cli
 from siamla_ros.cli.main import main
+from siamla_ros.datasets.sequence import DatasetError
 from siamla_ros.evaluation.peers.base import Estimate
 from siamla_ros.evaluation.peers.registry import MAKERS
 from siamla_ros.model.decode_config import DecodeConfig
@@ -206,3 +207,22 @@ def test_what_would_be_idle_is_refused(moving_target, tmp_path, capsys, more, me
     words = ['stability', '--dataset', str(moving_target), '--trackers', 'identity', '--no-plots']
     assert main([*words, '--quiet', '--output', str(tmp_path / 'out'), *more]) == 1
     assert capsys.readouterr().err == f'siamla stability: {message}\n'
+
+
+def test_a_sequence_whose_images_are_damaged_is_left_out_by_name(
+    tmp_path, write_images, capsys, parametric
+):
+    for name in ('a', 'b', 'c'):
+        images = write_images(tmp_path / 'set' / name, 12)
+        (tmp_path / 'set' / name / 'groundtruth.txt').write_text('1,2,10,12\n' * 12)
+        if name == 'b':
+            images[2].write_bytes(b'no image')
+    line = f'left out: {tmp_path}/set/b/0003.png is not a readable image'
+    out = tmp_path / 'out'
+    assert call(*words(tmp_path / 'set', parametric, out, '--no-plots')) == 0
+    assert capsys.readouterr().err.splitlines().count(line) == 1
+    content = json.loads((out / 'results.json').read_text())
+    assert list(content['setup']['sequences']) == ['a', 'c']
+    named = words(tmp_path / 'set', parametric, out, '--no-plots', '--sequences', 'b')
+    with pytest.raises(DatasetError, match=r'0003\.png is not a readable image'):
+        call(*named)

@@ -1,10 +1,13 @@
 """The supervised experiment: starts, failures, and figures that vot-toolkit gives for the same."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from siamla_ros.datasets.sequence import Sequence
+from siamla_ros.datasets.sequence import DatasetError, Sequence
 from siamla_ros.evaluation.peers.base import Estimate
+from siamla_ros.evaluation.suites import supervised
 from siamla_ros.evaluation.supervised import (
     FAILED,
     IDLE,
@@ -125,3 +128,23 @@ def test_runs_shorter_than_the_range_have_no_eao():
     words = 'no EAO: no sequence has more than 100 frames (--eao-range)'
     assert supervised_table({'t': figures}).endswith(words)
     assert words not in supervised_table({'t': supervised_figures([run], (2, 3))}, (2, 3))
+
+
+def test_a_sequence_whose_frames_are_damaged_is_left_out_of_all_trackers():
+    class Damaged(list):
+        def __iter__(self):
+            yield from self[:2]
+            raise DatasetError('0003.png is not a readable image')
+
+    good = sequence(6)
+    bad = replace(sequence(6), name='bad', source=Damaged(good.source))
+    first, second = Losing(), Losing()
+    second.name = 'other'
+    told = []
+    runs = supervised([first, second], [bad, good], quiet=True, on_damage=told.append)
+    assert told == ['0003.png is not a readable image']
+    kept = {name: [run.sequence for run in items] for name, items in runs.items()}
+    assert kept == {'losing': [good.name], 'other': [good.name]}
+    for sequences, on_damage in (([bad, good], None), ([bad], told.append)):
+        with pytest.raises(DatasetError, match='0003'):
+            supervised([first], sequences, quiet=True, on_damage=on_damage)
