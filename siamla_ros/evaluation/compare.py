@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import csv
 import json
+import math
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -109,7 +110,9 @@ def read_session(path: Path) -> dict[str, Targets]:
         if name == 'notes':
             continue
         for row in content['targets']:
-            tally = TargetTally(**{k: row[k] for k in TargetTally.__dataclass_fields__})
+            # Results of earlier versions lack what was counted later.
+            known = TargetTally.__dataclass_fields__
+            tally = TargetTally(**{k: v for k, v in row.items() if k in known})
             targets = followers.setdefault(name, {})
             targets.setdefault(tally.name.partition('@')[0], []).append(tally)
     return followers
@@ -160,11 +163,13 @@ def compare(before: Path, after: Path) -> str:
 
 
 def _table(rows: list[Difference]) -> str:
-    cells = [
-        [r.name, r.before, r.after, f'{r.after - r.before:+.3f} ({r.low:+.3f}, {r.high:+.3f})']
-        for r in rows
-    ]
+    cells = [[r.name, r.before, r.after, _change(r)] for r in rows]
     return markdown_table(['', 'before', 'after', 'difference, 95 %'], cells)
+
+
+def _change(row: Difference) -> str | float:
+    change = row.after - row.before
+    return f'{change:+.3f} ({row.low:+.3f}, {row.high:+.3f})' if np.isfinite(change) else math.nan
 
 
 def main(arguments: list[str] | None = None) -> int:
