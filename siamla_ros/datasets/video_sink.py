@@ -18,6 +18,8 @@ from siamla_ros import install_hint
 from siamla_ros.datasets.video import FALLBACK_RATE_HZ
 
 CODECS = ('auto', 'h264', 'mpeg4')
+SLOWEST_HZ, FASTEST_HZ = 0.001, 1e6  # of a video: others have no form in the file
+LONGEST_PAUSE_S = 3600.0  # between two frames: more of it is a clock that was set
 TICKS_HZ = 90_000  # time base: exact for the usual frame rates
 KEY_FRAME_EVERY = 60
 # CRF 20: no difference to be seen; no B-frames: times of decoding are those of showing.
@@ -54,7 +56,7 @@ class FrameSink(AbstractContextManager):
             where there is PyAV, else mpeg4.
 
     Raises:
-        ValueError: The codec is none of these, or cannot be had here.
+        ValueError: The codec is none of these, or cannot be had here; the rate is none of a video.
     """
 
     def __init__(
@@ -64,6 +66,8 @@ class FrameSink(AbstractContextManager):
             raise ValueError(f'codec is {codec!r}, must be one of {", ".join(CODECS)}')
         if codec == 'h264' and not has_h264():
             raise ValueError(f'codec is h264, which needs PyAV: {install_hint("video")}')
+        if not SLOWEST_HZ <= rate_hz <= FASTEST_HZ:
+            raise ValueError(f'rate is {rate_hz!r}, must lie in [{SLOWEST_HZ:g}, {FASTEST_HZ:g}]')
         self.path = Path(path)
         self.count = 0
         self._rate_hz, self._codec = rate_hz, codec
@@ -77,7 +81,8 @@ class FrameSink(AbstractContextManager):
         Args:
             image_bgr: HxWx3 uint8; one of another size than the first is scaled.
             stamp_s: Time of the image in seconds, any origin; None, or a time that is not later
-                than the last one: 1 / rate_hz after the image before.
+                than the last one, or by more than `LONGEST_PAUSE_S`: 1 / rate_hz after the image
+                before.
 
         Raises:
             ValueError: The file cannot be written.
@@ -100,7 +105,8 @@ class FrameSink(AbstractContextManager):
             self._first_s, self._last_s = stamp_s or 0.0, 0.0
             return 0.0
         told_s = self._last_s if stamp_s is None else stamp_s - self._first_s
-        if told_s < self._last_s + 1.0 / TICKS_HZ:  # none, or the source began again
+        step_s = told_s - self._last_s
+        if not 1.0 / TICKS_HZ <= step_s <= LONGEST_PAUSE_S:  # none, or the source began again
             told_s = self._last_s + 1.0 / self._rate_hz
             self._first_s = (stamp_s or 0.0) - told_s
         self._last_s = told_s

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -11,6 +11,8 @@ from siamla_ros.online.frame import Frame
 from siamla_ros.online.overlay import Mark, target_marks
 from siamla_ros.online.stats import percentiles
 from siamla_ros.supervision.supervisor import State
+
+LATENCIES = 100_000  # the last ones, of which percentiles are given: an hour at 30 Hz
 
 
 @dataclass(frozen=True)
@@ -82,14 +84,15 @@ class Timeline:
 
 @dataclass
 class Summary:
-    """What a recording amounts to; latencies are from image stamp to arrival of the detections."""
+    """What a recording amounts to; latencies are from image stamp to arrival of the
+    detections, of the last `LATENCIES` images."""
 
     images: int = 0
     answers: int = 0
     detections: int = 0
     frames_with_detection: int = 0
     states: dict[str, int] = field(default_factory=dict)
-    latencies_s: list[float] = field(default_factory=list)
+    latencies_s: deque[float] = field(default_factory=lambda: deque(maxlen=LATENCIES))
 
     def answer(self, detections: int, latency_s: float) -> None:
         """Count one array of detections."""
@@ -104,7 +107,7 @@ class Summary:
 
     def as_dict(self) -> dict[str, object]:
         """For JSON; latencies in milliseconds, null without any."""
-        latency = percentiles(self.latencies_s)
+        latency = percentiles(list(self.latencies_s))
         return {
             'images_received': self.images,
             'images_processed': self.answers,

@@ -23,19 +23,21 @@ from siamla_ros.ros.outputs import image_message
 from siamla_ros.ros.parameter_server import declare_once
 from siamla_ros.ros.running import run
 
+DAY_S = 86_400.0
+SLOWEST_HZ = 1.0 / DAY_S
 PARAMETERS = (
     Parameter('source', '', 'video file, folder of images, or number of a webcam'),
-    Parameter('rate', 0.0, "images a second; 0: the file's own", minimum=0.0),
+    Parameter('rate', 0.0, "images a second; 0: the file's own", minimum=0.0, maximum=1e6),
     Parameter('loop', False, 'begin again at the end'),
     Parameter('max_frames', 0, 'end after so many images; 0: no limit', minimum=0),
     Parameter('frame_id', 'camera', 'frame_id of the header'),
     Parameter('encoding', 'bgr8', 'of the images', choices=('bgr8', 'rgb8', 'mono8')),
-    Parameter('start_delay', 0.0, 'seconds before the first image', minimum=0.0),
+    Parameter('start_delay', 0.0, 'seconds before the first image', minimum=0.0, maximum=DAY_S),
     Parameter(
         'wait_for_subscribers', 0, 'subscribers to wait for before the first image', minimum=0
     ),
     Parameter('publish_camera_info', False, 'publish camera_info: focal length = width'),
-    Parameter('linger', 1.0, 'seconds to stay after the last image', minimum=0.0),
+    Parameter('linger', 1.0, 'seconds to stay after the last image', minimum=0.0, maximum=DAY_S),
 )
 _CODES = {'rgb8': cv2.COLOR_BGR2RGB, 'mono8': cv2.COLOR_BGR2GRAY}
 POLL_S = 0.02
@@ -48,6 +50,9 @@ class CameraNode(Node):
         """Raises ValueError: a parameter is bad or the source cannot be read."""
         super().__init__('camera', **options)
         self._values = declare_once(self, PARAMETERS)
+        rate_hz = self._values['rate']
+        if 0.0 < rate_hz < SLOWEST_HZ:
+            raise ValueError(f'rate is {rate_hz!r}, must be 0, or at least {SLOWEST_HZ:.2g}')
         self._source = FrameSource(self._values['source'])
         self._images = iter(self._source)
         self._publisher = self.create_publisher(

@@ -5,6 +5,7 @@ helper nodes, read once at their start; a warning for names that a node does not
 from __future__ import annotations
 
 import difflib
+import math
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -143,6 +144,10 @@ def _declare_once(node: Node, row: Parameter) -> Any:
         raise ValueError(f'{row.name} is {value!r}, must be one of {", ".join(row.choices)}')
     if row.minimum is not None and not value >= row.minimum:
         raise ValueError(f'{row.name} is {value!r}, must be at least {row.minimum:g}')
+    if row.maximum is not None and not value <= row.maximum:
+        raise ValueError(f'{row.name} is {value!r}, must be at most {row.maximum:g}')
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError(f'{row.name} is {value!r}, must be finite')
     return value
 
 

@@ -19,7 +19,7 @@ from rclpy.node import Node
 from vision_msgs.msg import Detection2DArray
 
 from siamla_ros.datasets.video import FALLBACK_RATE_HZ
-from siamla_ros.datasets.video_sink import FrameSink
+from siamla_ros.datasets.video_sink import FASTEST_HZ, FrameSink
 from siamla_ros.msg import TrackStatus
 from siamla_ros.online import overlay
 from siamla_ros.online.frame import Frame
@@ -37,9 +37,9 @@ from siamla_ros.supervision.supervisor import State
 PARAMETERS = (
     Parameter('output', '', 'video file (.mp4) to write; empty: none'),
     Parameter('summary', '', 'JSON file for the figures; empty: none'),
-    Parameter('rate', 0.0, 'images a second of the video; 0: as the stamps say', minimum=0.0),
+    Parameter('rate', 0.0, 'images a second of the video; 0: as the stamps say', 0.0, FASTEST_HZ),
     Parameter('print_every', 1, 'print every n-th detection; 0: none', minimum=0),
-    Parameter('patience', 1.0, 'seconds an image waits for its detections', minimum=0.0),
+    Parameter('patience', 1.0, 'seconds an image waits for its detections', 0.0, 3600.0),
     Parameter(
         'stop_after_silence', 0.0, 'end so many seconds after the last image; 0: never', minimum=0.0
     ),
@@ -66,6 +66,7 @@ class RecorderNode(Node):
         self.exit_code = 0
         self._last_image_s = 0.0
         self._marks: list[overlay.Mark] = []  # of the last image that was processed
+        self._marks_shape: tuple[int, ...] = ()  # of that image
         self.finished = False
         self._connect()
 
@@ -150,6 +151,9 @@ class RecorderNode(Node):
             return
         if answered:
             self._marks = [mark for item in samples for mark in item.marks()]
+            self._marks_shape = image.shape
+        elif image.shape != self._marks_shape:
+            self._marks = []  # in pixels of other images
         marks = self._marks if answered else overlay.dimmed(self._marks)
         states = ', '.join(item.state.name for item in samples)
         canvas = overlay.draw(image, marks, states if answered else 'not processed')

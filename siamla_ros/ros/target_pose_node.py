@@ -20,7 +20,7 @@ from sensor_msgs.msg import CameraInfo, Image
 from vision_msgs.msg import Detection2D
 
 from siamla_ros.msg import TrackStatus
-from siamla_ros.navigation.alignment import StampBuffer
+from siamla_ros.navigation.alignment import JUMP_NS, StampBuffer
 from siamla_ros.navigation.camera_model import CameraError, CameraModel, camera_model
 from siamla_ros.navigation.depth_image import DepthImageError, depth_array
 from siamla_ros.navigation.projection import TargetPosition, locate
@@ -43,8 +43,8 @@ PARAMETERS = (
     Parameter('rectified', False, 'the tracker works on the rectified image: take P, not K'),
     Parameter('target_id', '', 'the only target that counts; empty: the first confirmed one'),
     Parameter('target_frame', '', 'frame of the poses, by TF; empty: that of the camera'),
-    Parameter('depth_tolerance_s', 0.02, 'between detection and depth image', minimum=0.0),
-    Parameter('info_tolerance_s', 1.0, 'between detection and camera_info', minimum=0.0),
+    Parameter('depth_tolerance_s', 0.02, 'between detection and depth image', 0.0, 3600.0),
+    Parameter('info_tolerance_s', 1.0, 'between detection and camera_info', 0.0, 3600.0),
 )
 DEPTH_IMAGES, INFOS, WAITING = 40, 120, 10
 DIAGNOSTICS_PERIOD_S = 1.0
@@ -117,6 +117,10 @@ class TargetPoseNode(Node):
     def _on_detection(self, detection: Detection2D) -> None:
         if not self._selection.accepts(detection.id, confirmed=True):
             return
+        stamp_ns = stamp_ns_of(detection.header.stamp)
+        while self._waiting and stamp_ns_of(self._waiting[-1].header.stamp) > stamp_ns + JUMP_NS:
+            self._waiting.pop()
+            self._refuse('stamps ran back: what a detection waits for does not come any more')
         if len(self._waiting) >= WAITING:
             self._waiting.popleft()
             self._refuse(f'{WAITING} detections wait for their depth image or camera_info')

@@ -74,6 +74,25 @@ def test_a_source_that_begins_again_goes_on(tmp_path: Path) -> None:
         )
 
 
+@pytest.mark.parametrize('jump_s', [1.7e9, 1e300])
+def test_a_clock_that_was_set_forward_makes_no_pause(tmp_path: Path, jump_s: float) -> None:
+    """The first image without a stamp, the others with that of the clock."""
+    pytest.importorskip('av')
+    with FrameSink(tmp_path / 'clip.mp4', 10.0) as sink:
+        for number, stamp_s in enumerate((0.0, jump_s, 3.0, 3.5, 303.5), 1):
+            sink.write(frame(number), stamp_s)
+    with FrameSource(sink.path) as source:
+        assert [item.stamp_s for item in source.frames()] == pytest.approx(
+            [0.0, 0.1, 0.2, 0.7, 300.7], abs=1e-3
+        )
+
+
+@pytest.mark.parametrize('rate_hz', [0.0, -1.0, 1e-300, 1e300, float('inf'), float('nan')])
+def test_a_rate_that_no_video_has_is_refused_at_the_start(tmp_path: Path, rate_hz: float) -> None:
+    with pytest.raises(ValueError, match='rate is .*, must lie in'):
+        FrameSink(tmp_path / 'clip.mp4', rate_hz)
+
+
 def test_without_pyav_it_says_what_it_wrote(tmp_path: Path, without_av: None) -> None:
     with FrameSink(tmp_path / 'clip.mp4', 25.0) as sink:
         for number, stamp_s in enumerate(STAMPS_S, 1):

@@ -1,6 +1,7 @@
 """Recorder and camera among bad input: one line says what is wrong, and what is good is kept."""
 
 import json
+import math
 import signal
 import subprocess
 import sys
@@ -18,16 +19,18 @@ from rclpy.parameter import Parameter
 from sensor_msgs.msg import Image
 from std_msgs.msg import Header
 from support.graph import spun, wait_until
-from support.scenes import picture
+from support.scenes import Film, picture
 from vision_msgs.msg import Detection2DArray
 
 from siamla_ros.datasets.video import FrameSource
 from siamla_ros.msg import TrackStatus
+from siamla_ros.online.recording import StatusSample
 from siamla_ros.ros import qos
 from siamla_ros.ros.camera_node import CameraNode
 from siamla_ros.ros.messages import box_message, detection_message, time_message
 from siamla_ros.ros.outputs import image_message
 from siamla_ros.ros.recorder_node import RecorderNode, plain_text
+from siamla_ros.supervision.supervisor import State
 
 LIMIT_S = 60.0
 NAN = float('nan')
@@ -116,6 +119,22 @@ def test_bad_images_and_statuses_are_counted_and_the_video_goes_on(recording, ca
         assert len(list(source)) == 10
     printed = capfd.readouterr().out
     assert '\x1b[2J' not in printed and 'a\\x1b[2J' in printed and 'x' * 200 not in printed
+
+
+def test_boxes_are_not_drawn_on_images_of_another_size(recording, monkeypatch):
+    """An image that was not processed shows the boxes of the one before, unless that was larger."""
+    drawn = []
+    monkeypatch.setattr(
+        'siamla_ros.ros.recorder_node.overlay.draw',
+        lambda image, marks, *_: drawn.append((image.shape[1], len(marks))) or image,
+    )
+    sample = StatusSample('red', State.TRACKING, 0.9, (200.0, 100.0, 40.0, 40.0), True)
+    film, recorder = Film(), recording.recorder
+    recorder._draw(film.shoot(100), [sample], True)
+    recorder._draw(film.shoot(100), [], False)
+    recorder._draw(film.shoot(20, y=20, width=160, height=120), [], False)
+    recorder._draw(film.shoot(100), [], False)
+    assert drawn == [(320, 1), (320, 1), (160, 0), (320, 0)]
 
 
 def test_a_full_disk_ends_the_video_and_not_the_recording(recording):
@@ -226,3 +245,25 @@ def test_a_recorder_that_is_killed_leaves_a_video(tmp_path):
             child.kill()
             child.wait()
         log.close()
+
+
+@pytest.mark.parametrize(
+    ('name', 'value'),
+    [('rate', 1e-300), ('rate', math.inf), ('linger', 1e300), ('start_delay', math.inf)],
+)
+def test_a_time_that_no_timer_has_is_refused_at_the_start(ros, tmp_path, name, value):
+    cv2.imwrite(str(tmp_path / '0.png'), picture(100))
+    given = {'source': str(tmp_path), name: value}
+    overrides = [Parameter(key, value=item) for key, item in given.items()]
+    with pytest.raises(ValueError, match=f'{name} is .*, must be'):
+        CameraNode(namespace='/bad', parameter_overrides=overrides)
+
+
+@pytest.mark.parametrize(
+    ('name', 'value'), [('rate', 1e300), ('rate', 1e-300), ('patience', math.inf)]
+)
+def test_a_recorder_refuses_a_rate_that_no_video_has(ros, tmp_path, name, value):
+    given = {'output': str(tmp_path / 'out.mp4'), name: value}
+    overrides = [Parameter(key, value=item) for key, item in given.items()]
+    with pytest.raises(ValueError, match=f'{name} is .*, must'):
+        RecorderNode(namespace='/bad', parameter_overrides=overrides)

@@ -181,6 +181,29 @@ def test_a_detection_without_its_depth_is_dropped_with_the_reason(graphs):
     assert not graph.mail['target_pose']
 
 
+def test_a_detection_of_before_the_stamps_ran_back_does_not_hold_up_the_others(graphs):
+    """A bag loops while a detection waits for its depth."""
+    graph = graphs(depth=True, method='depth')
+    begun_ns = graph.stamp_ns
+
+    def waits():
+        graph.stamp_ns = begun_ns + 60_000_000_000
+        show(graph)
+        return len(graph.node._waiting) == 1
+
+    wait_until(waits, 'nothing waits')
+    graph.stamp_ns, asked = begun_ns, []
+
+    def shown():
+        asked.append(show(graph))
+        graph.send('depth', depth_message(graph.header(), 2.0))
+        time.sleep(0.05)
+        return graph.mail['target_pose']
+
+    wait_until(shown, 'no pose')
+    assert len(asked) < 5 and set(stamps(graph)) <= set(asked)
+
+
 class Turned:
     """A TF double: the camera stands 1 m up and looks along x; unknown before the first call."""
 
@@ -216,8 +239,16 @@ def test_without_tf2_ros_a_target_frame_is_refused(ros, monkeypatch):
         TargetPoseNode(parameter_overrides=[Parameter('target_frame', value='map')])
 
 
-def test_a_bad_parameter_is_refused(ros):
+@pytest.mark.parametrize(
+    ('name', 'value', 'words'),
+    [
+        ('target_height_m', -1.0, 'is -1.0, must be at least'),
+        ('info_tolerance_s', 1e300, 'must be at most 3600'),
+        ('depth_tolerance_s', math.inf, 'must be at most 3600'),
+    ],
+)
+def test_a_bad_parameter_is_refused(ros, name, value, words):
     from rclpy.parameter import Parameter
 
-    with pytest.raises(ValueError, match='target_height_m is -1.0, must be at least'):
-        TargetPoseNode(parameter_overrides=[Parameter('target_height_m', value=-1.0)])
+    with pytest.raises(ValueError, match=f'{name} .*{words}'):
+        TargetPoseNode(parameter_overrides=[Parameter(name, value=value)])
