@@ -183,7 +183,7 @@ class Target:
         box = carried_over(self.state.box_xywh, self.image_size, image_size)
         self.state = self.state.moved(box, self.state.confidence)
         self.motion = BoxMotion.start(box)
-        self.image_size, self.search, self.pursuit = image_size, None, None
+        self.image_size, self.search, self.pursuit, self.offered = image_size, None, None, ()
 
     def observed(
         self,

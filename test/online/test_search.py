@@ -94,3 +94,19 @@ def test_a_box_in_which_another_target_is_confirmed_is_not_this_one(late, enable
     (probability,) = engine.score_boxes('red', seen, [(190.0, 100.0, SIDE, SIDE)])
     assert (probability == 0.0) is known
     assert probability == 0.0 or probability > 0.3
+
+
+def test_boxes_of_a_detector_do_not_speak_against_the_target_in_images_of_another_size():
+    """What was offered before stands in pixels that are no longer these pixels."""
+    engine, film = started(redetection__mode='off')
+    lose(engine, film)
+    for _ in range(3):
+        seen = film.shoot(100)
+        engine.process(seen)
+        engine.score_boxes('red', seen, [(100.0, 100.0, SIDE, SIDE)])
+    large = film.shoot(400, y=400, width=1280, height=960, side=4 * SIDE)
+    engine.process(large)
+    box = (400.0, 400.0, 4.0 * SIDE, 4.0 * SIDE)
+    (beside,) = engine.score_boxes('red', large, [box])
+    engine.targets['red'].offered = ()
+    assert [beside] == engine.score_boxes('red', large, [box])
