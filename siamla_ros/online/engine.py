@@ -1,7 +1,6 @@
 """Many targets: one batched forward pass an image, start on a past image with catch-up. No ROS.
 
-Used by one thread only. The tracker may fail on any image (CUDA out of memory): targets survive
-that, and it is reported.
+Used by one thread only. The tracker may fail on any image: targets survive that, it is reported.
 """
 
 from __future__ import annotations
@@ -47,6 +46,7 @@ class Engine:
         self.last_error = ''
         self.device_lost = False
         self._samples_left = 0  # of appearances, on the image in hand
+        self.between: Callable[[], None] = lambda: None  # two pieces of work; may clear targets
         self.configure(settings)
 
     def configure(self, settings: Settings) -> None:
@@ -151,12 +151,12 @@ class Engine:
         targets = [target for target in self.targets.values() if target.seq == frame.seq]
         return [target.output for target in targets if target.output is not None]
 
-    def catch_up(self, buffer: FrameBuffer, between: Callable[[], None] = lambda: None) -> None:
+    def catch_up(self, buffer: FrameBuffer) -> None:
         """Take each target that is behind one image nearer to the present; images are skipped when
-        time does not suffice. between: called before each target; it may clear some.
+        time does not suffice.
         """
         for target_id, item in list(self.catching.items()):
-            between()
+            self.between()
             if self.catching.get(target_id) is not item:
                 continue
             frames = buffer.after(item.target.seq)
@@ -187,9 +187,8 @@ class Engine:
             raise InitError.of_box(error) from error
         except Exception as error:  # whatever a runtime raises
             self.report('init', error)
-            raise InitError(
-                InitCode.INTERNAL, f'the tracker failed: {error_text(error)}'
-            ) from error
+            text = f'the tracker failed: {error_text(error)}'
+            raise InitError(InitCode.INTERNAL, text) from error
         decision = self.supervisor.start(frame.stamp_s, box, size, again)
         seen = self.appearance.begin(image, state)
         return Target.begin(target_id, label, box, image, frame, state, decision, seen)
@@ -212,6 +211,7 @@ class Engine:
             else:
                 self._supervise(target, result, image, frame)
         for target in targets:  # all others are where this image shows them
+            self.between()
             self._search(target, image, frame)
 
     def _supervise(

@@ -59,6 +59,7 @@ class Worker:
             device_lost: Replaces the tracker of an engine that reports `device_lost`.
         """
         self.engine, self.stats = engine, stats
+        engine.between = self._answer_calls
         self.cutoffs = cutoffs or InitCutoffs()
         self._publish, self._idle, self._starved = publish, idle, starved
         self._device_lost = device_lost
@@ -290,7 +291,7 @@ class Worker:
 
     def _catch_up(self) -> None:
         try:
-            self.engine.catch_up(self.buffer, self._answer_calls)
+            self.engine.catch_up(self.buffer)
         except ImageError as error:
             self.stats.bad_image(str(error))
             logger.error('catch-up ended early: %s', error)

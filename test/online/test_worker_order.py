@@ -164,3 +164,33 @@ def test_calls_that_make_new_calls_do_not_keep_an_image_waiting():
         bench.show(film.shoot(100))
     assert order.count('call') < 100_000, 'the images waited for all calls'
     bench.worker.stop()
+
+
+def test_a_call_waits_for_the_search_of_one_lost_target_and_may_clear_the_others():
+    """An image on which eight targets are searched for is eight pieces of work."""
+    tracker = NotedTracker()
+    bench, film, names = Bench(tracker, max_targets=9), Film(), [f'red{n}' for n in range(8)]
+    engine, first = bench.worker.engine, film.shoot(100)
+    bench.worker.call(
+        lambda: [engine.start(name, '', (100, 100, SIDE, SIDE), first, live=True) for name in names]
+    )
+    for _ in range(60):
+        bench.show(film.shoot(None))
+    assert {target.memory.state.name for target in engine.targets.values()} == {'SEARCHING'}
+    order, search = [], engine.searcher.search
+
+    def noted(target, *args):
+        order.append(target.id)
+        bench.worker.call(lambda: order.append('call'))
+        if target.id == 'red1':
+            bench.worker.call(lambda: engine.clear('red7'))
+        return search(target, *args)
+
+    engine.searcher.search = noted
+    bench.show(film.shoot(None))
+    _, outputs = bench.published[-1]
+    engine.searcher.search = search
+    bench.worker.stop()
+    searched = [name for name in order[: order.index('red6') + 1] if name != 'call']
+    assert order[: 2 * len(searched) - 1 : 2] == searched == names[:7], order
+    assert [output.id for output in outputs] == names[:7]
