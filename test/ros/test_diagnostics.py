@@ -77,6 +77,8 @@ def far_from_the_clock():
             ERROR,
             ['2 errors', 'out of memory'],
         ),
+        ({'busy_s': 4.0}, OK, OK, ['1 TRACKING']),
+        ({'busy_s': 20.0, 'new_errors': 2}, OK, ERROR, ['20 s: it hangs', 'restart the node']),
         ({'lifecycle': 'inactive'}, OK, WARN, ['inactive']),
         ({'lifecycle': 'unconfigured', 'failure': 'no weights'}, OK, ERROR, ['no weights']),
         ({'snapshot': far_from_the_clock()}, OK, WARN, ['use_sim_time']),
