@@ -71,7 +71,9 @@ def test_thresholds_and_reasons_are_shown_and_one_target_is_forgotten(page_and_t
 
     headers = wait_until(shown, 'no thresholds')
     assert json.loads(headers['X-Thresholds']) == [0.3, 0.8]
-    red, new = json.loads(headers['X-Targets'])
+    # In the order in which they came: the first status may be lost before the page has joined.
+    found = {target['id']: target for target in json.loads(headers['X-Targets'])}
+    red, new = found['red'], found['new']
     assert (red['state'], red['reason'], red['confidence']) == (
         'LOST',
         'the box left the image',
