@@ -162,12 +162,18 @@ class TrackResult:
             first=first,
         )
 
+    @property
+    def _filter(self) -> TargetFilter | None:
+        """The target's filter; None where there is none, or the box shows nothing."""
+        shows = self.state is not None and min(self.box_xywh[2:]) >= SMALLEST_PX
+        return self.state.filter if shows else None
+
     def with_filter_response(self) -> TrackResult:
         """With what the target's filter says of the box, which changes no confidence."""
-        known = self.state.filter if self.state is not None else None
-        if known is None or self.sight is None or min(self.box_xywh[2:]) < SMALLEST_PX:
+        known, sight = self._filter, self.sight
+        if known is None or sight is None:
             return replace(self, sight=None)
-        response = known.response(self.sight, self.box_xywh)
+        response = known.response(sight, self.box_xywh)
         return replace(self, filter_response=response, sight=None)
 
     def beside_filter(self, weight: float, wait: bool = False) -> TrackResult:
@@ -180,12 +186,12 @@ class TrackResult:
         """
         first = self.first.beside_filter(weight, wait) if self.first is not None else None
         measured = replace(self.with_filter_response(), first=first)
-        known = self.state.filter if self.state is not None else None
-        if known is None or self.sight is None or min(self.box_xywh[2:]) < SMALLEST_PX:
+        known, sight = self._filter, self.sight
+        if known is None or sight is None:
             return measured
         lowered = weight * shortfall(measured.filter_response)
         confidence = float(platt(self.confidence, 1.0, lowered)) if lowered else self.confidence
-        learned = known.after(self.sight, self.box_xywh, self.alone, wait)
+        learned = known.after(sight, self.box_xywh, self.alone, wait)
         return replace(
             measured,
             confidence=confidence,
