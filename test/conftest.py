@@ -47,6 +47,24 @@ def write_images(textured: Callable[..., np.ndarray]) -> Callable[..., list[Path
 
 
 @pytest.fixture
+def damaged_set(tmp_path: Path, write_images: Callable[..., list[Path]]) -> Callable[[int], str]:
+    """Writes sequences a, b and c of `count` images into `set`, the third image of b being none;
+    returns what is said of it.
+    """
+
+    def write(count: int) -> str:
+        for name in ('a', 'b', 'c'):
+            images = write_images(tmp_path / 'set' / name, count)
+            truth = '1,2,10,12\n' * count
+            (tmp_path / 'set' / name / 'groundtruth.txt').write_text(truth)
+            if name == 'b':
+                images[2].write_bytes(b'no image')
+        return f'left out: {tmp_path}/set/b/0003.png is not a readable image'
+
+    return write
+
+
+@pytest.fixture
 def moving_target(tmp_path: Path, textured: Callable[..., np.ndarray]) -> Path:
     """A dataset of two video sequences, `right` and `down`, with a bright square that moves."""
     for name, step, seed in (('right', (2, 0), 1), ('down', (0, 1), 2)):

@@ -17,18 +17,13 @@ def call(*arguments):
 
 @pytest.mark.parametrize('jobs', [1, 2])
 def test_a_sequence_whose_images_are_damaged_is_left_out_by_name(
-    tmp_path, write_images, capsys, jobs
+    tmp_path, damaged_set, capsys, jobs
 ):
-    for name in ('a', 'b', 'c'):
-        images = write_images(tmp_path / 'set' / name, 4)
-        (tmp_path / 'set' / name / 'groundtruth.txt').write_text('1,2,10,12\n' * 4)
-        if name == 'b':
-            images[2].write_bytes(b'no image')
+    line = damaged_set(4)
     trackers = ('--trackers', 'identity', 'other=identity', '--quiet', '--no-plots')
     words = ('--dataset', tmp_path / 'set', *trackers, '--output', tmp_path / 'out')
     assert call(*words, '--jobs', jobs) == 0
     told = capsys.readouterr()
-    line = f'left out: {tmp_path}/set/b/0003.png is not a readable image'
     assert told.err.splitlines().count(line) == 1
     assert told.out.endswith('left out, damaged: b\n')
     content = json.loads((tmp_path / 'out' / 'results.json').read_text())

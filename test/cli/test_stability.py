@@ -210,14 +210,9 @@ def test_what_would_be_idle_is_refused(moving_target, tmp_path, capsys, more, me
 
 
 def test_a_sequence_whose_images_are_damaged_is_left_out_by_name(
-    tmp_path, write_images, capsys, parametric
+    tmp_path, damaged_set, capsys, parametric
 ):
-    for name in ('a', 'b', 'c'):
-        images = write_images(tmp_path / 'set' / name, 12)
-        (tmp_path / 'set' / name / 'groundtruth.txt').write_text('1,2,10,12\n' * 12)
-        if name == 'b':
-            images[2].write_bytes(b'no image')
-    line = f'left out: {tmp_path}/set/b/0003.png is not a readable image'
+    line = damaged_set(12)
     out = tmp_path / 'out'
     assert call(*words(tmp_path / 'set', parametric, out, '--no-plots')) == 0
     assert capsys.readouterr().err.splitlines().count(line) == 1
