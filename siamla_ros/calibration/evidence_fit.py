@@ -199,7 +199,7 @@ def presence_of(model: EvidenceModel, item: FrameSamples) -> NDArray[np.float64]
     low = SupervisorConfig().low_threshold
     found, presence = np.zeros(len(item.values)), START_LOG_ODDS
     for number, row in enumerate(item.values):
-        confidence, peak, *similarities, distractor_level, response = row
+        confidence, peak, *similarities, distractor_level, response, _ = row
         known = (None if np.isnan(v) else float(v) for v in similarities)
         odds = frame_log_odds(model, confidence, peak, *known, distractor_level, response)
         if confidence < low:

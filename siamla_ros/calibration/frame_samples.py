@@ -20,7 +20,7 @@ from siamla_ros.tracker.tracker import Tracker
 
 RIGHT_IOU, WRONG_IOU = 0.5, 0.1
 EPISODES = ('leave_same', 'leave_elsewhere', 'occlusion_15', 'cut', 'crossing')
-COLUMNS = (
+EVIDENCE = (  # that the states have of a frame
     'confidence',
     'second_peak',
     'similarity',
@@ -28,6 +28,7 @@ COLUMNS = (
     'distractor_level',
     'filter_response',
 )
+COLUMNS = (*EVIDENCE, 'bystander_level')
 
 
 @dataclass(frozen=True)
@@ -36,8 +37,9 @@ class FrameSamples:
 
     Attributes:
         name: Of the sequence.
-        values: (N, 6) calibrated confidence, second peak, similarity, color, resemblance to what
-            has looked like the target, response of its filter; NaN where unknown.
+        values: (N, 7) calibrated confidence, second peak, similarity, color, resemblance to what
+            has looked like the target, response of its filter, how surely the box shows what stood
+            beside it; NaN where unknown.
         iou: (N,) overlap with the true box; NaN where there is none.
         absent: (N,) whether the target is known to be not visible.
         gone: First frame of a long absence that was made on purpose; None without one.
@@ -79,7 +81,8 @@ def record(tracker: Tracker, sequence: Sequence) -> FrameSamples:
             values[index, 2:4] = [np.nan if v is None else v for v in seen]
             known = appearance.remember(known, sample, _good(result, limits))
         values[index, [0, 1]] = result.confidence, result.second_peak
-        values[index, 4:] = result.distractor_level, result.filter_response
+        values[index, 4:6] = result.distractor_level, result.filter_response
+        values[index, 6] = result.bystander_level
         boxes[index] = result.box_xywh
         if result.confidence >= LEAST_FOLLOWED:
             state = result.state

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from siamla_ros.calibration.frame_samples import COLUMNS, EPISODES
+from siamla_ros.calibration.frame_samples import EPISODES, EVIDENCE
 from siamla_ros.datasets.sequence import Sequence as TargetSequence
 from siamla_ros.evaluation.metrics import overlap
 from siamla_ros.evaluation.scenarios import SCENARIOS
@@ -127,7 +127,7 @@ def _labeled(sequence: TargetSequence, samples: Sequence[SearchSample]) -> Searc
     return SearchSamples(
         sequence.name,
         frame,
-        np.array([sample.values for sample in samples], np.float64).reshape(-1, len(COLUMNS)),
+        np.array([sample.values for sample in samples], np.float64).reshape(-1, len(EVIDENCE)),
         seen & (iou > RIGHT_IOU),
         absent | (seen & (iou < WRONG_IOU)),
     )

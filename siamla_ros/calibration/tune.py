@@ -106,6 +106,7 @@ def main(arguments: list[str] | None = None) -> int:
         calibration_bias=0.0,
         second_peak_weight=0.0,
         distractor_weight=0.0,
+        bystander_weight=0.0,
         filter_weight=0.0,
     )
     tracker = Tracker(TorchRuntime(model, 'cpu'), source.model, plain)
@@ -119,6 +120,7 @@ def main(arguments: list[str] | None = None) -> int:
         calibration_bias=bias,
         second_peak_weight=0.0,  # scale and bias were fitted without them
         distractor_weight=0.0,
+        bystander_weight=0.0,
         filter_weight=0.0,
     )
     facts['calibration'] = {'scenes': args.scenes, 'seed': args.seed}

@@ -45,7 +45,7 @@ class Calibration:
             [
                 f'confidence: scale {decode.calibration_scale}, bias {decode.calibration_bias}, '
                 f'second peak {decode.second_peak_weight}, distractors {decode.distractor_weight}, '
-                f'filter {decode.filter_weight}; '
+                f'filter {decode.filter_weight}, bystanders {decode.bystander_weight}; '
                 f'ECE {self.ece_before:.3f} -> {self.ece_after:.3f}',
                 f'evidence: AUROC {fit.auroc:.3f}, {fit.auroc_confident:.3f} at confidence >= 0.5',
                 f'LOST within 10 frames {fit.lost_in_time:.1%}, '
@@ -66,6 +66,7 @@ def as_if_alone(checkpoint: Checkpoint) -> dict[str, float]:
     return {
         'second_peak_weight': 0.0,
         'distractor_weight': MEASURED,
+        'bystander_weight': MEASURED,
         'filter_weight': MEASURED if channels <= FILTER_CHANNELS else 0.0,
     }
 
@@ -98,9 +99,9 @@ def record_all(
 def fit_all(
     samples: Sequence[FrameSamples], decode: DecodeConfig, searches: Sequence[SearchSamples] = ()
 ) -> Calibration:
-    """Platt scaling and the weights of second peaks, distractors and filters on the recorded
-    sequences, the evidence model on everything, and what a search accepts on the searches; without
-    searches that stays as built in.
+    """Platt scaling and the weights of second peaks, distractors, filters and bystanders on the
+    recorded sequences, the evidence model on everything, and what a search accepts on the searches;
+    without searches that stays as built in.
 
     Args:
         samples: Recorded with nothing against the confidences (`as_if_alone`).
@@ -118,7 +119,7 @@ def fit_all(
         return np.concatenate([part[np.isfinite(s.iou)] for s, part in zip(plain, parts)])
 
     seen = np.concatenate([s.values[np.isfinite(s.iou), 4:] for s in plain])
-    against = np.column_stack([seen[:, 0], shortfall(seen[:, 1])])
+    against = np.column_stack([seen[:, 0], shortfall(seen[:, 1]), seen[:, 2]])
     scale, bias, beside, weights = fit_beside(confidence, ratio, against, right, weight)
     frames = [replace(s, values=_rescaled(s.values, scale, bias, beside, True)) for s in samples]
     others = [replace(s, values=_rescaled(s.values, scale, bias, beside, False)) for s in searches]
@@ -132,6 +133,7 @@ def fit_all(
             second_peak_weight=round(beside, 4),
             distractor_weight=round(weights[0], 4),
             filter_weight=round(weights[1], 4),
+            bystander_weight=round(weights[2], 4),
         ),
         fit_evidence(frames, EvidenceModel()),
         fit_acceptance(others),

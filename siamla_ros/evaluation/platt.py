@@ -68,7 +68,8 @@ def fit_beside(
     Args:
         confidence: (N,) in [0, 1].
         ratio: Of the peaks (N,) under a scale and a bias (`tracker.logistic.recent_peak_ratio`).
-        against: (N, K), not negative: `Distractors.level`, `tracker.logistic.shortfall`.
+        against: (N, K), not negative: `Distractors.level`, `tracker.logistic.shortfall`,
+            `BystanderMemory.level`.
         hit: (N,) whether the box was right (IoU > 0.5).
         weight: (N,) weight of each sample.
 

@@ -14,6 +14,7 @@ _LIMITS = {
     'agreement_exponent': (0.0, 8.0),
     'second_peak_weight': (-50.0, 0.0),
     'distractor_weight': (-50.0, 0.0),
+    'bystander_weight': (-50.0, 0.0),
     'filter_weight': (-50.0, 0.0),
     'wide_factor': (0.5, 4.0),
 }
@@ -55,6 +56,8 @@ class DecodeConfig:
             box may have gone over to it. 0: none. What is decided here is decided before.
         distractor_weight: Log odds that it gains, times how much the box looks like something that
             has looked like the target (`tracker.distractors.Distractors.level`). 0: not compared.
+        bystander_weight: Log odds that it gains, times how surely the box has lately shown what
+            stood beside the target (`tracker.bystander.BystanderMemory.level`). 0: not compared.
         filter_weight: Log odds that it gains, times what the response of the target's filter lacks
             to the usual (`tracker.logistic.shortfall`). 0: no filter is learned.
         wide_below: Calibrated confidence below which `update` searches once more, in a window that
@@ -73,6 +76,7 @@ class DecodeConfig:
     calibration_bias: float = 0.0
     second_peak_weight: float = 0.0
     distractor_weight: float = 0.0
+    bystander_weight: float = 0.0
     filter_weight: float = 0.0
     wide_below: float = 0.45
     wide_factor: float = 1.333

@@ -236,7 +236,7 @@ class Engine:
         """The appearance of the box, if it is time to sample it; always where the frame is bad."""
         config = self.supervisor.config
         uncertain = (
-            target.memory.state is State.UNCERTAIN or result.unfiltered < config.low_threshold
+            target.memory.state is State.UNCERTAIN or result.supervised < config.low_threshold
         )
         try:
             sample = self.appearance.sample(
@@ -245,7 +245,7 @@ class Engine:
                 target.state,
                 result,
                 interval_s=interval_s,
-                low_confidence=result.unfiltered < config.high_threshold,
+                low_confidence=result.supervised < config.high_threshold,
                 uncertain=uncertain,
                 may_wait=self._samples_left <= 0,
             )

@@ -77,7 +77,7 @@ class Pursuer:
         self, target: Target, image: np.ndarray, known: Pursuit, result: TrackResult
     ) -> Appearance:
         """Of the box; not measured where the confidence alone is too low to confirm it."""
-        if result.unfiltered < self._supervisor.config.low_threshold:
+        if result.supervised < self._supervisor.config.low_threshold:
             return Appearance()
         sample = self._appearance.sample(
             target.identity, image, known.state, result, uncertain=True

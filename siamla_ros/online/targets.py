@@ -196,7 +196,7 @@ class Target:
         """What the supervisor hears of a result on an image."""
         return Observation(
             stamp_s=stamp_s,
-            confidence=result.unfiltered,
+            confidence=result.supervised,
             second_peak=result.second_peak,
             box_xywh=result.box_xywh,
             image_size=(image_bgr.shape[1], image_bgr.shape[0]),

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from siamla_ros.geometry.boxes import Box
 from siamla_ros.geometry.crops import ImageArray
+from siamla_ros.tracker.bystander import BystanderMemory
 from siamla_ros.tracker.distractors import SMALLEST_PX, Distractors
 from siamla_ros.tracker.logistic import PEAK_KEPT, UPDATES_PER_S, peak_ratio, platt, shortfall
 from siamla_ros.tracker.target_filter import Sight, TargetFilter
@@ -32,6 +33,7 @@ class TargetState:
             (`tracker.logistic.peak_ratio`), [0, 1]; falls by `PEAK_KEPT` with each update, and by
             `waited` as the time between two updates differs from a thirtieth of a second.
         distractors: What has looked like the target, where the tracker weighs it.
+        bystanders: What stood beside it when it was last sure, likewise.
         filter: What tells it from its surroundings, likewise.
     """
 
@@ -41,6 +43,7 @@ class TargetState:
     confidence: float = 1.0
     peak_ratio: float = 0.0
     distractors: Distractors = Distractors()
+    bystanders: BystanderMemory = field(default=BystanderMemory(), repr=False, compare=False)
     filter: TargetFilter | None = field(default=None, repr=False, compare=False)
 
     def moved(self, box_xywh: Box, confidence: float) -> TargetState:
@@ -52,10 +55,11 @@ class TargetState:
         of: at any rate of images, and where states are rejected, it forgets in the same time.
         Stamps that do not advance count as at 30 Hz.
         """
-        if self.peak_ratio == 0.0 or interval_s <= 0.0:
+        if interval_s <= 0.0:
             return self
         kept = self.peak_ratio * PEAK_KEPT ** (interval_s * UPDATES_PER_S - 1.0)
-        return replace(self, peak_ratio=min(kept, 1.0))
+        bystanders = self.bystanders.waited(interval_s)
+        return replace(self, peak_ratio=min(kept, 1.0), bystanders=bystanders)
 
 
 @dataclass(frozen=True)
@@ -66,7 +70,7 @@ class TrackResult:
         box_xywh: Pixels, half-open, clipped to the image by `Tracker`.
         confidence: Calibrated confidence in [0, 1], the probability that the box has an IoU above
             0.5: Platt scaling of the fused confidence times the agreement of the cells, with the
-            second peak and distractors against it.
+            second peak, distractors, bystanders and the target's filter against it.
         classification: Localization-aware classification score p in [0, 1].
         localization: Localization quality Q in [0, 1], the predicted IoU of the box.
         second_peak: Calibrated confidence of the best cell outside the box, in [0, 1]: evidence of
@@ -80,9 +84,12 @@ class TrackResult:
         second_box_xywh: Box of the cell of the second peak, in pixels, clipped; None: not known.
         distractor_level: How much the box looks like something else that has looked like the target
             (`Distractors.level`), [0, 0.8]; 0 where that is not compared.
-        confidence_alone: The confidence without that and without the filter's response, [0, 1];
-            None where it is the same.
-        confidence_unfiltered: The confidence without the filter's response, [0, 1]; None likewise.
+        bystander_level: How surely the box has lately shown what stood beside the target, [0, 1]
+            (`BystanderMemory.level`); 0 where that is not compared.
+        confidence_alone: The confidence with the second peak alone against it, [0, 1]; None where
+            it is the same.
+        confidence_supervised: The confidence without bystanders and the filter against it, [0, 1],
+            for supervision, which has evidence of its own of them; None likewise.
         filter_response: How much the box looks like the target and not like its surroundings, by
             the target's filter, [0, 1]; 1 where that is not measured.
         sight: What the network has seen of the window; dropped once the filter has seen it.
@@ -100,25 +107,26 @@ class TrackResult:
     second_box_xywh: Box | None = field(default=None, repr=False, compare=False)
     distractor_level: float = 0.0
     confidence_alone: float | None = None
-    confidence_unfiltered: float | None = None
+    bystander_level: float = 0.0
+    confidence_supervised: float | None = None
     filter_response: float = 1.0
     sight: Sight | None = field(default=None, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        for name in (*SCORES, 'filter_response'):
+        for name in (*SCORES, 'filter_response', 'bystander_level'):
             value = getattr(self, name)
             if not 0.0 <= value <= 1.0:  # also refuses NaN
                 raise ValueError(f'{name} = {value}: must lie in [0, 1]')
 
     @property
     def alone(self) -> float:
-        """The confidence without distractors and filter against it, [0, 1]."""
+        """The confidence with the second peak alone against it, [0, 1]."""
         return self.confidence if self.confidence_alone is None else self.confidence_alone
 
     @property
-    def unfiltered(self) -> float:
-        """The confidence without the filter against it, [0, 1]."""
-        return self.confidence if self.confidence_unfiltered is None else self.confidence_unfiltered
+    def supervised(self) -> float:
+        """The confidence without bystanders and filter against it, [0, 1]."""
+        return self.confidence if self.confidence_supervised is None else self.confidence_supervised
 
     def beside_second_peak(self, weight: float, before: float = 0.0) -> TrackResult:
         """With the second peak against the confidence: where something else has just looked alike,
@@ -162,6 +170,30 @@ class TrackResult:
             first=first,
         )
 
+    def beside_bystanders(self, weight: float, noted: Sequence[BystanderMemory]) -> TrackResult:
+        """With what stood beside the target against the confidence, where the box shows that.
+
+        Args:
+            weight: Log odds times the level, not positive.
+            noted: After this update, and after one with the answer of `first`, if there is one.
+        """
+        memory, *others = noted
+        confidence = float(platt(self.confidence, 1.0, weight * memory.level))
+        state, first = self.state, self.first
+        if first is not None:
+            first = first.beside_bystanders(weight, others)
+        if state is not None:
+            state = replace(state, confidence=confidence, bystanders=memory)
+        return replace(
+            self,
+            confidence=confidence,
+            confidence_alone=self.alone,
+            confidence_supervised=self.supervised,
+            bystander_level=memory.level,
+            state=state,
+            first=first,
+        )
+
     @property
     def _filter(self) -> TargetFilter | None:
         """The target's filter; None where there is none, or the box shows nothing."""
@@ -191,12 +223,13 @@ class TrackResult:
             return measured
         lowered = weight * shortfall(measured.filter_response)
         confidence = float(platt(self.confidence, 1.0, lowered)) if lowered else self.confidence
+        wait = wait or self.state.bystanders.shown_xywh is not None  # that is not the target
         learned = known.after(sight, self.box_xywh, self.alone, wait)
         return replace(
             measured,
             confidence=confidence,
             confidence_alone=self.alone,
-            confidence_unfiltered=self.confidence,
+            confidence_supervised=self.supervised,
             state=replace(self.state, confidence=confidence, filter=learned),
         )
 

@@ -21,6 +21,7 @@ from siamla_ros.geometry.crops import ImageArray, border_color, check_image
 from siamla_ros.model.config import ModelConfig
 from siamla_ros.model.decode_config import DecodeConfig
 from siamla_ros.runtime.base import Runtime
+from siamla_ros.tracker.bystander import BystanderMemory, surroundings
 from siamla_ros.tracker.results import TargetState, TrackResult
 from siamla_ros.tracker.target_filter import waiting
 from siamla_ros.tracker.templates import Templates
@@ -100,10 +101,14 @@ class Tracker:
         box = boxes.check_init_box(box_xywh, _size(image_bgr))
         border = border_color(image_bgr)
         template = self._templates.features(image_bgr, box, border)
-        if not self.decode.filter_weight:
-            return TargetState(box, template, border)
-        learned = self._windows.first_filter(image_bgr, box, template, border)
-        return TargetState(box, template, border, filter=learned)
+        state = TargetState(box, template, border)
+        if self.decode.bystander_weight:
+            known = BystanderMemory(surroundings(image_bgr, box))
+            state = replace(state, bystanders=known)
+        if self.decode.filter_weight:
+            learned = self._windows.first_filter(image_bgr, box, template, border)
+            state = replace(state, filter=learned)
+        return state
 
     def update(self, image_bgr: ImageArray, states: Sequence[TargetState]) -> list[TrackResult]:
         """Find every target in a new frame: one batched forward pass, results in the order of
@@ -121,6 +126,10 @@ class Tracker:
             reported = [r.beside_distractors(weight, each) for r, each in zip(reported, seen)]
         known = [state.filter for state in states]
         wait = waiting(known, [result.alone for result in reported])
+        if self.decode.bystander_weight:
+            noted = [_noted(image_bgr, *pair) for pair in zip(states, results, strict=True)]
+            weight = self.decode.bystander_weight
+            reported = [r.beside_bystanders(weight, each) for r, each in zip(reported, noted)]
         weight = self.decode.filter_weight
         return [r.beside_filter(weight, later) for r, later in zip(reported, wait, strict=True)]
 
@@ -136,7 +145,8 @@ class Tracker:
         """
         check_image(image_bgr)
         places = [_place(box) for box in boxes_xywh]
-        anew = replace(state, distractors=state.distractors.elsewhere())
+        distractors, bystanders = state.distractors.elsewhere(), BystanderMemory()
+        anew = replace(state, distractors=distractors, bystanders=bystanders)
         found = self._windows.search(image_bgr, [anew] * len(places), places)
         return [result.with_filter_response() for result in self._reported(found)]
 
@@ -263,6 +273,12 @@ def load_tracker(
     )
     tracker.keep_responses = keep_responses
     return tracker
+
+
+def _noted(image: ImageArray, state: TargetState, result: TrackResult) -> list[BystanderMemory]:
+    """What a result's box shows, and that of its first answer, if it has one."""
+    answers = (result,) if result.first is None else (result, result.first)
+    return [state.bystanders.after(image, r.box_xywh, r.confidence) for r in answers]
 
 
 def _size(image: ImageArray) -> tuple[int, int]:

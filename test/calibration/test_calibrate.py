@@ -30,7 +30,8 @@ def sequence(name: str, right: np.ndarray, seed: int, gone: int | None = None) -
     color = np.clip(np.where(right, 0.95, 0.85) + random.normal(0, 0.05, count), 0, 1)
     distractor_level = 0.4 * random.random(count)
     response = np.clip(np.where(right, 0.6, 0.4) + random.normal(0, 0.1, count), 0, 1)
-    parts = [confidence, peak, similarity, color, distractor_level, response]
+    bystander_level = np.where(right, 0.0, 1.0) * (random.random(count) < 0.5)
+    parts = [confidence, peak, similarity, color, distractor_level, response, bystander_level]
     values = np.column_stack(parts)
     absent = np.zeros(count, bool)
     if gone is not None:

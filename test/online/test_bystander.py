@@ -5,10 +5,21 @@ from dataclasses import replace
 import cv2
 import numpy as np
 import pytest
+from support.bystander_scenes import (
+    GROUND,
+    OTHER,
+    SECOND,
+    SIZE,
+    STEP_S,
+    TARGET,
+    THING,
+    box_at,
+    scene,
+)
 from support.ros_doubles import IdentityTracker
 
-from siamla_ros.online import bystander
-from siamla_ros.online.bystander import Bystanders, surroundings
+from siamla_ros.online import bystander as online
+from siamla_ros.online.bystander import Bystanders
 from siamla_ros.online.session import TrackingSession
 from siamla_ros.supervision.evidence import Quality, Reason, assess
 from siamla_ros.supervision.supervisor import (
@@ -18,85 +29,7 @@ from siamla_ros.supervision.supervisor import (
     Supervisor,
     SupervisorConfig,
 )
-
-SIZE = (320, 240)
-SIDE = 40
-TARGET, OTHER = (120, 100), (172, 104)  # left, top
-STEP_S = 1 / 30
-
-
-def texture(seed, width, height):
-    noise = np.random.default_rng(seed).normal(0, 1, (height, width, 3))
-    noise = cv2.GaussianBlur(noise, (0, 0), 2.0)
-    return np.clip(120 + 50 * noise / noise.std(), 0, 255).astype(np.uint8)
-
-
-GROUND, THING, SECOND = texture(0, *SIZE), texture(1, SIDE, SIDE), texture(2, SIDE, SIDE)
-
-
-def scene(target=TARGET, other=OTHER, shift=(0, 0), light=1.0):
-    """The ground with both things on it; None leaves one out. The camera moves by `shift`."""
-    image = GROUND.copy()
-    for place, thing in ((other, SECOND), (target, THING)):
-        if place is not None:
-            x, y = place
-            image[y : y + SIDE, x : x + SIDE] = thing
-    moved = np.roll(image, shift, axis=(1, 0))
-    return np.clip(moved * light, 0, 255).astype(np.uint8)
-
-
-def box_at(place):
-    return (*place, SIDE, SIDE)
-
-
-def share(image, place, before=None):
-    known = surroundings(scene() if before is None else before, box_at(TARGET), 0.0)
-    return known.bystander_share(image, box_at(place))
-
-
-@pytest.mark.parametrize('shift', [(0, 0), (9, 5), (-6, 8)])
-@pytest.mark.parametrize('light', [0.9, 1.0, 1.1])
-def test_what_stood_beside_the_target_is_known_again(shift, light):
-    place = (OTHER[0] + shift[0], OTHER[1] + shift[1])
-    assert share(scene(target=None, shift=shift, light=light), place) > 0.9
-
-
-@pytest.mark.parametrize('factor', [2, 5, 8])
-def test_it_is_known_again_in_large_images_of_which_pixels_are_left_out(factor):
-    large = [cv2.resize(image, None, fx=factor, fy=factor) for image in (scene(), scene(None))]
-    target, other = (tuple(factor * v for v in box_at(place)) for place in (TARGET, OTHER))
-    assert surroundings(large[0], target, 0.0).bystander_share(large[1], other) > 0.9
-
-
-@pytest.mark.parametrize('to', [(140, 100), (120, 122), (150, 122), (92, 80)])
-def test_a_target_that_has_moved_leads_back_into_its_own_box(to):
-    assert share(scene(target=to, other=(60, 40)), to) < 0.2
-
-
-def test_what_was_not_there_before_is_no_bystander():
-    alone = scene(other=None)
-    assert share(scene(target=None), OTHER, before=alone) <= bystander.MOST_SHARE
-
-
-def test_a_target_that_has_blurred_says_nothing():
-    blurred = cv2.blur(scene(target=(150, 100), other=None), (31, 1))
-    assert share(blurred, (150, 100)) <= bystander.MOST_SHARE
-
-
-def test_a_box_that_has_hardly_moved_or_lies_beyond_what_is_known_is_not_judged():
-    assert share(scene(target=None), (TARGET[0] + 10, TARGET[1])) == 0.0
-    assert share(scene(), (270, 190)) == 0.0
-    assert share(scene(), (310, 230)) == 0.0  # beyond the image in part
-
-
-@pytest.mark.parametrize('box', [(0, 0, 1, 1), (400, 300, 40, 40), (100, 100, 0.5, 90)])
-def test_a_box_that_shows_next_to_nothing_has_no_surroundings(box):
-    assert surroundings(scene(), box, 0.0) is None
-
-
-def test_the_surroundings_are_small_whatever_the_image():
-    large = np.zeros((2160, 3840, 3), np.uint8)
-    assert surroundings(large, (1000, 500, 800, 900), 0.0).gray.size < 70_000
+from siamla_ros.tracker import bystander
 
 
 def noted(stamp_s=0.0):
@@ -186,11 +119,11 @@ def test_a_search_does_not_find_it_there_but_where_it_comes_back():
 
 
 def test_no_more_bystanders_are_remembered_than_are_looked_through(monkeypatch):
-    monkeypatch.setattr(bystander, 'SAME_IOU', 1.1)  # each box is another one
+    monkeypatch.setattr(online, 'SAME_IOU', 1.1)  # each box is another one
     known = noted()
-    for _ in range(3 * bystander.MOST_KNOWN):
+    for _ in range(3 * online.MOST_KNOWN):
         assert known.shown(scene(target=None), box_at(OTHER), STEP_S)
-    assert len(known._known_xywh) == bystander.MOST_KNOWN
+    assert len(known._known_xywh) == online.MOST_KNOWN
 
 
 def test_a_box_that_is_published_in_uncertain_is_not_taken_for_the_last_confirmed(monkeypatch):

@@ -170,7 +170,7 @@ def test_a_low_response_lowers_the_confidence_and_no_box(tracker):
     assert found.alone == without.alone == pytest.approx(without.confidence)
     odds = logit(found.alone) - 4.0 * (USUAL_RESPONSE - found.filter_response)
     assert found.confidence == pytest.approx(sigmoid(odds), abs=1e-6)
-    assert found.state.confidence == found.confidence < found.unfiltered == found.alone
+    assert found.state.confidence == found.confidence < found.supervised == found.alone
     assert found.sight is None  # nothing large stays
 
 
@@ -191,7 +191,7 @@ def test_a_probe_reports_it_and_learns_nothing(tracker):
     state = tracker.init(IMAGE, box)
     result = tracker.probe(IMAGE, state, [box])[0]
     assert 0.0 < result.filter_response < 1.0
-    assert result.confidence == result.unfiltered == result.alone
+    assert result.confidence == result.supervised == result.alone
     assert result.state.filter is state.filter
 
 
