@@ -10,10 +10,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from siamla_ros.cli.options import at_least, refuse_unused
-from siamla_ros.cli.sequence_arguments import add_sequence_arguments, left_out, named_sequences
+from siamla_ros.cli.options import at_least, positive, refuse_unused, shard
+from siamla_ros.cli.sequence_arguments import add_sequence_arguments, damage_of, named_sequences
 from siamla_ros.datasets.sequence import Sequence
 from siamla_ros.evaluation import report, splice, suites
+from siamla_ros.evaluation.damage import Damage
 from siamla_ros.evaluation.metrics import judged_frames, mean_scores
 from siamla_ros.evaluation.peers.arguments import (
     add_tracker_arguments,
@@ -81,22 +82,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--quiet', action='store_true', help='no progress bar')
 
 
-def positive(text: str) -> int:
-    """A whole number above 0; ArgumentTypeError for another text."""
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f'{text!r}: must be a whole number above 0')
-    return int(text)
-
-
-def shard(text: str) -> tuple[int, int]:
-    """I/N with 1 <= I <= N; ArgumentTypeError for another text."""
-    first, sign, second = text.partition('/')
-    numbers = (int(first), int(second)) if first.isdecimal() and second.isdecimal() else (0, 0)
-    if not sign or not 1 <= numbers[0] <= numbers[1]:
-        raise argparse.ArgumentTypeError(f'{text!r}: must be I/N with 1 <= I <= N')
-    return numbers
-
-
 def run(args: argparse.Namespace) -> int:
     """Evaluate, print the tables, write the files; 0. ValueError or OSError name what is wrong."""
     way = next((name for name in WAYS if name and getattr(args, name)), '')
@@ -113,31 +98,42 @@ def run(args: argparse.Namespace) -> int:
     sequences = shard_of(every, args.shard)
     if not sequences:
         raise ValueError(f'--shard {args.shard[0]}/{args.shard[1]}: {len(every)} sequences only')
-    trackers = named_trackers(args)
+    trackers, damage = named_trackers(args), damage_of(args)
     if args.lost:
-        from siamla_ros.evaluation import lost_bench
-
-        made = {'seed': args.seed, 'sequences': [sequence.name for sequence in every]}
-        store = _store(args, 'runs_lost', frames_of=made)
-        text, content = lost_bench.evaluate(
-            trackers, every, args.search, args.seed, args.quiet, store, args.shard
-        )
-        return _finish(args, trackers, sequences, text, {'lost': content})
+        return _lost(args, trackers, every, damage)
     if args.supervised:
-        on_damage = None if args.sequences else left_out
-        runs = suites.supervised(trackers, sequences, args.quiet, on_damage)
+        runs = suites.supervised(trackers, sequences, args.quiet, damage)
         figures = {name: supervised_figures(r, tuple(args.eao_range)) for name, r in runs.items()}
         content = {name: asdict(row) for name, row in figures.items()}
         table = supervised_table(figures, tuple(args.eao_range))
-        return _finish(args, trackers, sequences, table, {'supervised': content})
+        return _finish(args, trackers, sequences, table, {'supervised': content}, damage)
     if args.session:
         from siamla_ros.evaluation import session_bench
 
+        store = _store(args, 'runs_session')
         text, content = session_bench.evaluate(
-            trackers, sequences, args.search, args.quiet, _store(args, 'runs_session')
+            trackers, sequences, args.search, args.quiet, store, damage
         )
-        return _finish(args, trackers, sequences, text, {'session': content})
-    return _one_pass(args, trackers, sequences)
+        return _finish(args, trackers, sequences, text, {'session': content}, damage)
+    return _one_pass(args, trackers, sequences, damage)
+
+
+def _lost(
+    args: argparse.Namespace, trackers: list[EvalTracker], every: list[Sequence], damage: Damage
+) -> int:
+    from siamla_ros.evaluation import lost_bench
+
+    scenes, refused = suites.scenes_of(every, damage)
+    if refused and not scenes:
+        raise ValueError(f'nothing to splice: {refused[0]}')
+    sequences = shard_of(damage.rest(every), args.shard)
+    made = {'seed': args.seed, 'sequences': [scene.name for scene in scenes]}
+    store = _store(args, 'runs_lost', frames_of=made)
+    notes = [f'not spliced: {reason}' for reason in refused]
+    text, content = lost_bench.evaluate(
+        trackers, scenes, args.search, args.seed, args.quiet, store, args.shard, notes
+    )
+    return _finish(args, trackers, sequences, text, {'lost': content}, damage)
 
 
 def _store(
@@ -157,11 +153,12 @@ def _crossings(args: argparse.Namespace) -> int:
 
     if args.split or args.side or args.starts != ['exact']:
         raise ValueError('--crossings takes neither --split nor --starts; name --sequences')
-    crossings = load_crossings(args.dataset, args.sequences)
+    damage = damage_of(args)
+    crossings = load_crossings(args.dataset, args.sequences, damage.note)
     trackers = named_trackers(args)
     text, content = crossing_bench.evaluate(trackers, crossings, args.search, args.quiet)
     sequences = [crossing.sequence for crossing in crossings]
-    return _finish(args, trackers, sequences, text, {'crossings': content})
+    return _finish(args, trackers, sequences, text, {'crossings': content}, damage)
 
 
 def _check_one_pass_options(args: argparse.Namespace) -> None:
@@ -182,29 +179,29 @@ def _check_one_pass_options(args: argparse.Namespace) -> None:
 
 
 def _one_pass(
-    args: argparse.Namespace, trackers: list[EvalTracker], sequences: list[Sequence]
+    args: argparse.Namespace,
+    trackers: list[EvalTracker],
+    sequences: list[Sequence],
+    damage: Damage,
 ) -> int:
     judged = [sequence for sequence in sequences if judged_frames(sequence.boxes_xywh).any()]
     if not judged and not args.output:
         raise ValueError('no sequence has ground truth after its first box: name --output')
     make = partial(make_trackers, args.trackers, args.device, dict(args.option))
     store = _store(args, 'runs', args.confidence)
-    on_damage = None if args.sequences else left_out
     runs = suites.one_pass(
-        trackers, sequences, args.confidence, args.quiet, store, args.jobs, make, on_damage
+        trackers, sequences, args.confidence, args.quiet, store, args.jobs, make, damage
     )
-    whole = {run.sequence for run in runs[trackers[0].name]}
-    damaged = [item.name for item in sequences if item.name not in whole]
-    note = f'\n\nleft out, damaged: {", ".join(damaged)}' if damaged else ''
-    judged, sequences = ([one for one in s if one.name in whole] for s in (judged, sequences))
+    sequences = damage.rest(sequences)
+    judged = [sequence for sequence in judged if sequence.name not in damage.errors]
     if args.output:
         _write_results(args.output, runs)
     if not judged:
         text = f'{len(sequences)} sequences without ground truth after their first box: no scores'
-        return _finish(args, trackers, sequences, text + note, {})
+        return _finish(args, trackers, sequences, text, {}, damage)
     names = {sequence.name for sequence in judged}
     known = {name: [run for run in items if run.sequence in names] for name, items in runs.items()}
-    return _scores(args, trackers, sequences, judged, known, note)
+    return _scores(args, trackers, sequences, judged, known, damage)
 
 
 def _scores(
@@ -213,9 +210,9 @@ def _scores(
     sequences: list[Sequence],
     judged: list[Sequence],
     runs: suites.Runs,
-    note: str,
+    damage: Damage,
 ) -> int:
-    text = f'{report.summary_table(runs)}\n\nSuccess AUC\n\n{report.sequence_table(runs)}{note}'
+    text = f'{report.summary_table(runs)}\n\nSuccess AUC\n\n{report.sequence_table(runs)}'
     if len(judged) < len(sequences):
         text += f'\n\nnot judged, without ground truth: {len(sequences) - len(judged)} sequences'
     content: dict[str, Any] = {
@@ -242,7 +239,7 @@ def _scores(
         }
     if args.output:
         _write_records(args, runs, gone)
-    return _finish(args, trackers, sequences, text, content)
+    return _finish(args, trackers, sequences, text, content, damage)
 
 
 def _write_results(output: Path, runs: suites.Runs) -> None:
@@ -272,7 +269,9 @@ def _finish(
     sequences: list[Sequence],
     text: str,
     content: dict[str, Any],
+    damage: Damage,
 ) -> int:
+    text = '\n\n'.join(filter(None, (text, damage.words)))
     print(text)
     if args.output:
         args.output.mkdir(parents=True, exist_ok=True)
@@ -281,7 +280,7 @@ def _finish(
             'dataset': args.dataset.name,
             'format': args.format,
             'starts': list(args.starts),
-            'sequences': {sequence.name: len(sequence) for sequence in sequences},
+            'sequences': {sequence.name: len(sequence) for sequence in damage.rest(sequences)},
             'seed': args.seed,
             'trackers': {tracker.name: tracker.describe() for tracker in trackers},
             'versions': report.versions(),

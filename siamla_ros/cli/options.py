@@ -35,6 +35,22 @@ def at_least(low: float) -> Callable[[str], float]:
     return convert
 
 
+def positive(text: str) -> int:
+    """A whole number above 0; ArgumentTypeError for another text."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f'{text!r}: must be a whole number above 0')
+    return int(text)
+
+
+def shard(text: str) -> tuple[int, int]:
+    """I/N with 1 <= I <= N; ArgumentTypeError for another text."""
+    first, sign, second = text.partition('/')
+    numbers = (int(first), int(second)) if first.isdecimal() and second.isdecimal() else (0, 0)
+    if not sign or not 1 <= numbers[0] <= numbers[1]:
+        raise argparse.ArgumentTypeError(f'{text!r}: must be I/N with 1 <= I <= N')
+    return numbers
+
+
 def flag(name: str) -> str:
     """An option as it is typed."""
     return f'--{name.replace("_", "-")}'

@@ -9,6 +9,7 @@ from pathlib import Path
 from siamla_ros.datasets.discovery import FORMATS, load_dataset
 from siamla_ros.datasets.scenes import SIDES, of_side, read_split
 from siamla_ros.datasets.sequence import Sequence
+from siamla_ros.evaluation.damage import Damage
 
 
 def add_sequence_arguments(parser: argparse.ArgumentParser) -> None:
@@ -39,6 +40,13 @@ def named_sequences(args: argparse.Namespace) -> list[Sequence]:
         return sequences
     whole = not args.sequences  # patterns leave scenes of the split out on purpose
     return of_side(sequences, read_split(args.split), args.side, whole)
+
+
+def damage_of(args: argparse.Namespace) -> Damage:
+    """Sequences with damaged frames are left out and named on standard error; with --sequences
+    that is an error.
+    """
+    return Damage(None if args.sequences else left_out)
 
 
 def left_out(reason: str) -> None:

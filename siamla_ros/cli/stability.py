@@ -10,12 +10,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from siamla_ros.cli.eval import positive, shard
-from siamla_ros.cli.options import flag
+from siamla_ros.cli.options import flag, positive, shard
 from siamla_ros.cli.seed_models import by_seed
-from siamla_ros.cli.sequence_arguments import add_sequence_arguments, left_out, named_sequences
+from siamla_ros.cli.sequence_arguments import add_sequence_arguments, damage_of, named_sequences
 from siamla_ros.datasets.sequence import Sequence
 from siamla_ros.evaluation import report, stability, suites
+from siamla_ros.evaluation.damage import Damage
 from siamla_ros.evaluation.metrics import judged_frames
 from siamla_ros.evaluation.peers.arguments import add_tracker_arguments, refuse_unused_options
 from siamla_ros.evaluation.peers.base import EvalTracker
@@ -80,22 +80,22 @@ def run(args: argparse.Namespace) -> int:
     files = {seed: '' if n == 0 else str(one.path) for n, (seed, one) in enumerate(models.items())}
     found = stability.variants(args.seeds, decode, files)
     store = RunStore(args.output / 'runs', False, args.resume, args.shard != (1, 1))
+    damage = damage_of(args)
     exact: list[Run] = []
     rows: list[stability.Row] = []
     groups: dict[str, list[list[Run]]] = {}
     for variant in (variant for variant in found if variant.group in chosen):
         begun = [item for item in map(variant.begin, sequences) if item is not None]
-        runs = _runs(args, tracker, variant, begun, store)
+        runs = _runs(args, tracker, variant, begun, store, damage)
         if not exact:  # all other variants are of the same frames
-            exact, whole = runs, {run.sequence for run in runs}
-            sequences = [sequence for sequence in sequences if sequence.name in whole]
+            exact, sequences = runs, damage.rest(sequences)
         row = stability.row_of(variant, exact, runs) if variant.group else None
         rows += [row] if row else []
         if variant.group not in ('', stability.START):  # the latter is judged on other frames
             groups.setdefault(variant.group, []).append(runs)
     if not rows:
         raise ValueError(f'--vary {" ".join(args.vary)}: no target has frames enough')
-    _finish(args, tracker, models, exact, rows, stability.spread(groups))
+    _finish(args, tracker, models, exact, rows, stability.spread(groups), damage)
     return 0
 
 
@@ -124,6 +124,7 @@ def _runs(
     variant: stability.Variant,
     sequences: list[Sequence],
     store: RunStore,
+    damage: Damage,
 ) -> list[Run]:
     label = '-'.join([tracker.name, *(f'{k}-{v:g}' for k, v in variant.options.items())])
     spec, options = args.trackers[0], {**dict(args.option), **variant.options}
@@ -134,10 +135,7 @@ def _runs(
     if not args.quiet:
         print(f'{variant.group} {variant.name}'.strip(), file=sys.stderr)
     trackers = make() if variant.options or variant.model else [tracker]
-    on_damage = None if args.sequences else left_out
-    runs = suites.one_pass(
-        trackers, sequences, False, args.quiet, store, args.jobs, make, on_damage
-    )
+    runs = suites.one_pass(trackers, sequences, False, args.quiet, store, args.jobs, make, damage)
     return runs[label]
 
 
@@ -154,10 +152,11 @@ def _finish(
     exact: list[Run],
     rows: list[stability.Row],
     spread: dict[str, dict[str, float]],
+    damage: Damage,
 ) -> None:
     table, summary = stability.stability_table(rows), stability.spread_table(spread)
     text = f'{report.summary_table({"exact": exact})}\n\n{table}'
-    text += f'\n\n{summary}' if spread else ''
+    text = '\n\n'.join(filter(None, (text, summary if spread else '', damage.words)))
     print(text)
     (args.output / 'tables.md').write_text(text + '\n', encoding='utf-8')
     content = {

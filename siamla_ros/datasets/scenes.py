@@ -19,7 +19,6 @@ from siamla_ros.datasets.annotations import read_boxes
 from siamla_ros.datasets.formats import find_video
 from siamla_ros.datasets.sequence import DatasetError, VideoFrames, normalize_boxes
 from siamla_ros.datasets.sequence import Sequence as TargetSequence
-from siamla_ros.datasets.video import FrameSource
 from siamla_ros.datasets.yaml_file import read_mapping
 
 WELL_VISIBLE = 0.8  # share of a target from which a sequence may begin with it
@@ -178,8 +177,7 @@ def target_sequences(folder: Path) -> Iterator[TargetSequence]:
     video = find_video(folder)
     if video is None:
         raise DatasetError(f'{folder}: no video file')
-    with FrameSource(video) as source:
-        sizes = [image.shape[:2] for image in source]
+    sizes = [image.shape[:2] for image in VideoFrames(video)]
     for target in read_targets(folder / 'targets.csv', len(sizes)):
         span = well_visible_span(target, sizes[0])
         if span is not None:

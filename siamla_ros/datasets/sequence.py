@@ -36,8 +36,11 @@ class VideoFrames:
 
     def __iter__(self) -> Iterator[np.ndarray]:
         stop = None if self.count is None else self.start + self.count
-        with FrameSource(self.path) as source:
-            yield from itertools.islice(source, self.start, stop)
+        try:
+            with FrameSource(self.path) as source:
+                yield from itertools.islice(source, self.start, stop)
+        except ValueError as error:  # it is no video
+            raise DatasetError(str(error)) from error
 
 
 @dataclass(frozen=True)

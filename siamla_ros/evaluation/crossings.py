@@ -8,7 +8,7 @@ sequence of its own that begins shortly before, so that no earlier failure count
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +19,6 @@ from siamla_ros.datasets.discovery import sequence_folders
 from siamla_ros.datasets.formats import find_video
 from siamla_ros.datasets.scenes import HIDDEN, WELL_VISIBLE, SceneTarget, read_targets
 from siamla_ros.datasets.sequence import DatasetError, Sequence, VideoFrames
-from siamla_ros.datasets.video import FrameSource
 
 MEET, PEAK, APART = 0.2, 0.4, 0.1  # shared area, of the smaller box
 PAUSE = 5  # frames apart that do not yet end a meeting
@@ -52,8 +51,7 @@ def scene_crossings(folder: Path) -> Iterator[Crossing]:
     video = find_video(folder)
     if video is None:
         raise DatasetError(f'{folder}: no video file')
-    with FrameSource(video) as source:
-        count = sum(1 for _ in source)
+    count = sum(1 for _ in VideoFrames(video))
     targets = read_targets(folder / 'targets.csv', count)
     for target in targets:
         for other in targets:
@@ -70,22 +68,31 @@ def scene_crossings(folder: Path) -> Iterator[Crossing]:
                 yield Crossing(sequence, others, meet - start, part - start)
 
 
-def load_crossings(root: Path, patterns: Collection[str] = ()) -> list[Crossing]:
+def load_crossings(
+    root: Path,
+    patterns: Collection[str] = (),
+    on_damage: Callable[[str, DatasetError], None] | None = None,
+) -> list[Crossing]:
     """The crossings of every scene below root that has several targets.
 
     Args:
         root: Holds a folder a scene.
         patterns: Only scenes whose name matches one of them (with * and ?); all if empty.
+        on_damage: Receives name and error of each scene that is left out; without it none is.
 
     Raises:
         DatasetError: There is no crossing.
     """
-    found = [
-        crossing
-        for folder in sequence_folders(root)
-        if (folder / 'targets.csv').is_file() and _wanted(folder.name, patterns)
-        for crossing in scene_crossings(folder)
-    ]
+    found: list[Crossing] = []
+    for folder in sequence_folders(root):
+        if not (folder / 'targets.csv').is_file() or not _wanted(folder.name, patterns):
+            continue
+        try:
+            found += scene_crossings(folder)
+        except DatasetError as error:
+            if on_damage is None:
+                raise
+            on_damage(folder.name, error)
     if not found:
         raise DatasetError(f'{root}: no scene with a targets.csv in which targets cross')
     return found

@@ -11,7 +11,7 @@ import numpy as np
 from tqdm import tqdm
 
 from siamla_ros.datasets.sequence import Sequence
-from siamla_ros.evaluation import splice, suites
+from siamla_ros.evaluation import suites
 from siamla_ros.evaluation.followers import Trace, by_threshold, supervised
 from siamla_ros.evaluation.lost_metrics import (
     EpisodeTally,
@@ -26,7 +26,7 @@ from siamla_ros.evaluation.report import markdown_table
 from siamla_ros.evaluation.run_store import RunStore, shard_of
 from siamla_ros.evaluation.runner import Run
 from siamla_ros.evaluation.scenarios import Episode, episodes
-from siamla_ros.evaluation.splice import FrameList
+from siamla_ros.evaluation.splice import FrameList, Scene, donor_of
 from siamla_ros.evaluation.stored import Maker, run_of, trace_of
 
 THRESHOLDS = 40  # tried, at even shares of the peer's own scores
@@ -58,21 +58,23 @@ class EpisodeResult:
 
 def evaluate(
     trackers: list[EvalTracker],
-    sequences: list[Sequence],
+    scenes: list[Scene],
     modes: list[str],
     seed: int,
     quiet: bool = False,
     store: RunStore | None = None,
     shard: tuple[int, int] = (1, 1),
+    notes: Iterable[str] = (),
 ) -> tuple[str, dict[str, Any]]:
     """The tables as text, and everything for JSON.
 
+    scenes: all of them, for each lends its pictures to others; shard: only every n-th is played,
+    from the i-th on, for (i, n).
     modes: of siamla's re-detection, each a row of its own. Peers keep tracking and decide by their
     score; threshold and patience are tuned on these very episodes, which flatters them.
-    store: holds what was followed before; what it lacks is added. shard: only every n-th scene from
-    the i-th on, for (i, n); all are read, for each lends its pictures to others.
+    store: holds what was followed before; what it lacks is added.
+    notes: lines to put below the tables.
     """
-    scenes, refused = suites.scenes_of(sequences)
     own = {
         (name := f'{tracker.name}, search {mode}'): partial(
             trace_of,
@@ -91,7 +93,7 @@ def evaluate(
     with suites.progress('scenes', len(played), quiet) as bar:
         episodes_played = _spliced(suites.counted(played, bar), scenes, seed)
         results, recorded = play(episodes_played, own, peers, bar, store)
-    notes = [f'not spliced: {reason}' for reason in refused]
+    notes = list(notes)
     for name, runs in recorded.items():
         if not all(np.isfinite(run.confidence).all() for _, run in runs):
             notes.append(f'{name}: no score, so it cannot report a lost target')
@@ -102,12 +104,10 @@ def evaluate(
     return '\n'.join([text, '', *notes]).rstrip(), {**content, 'notes': notes}
 
 
-def _spliced(
-    scenes: Iterable[splice.Scene], donors: list[splice.Scene], seed: int
-) -> Iterator[Episode]:
+def _spliced(scenes: Iterable[Scene], donors: list[Scene], seed: int) -> Iterator[Episode]:
     """Every scene in every scenario that it has room for."""
     for scene in scenes:
-        yield from episodes(scene, splice.donor_of(scene, donors, seed), seed)
+        yield from episodes(scene, donor_of(scene, donors, seed), seed)
 
 
 def play(

@@ -6,14 +6,14 @@ it on these very sequences.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 
-from siamla_ros.datasets.sequence import Sequence
+from siamla_ros.datasets.sequence import DatasetError, Sequence
 from siamla_ros.evaluation import suites
+from siamla_ros.evaluation.damage import Damage
 from siamla_ros.evaluation.followers import Trace, by_threshold, supervised
 from siamla_ros.evaluation.peers.base import EvalTracker
 from siamla_ros.evaluation.peers.siamla import SiamlaTracker
@@ -43,6 +43,7 @@ COLUMNS = {
 }
 WITH_INTERVAL = ('f_score', 'visible_lost')
 Tallies = dict[str, list[TargetTally]]
+Followed = Run | dict[str, TargetTally]  # a peer is judged once all its runs are known
 
 
 def evaluate(
@@ -51,6 +52,7 @@ def evaluate(
     modes: list[str],
     quiet: bool = False,
     store: RunStore | None = None,
+    damage: Damage | None = None,
 ) -> tuple[str, dict[str, Any]]:
     """The tables as text, and everything for JSON.
 
@@ -60,24 +62,26 @@ def evaluate(
         modes: Of siamla's search, each a row of its own.
         quiet: No progress bar.
         store: Holds what was followed before; what it lacks is added.
+        damage: As for `suites.one_pass`.
     """
+    found = _all_followed(trackers, sequences, modes, quiet, store, damage or Damage())
     rows: Tallies = {}
     notes: list[str] = []
-    with suites.progress('sequences', len(trackers) * len(sequences), quiet) as bar:
-        for tracker in trackers:
-            bar.set_description(tracker.name)
-            if isinstance(tracker, SiamlaTracker):
-                rows.update(_own(tracker, sequences, modes, bar.update, store))
+    for number, tracker in enumerate(trackers):
+        runs: list[Run] = []
+        for item in (of_sequence[number] for of_sequence in found):
+            if isinstance(item, Run):
+                runs.append(item)
                 continue
-            runs = []
-            for sequence in sequences:
-                runs.append(run_of(store, tracker, sequence))
-                bar.update()
-            if all(np.isfinite(run.confidence).all() for run in runs):
-                label, rows_of = tuned(tracker.name, runs)
-                rows[label] = rows_of
-            else:
-                notes.append(f'{tracker.name}: no score, so it cannot report a lost target')
+            for name, one in item.items():
+                rows.setdefault(name, []).append(one)
+        if not runs:
+            continue
+        if all(np.isfinite(run.confidence).all() for run in runs):
+            label, rows_of = tuned(tracker.name, runs)
+            rows[label] = rows_of
+        else:
+            notes.append(f'{tracker.name}: no score, so it cannot report a lost target')
     text = '\n'.join([tables(rows), '', *notes]).rstrip()
     content = {
         name: {
@@ -90,19 +94,38 @@ def evaluate(
     return text, {**content, 'notes': notes}
 
 
-def _own(
-    tracker: SiamlaTracker,
+def _all_followed(
+    trackers: list[EvalTracker],
     sequences: list[Sequence],
     modes: list[str],
-    on_sequence: Callable[[], object],
+    quiet: bool,
     store: RunStore | None,
-) -> Tallies:
-    rows: Tallies = {f'{tracker.name}, search {mode}': [] for mode in modes}
-    for sequence in sequences:
-        for mode, (name, kept) in zip(modes, rows.items(), strict=True):
-            follow, maker = supervised(tracker.tracker, mode).follow, Maker(name, tracker.describe)
-            kept.append(_tally(sequence, trace_of(store, maker, follow, sequence)))
-        on_sequence()
+    damage: Damage,
+) -> list[list[Followed]]:
+    """A row for each sequence that is not damaged, of one for each tracker."""
+    found: list[list[Followed]] = []
+    with suites.progress('sequences', len(trackers) * len(sequences), quiet) as bar:
+        for sequence in sequences:
+            bar.set_description(sequence.name)
+            try:
+                found.append([_followed(t, sequence, modes, store) for t in trackers])
+            except DatasetError as error:
+                damage.note(sequence.name, error)
+            bar.update(len(trackers))
+    damage.rest(sequences)
+    return found
+
+
+def _followed(
+    tracker: EvalTracker, sequence: Sequence, modes: list[str], store: RunStore | None
+) -> Followed:
+    if not isinstance(tracker, SiamlaTracker):
+        return run_of(store, tracker, sequence)
+    rows = {}
+    for mode in modes:
+        name, follow = f'{tracker.name}, search {mode}', supervised(tracker.tracker, mode).follow
+        trace = trace_of(store, Maker(name, tracker.describe), follow, sequence)
+        rows[name] = _tally(sequence, trace)
     return rows
 
 

@@ -11,6 +11,7 @@ from tqdm import tqdm
 from siamla_ros.datasets.sequence import DatasetError, Sequence
 from siamla_ros.evaluation import splice
 from siamla_ros.evaluation.confidence import Absence, absence, agreement
+from siamla_ros.evaluation.damage import Damage
 from siamla_ros.evaluation.parallel import MakeTrackers, run_tasks
 from siamla_ros.evaluation.peers.base import EvalTracker
 from siamla_ros.evaluation.report import markdown_table
@@ -31,7 +32,7 @@ def one_pass(
     store: RunStore | None = None,
     jobs: int = 1,
     make: MakeTrackers | None = None,
-    on_damage: Callable[[str], None] | None = None,
+    damage: Damage | None = None,
 ) -> Runs:
     """Each tracker alone over all sequences, whole.
 
@@ -43,14 +44,14 @@ def one_pass(
         store: Holds finished runs, which are not run again; new ones are added.
         jobs: Number of processes; their times are those of a busy machine.
         make: Makes the same trackers in another process; needed for more than one.
-        on_damage: Called with what is wrong with the frames of a sequence, which is then left out
-            of the runs of all trackers; without it that is an error.
+        damage: Hears of sequences whose frames cannot be read, which are left out of the runs of
+            all trackers; without it that is an error.
 
     Raises:
-        DatasetError: Frames cannot be read, and there is no `on_damage` or no sequence is left.
+        DatasetError: Frames cannot be read, and there is no `damage` or no sequence is left.
     """
+    damage = damage or Damage()
     done: dict[tuple[int, int], Run] = {}
-    damaged: dict[int, DatasetError] = {}
     places = [(t, s) for t in range(len(trackers)) for s in range(len(sequences))]
     if store is not None:
         found = ((place, store.load(trackers[place[0]], sequences[place[1]])) for place in places)
@@ -59,18 +60,13 @@ def one_pass(
     with progress('frames', sum(len(sequences[s]) for _, s in left), quiet) as bar:
         for place, run in _runs(left, trackers, sequences, cells, bar, jobs, make):
             if isinstance(run, DatasetError):
-                if on_damage is None:
-                    raise run
-                if place[1] not in damaged:
-                    on_damage(str(run))
-                damaged[place[1]] = run
+                damage.note(sequences[place[1]].name, run)
                 continue
             done[place] = run
             if store is not None:
                 store.save(trackers[place[0]], sequences[place[1]], run)
-    kept = [s for s in range(len(sequences)) if s not in damaged]
-    if damaged and not kept:
-        raise next(iter(damaged.values()))
+    whole = {sequence.name for sequence in damage.rest(sequences)}
+    kept = [s for s, sequence in enumerate(sequences) if sequence.name in whole]
     return {tracker.name: [done[t, s] for s in kept] for t, tracker in enumerate(trackers)}
 
 
@@ -104,30 +100,26 @@ def supervised(
     trackers: list[EvalTracker],
     sequences: list[Sequence],
     quiet: bool = False,
-    on_damage: Callable[[str], None] | None = None,
+    damage: Damage | None = None,
 ) -> dict[str, list[SupervisedRun]]:
-    """Each tracker over all sequences, started again after each failure; on_damage: as `one_pass`.
+    """Each tracker over all sequences, started again after each failure; damage: as `one_pass`.
 
     Raises:
         DatasetError: As `one_pass`.
     """
     runs: dict[str, list[SupervisedRun]] = {tracker.name: [] for tracker in trackers}
-    damage: DatasetError | None = None
+    damage = damage or Damage()
     with progress('frames', sum(map(len, sequences)) * len(trackers), quiet) as bar:
         for sequence in sequences:
             try:
                 found = [run_supervised(tracker, sequence) for tracker in trackers]
             except DatasetError as error:
-                if on_damage is None:
-                    raise
-                on_damage(str(error))
-                damage = error
+                damage.note(sequence.name, error)
                 continue
             for tracker, run in zip(trackers, found, strict=True):
                 runs[tracker.name].append(run)
             bar.update(len(sequence) * len(trackers))
-    if damage is not None and not any(runs.values()):
-        raise damage
+    damage.rest(sequences)
     return runs
 
 
@@ -143,14 +135,22 @@ def counted(items: Iterable[Item], bar: tqdm) -> Iterator[Item]:
         bar.update()
 
 
-def scenes_of(sequences: Iterable[Sequence]) -> tuple[list[Scene], list[str]]:
-    """The scenes to splice, and the names of sequences that cannot be (the target fills them)."""
+def scenes_of(
+    sequences: Iterable[Sequence], damage: Damage | None = None
+) -> tuple[list[Scene], list[str]]:
+    """The scenes to splice, and why other sequences cannot be (the target fills them).
+
+    damage: hears of those whose frames cannot be read; without it they are among the others.
+    """
     scenes, refused = [], []
     for sequence in sequences:
         try:
             scenes.append(splice.load_scene(sequence, splice.SCENE_FRAMES))
         except ValueError as error:
-            refused.append(str(error))
+            if damage is not None and isinstance(error, DatasetError):
+                damage.note(sequence.name, error)
+            else:
+                refused.append(str(error))
     return scenes, refused
 
 

@@ -164,6 +164,26 @@ def test_a_folder_without_crossings_says_so(tmp_path):
         load_crossings(tmp_path)
 
 
+def test_a_scene_whose_video_is_damaged_is_left_out_by_name(tmp_path, monkeypatch, capsys):
+    for name in ('cross', 'cut', 'none'):
+        write_scene(tmp_path / name, RIGHT)
+    (tmp_path / 'none' / 'video.avi').write_bytes(b'no video')
+    with (tmp_path / 'cut' / 'targets.csv').open('a') as table:
+        table.write(f'{FRAMES},a,1,1,16,16,1\n')  # beyond the last frame
+    monkeypatch.setitem(MAKERS, 'straight', lambda rest, label, **_: Straight(2.0))
+    parser = argparse.ArgumentParser()
+    cli.add_arguments(parser)
+    command = ['--dataset', str(tmp_path), '--crossings', '--trackers', 'straight', '--quiet']
+    assert cli.run(parser.parse_args(command)) == 0
+    told = capsys.readouterr()
+    assert '| 1 of 2' in told.out and told.out.endswith('\n\nleft out, damaged: cut, none\n')
+    lines = told.err.splitlines()
+    assert lines[0].startswith(f'left out: {tmp_path}/cut/targets.csv:')
+    assert lines[1].startswith(f'left out: file {tmp_path}/none/video.avi cannot be opened')
+    with pytest.raises(DatasetError, match='none/video.avi'):
+        cli.run(parser.parse_args([*command, '--sequences', 'cross', 'none']))
+
+
 def test_the_supervised_session_is_followed(tmp_path):
     from siamla_ros.evaluation.followers import supervised
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from siamla_ros.datasets.sequence import DatasetError, Sequence
+from siamla_ros.evaluation.damage import Damage
 from siamla_ros.evaluation.peers.base import Estimate
 from siamla_ros.evaluation.suites import supervised
 from siamla_ros.evaluation.supervised import (
@@ -141,10 +142,10 @@ def test_a_sequence_whose_frames_are_damaged_is_left_out_of_all_trackers():
     first, second = Losing(), Losing()
     second.name = 'other'
     told = []
-    runs = supervised([first, second], [bad, good], quiet=True, on_damage=told.append)
+    runs = supervised([first, second], [bad, good], quiet=True, damage=Damage(told.append))
     assert told == ['0003.png is not a readable image']
     kept = {name: [run.sequence for run in items] for name, items in runs.items()}
     assert kept == {'losing': [good.name], 'other': [good.name]}
-    for sequences, on_damage in (([bad, good], None), ([bad], told.append)):
+    for sequences, damage in (([bad, good], None), ([bad], Damage(told.append))):
         with pytest.raises(DatasetError, match='0003'):
-            supervised([first], sequences, quiet=True, on_damage=on_damage)
+            supervised([first], sequences, quiet=True, damage=damage)
