@@ -14,14 +14,12 @@ from siamla_ros.cli.options import at_least
 from siamla_ros.cli.train_inputs import INPUTS, checked_inputs
 
 if TYPE_CHECKING:  # torch is imported when a run begins, not when the command line is read
-    from siamla_ros.datasets.scenes import Scene
     from siamla_ros.datasets.training_tracks import DatasetSpec, FrameTrack
     from siamla_ros.model import SiamLA
     from siamla_ros.training.config import TrainConfig
     from siamla_ros.training.distributed import Processes
     from siamla_ros.training.loop import Trainer
     from siamla_ros.training.pairs import PairSource
-    from siamla_ros.training.tracked_windows import TrackedWindows
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -208,46 +206,19 @@ def _source(
     args: argparse.Namespace, config: TrainConfig, initial: SiamLA, others: list[FrameTrack]
 ) -> PairSource:
     """What draws the pairs: the pack alone, or the pack and scenes of video."""
-    from siamla_ros.datasets.scenes import load_scenes, read_split
+    from siamla_ros.datasets.scenes import read_split
     from siamla_ros.datasets.training_pack import load_pack, without_tracks
     from siamla_ros.datasets.training_tracks import with_tracks
     from siamla_ros.training.config import unknown_weights
-    from siamla_ros.training.pairs import PairSource
-    from siamla_ros.training.similar_objects import table
-    from siamla_ros.training.video_pairs import VideoPairs
+    from siamla_ros.training.sources import check_video, pair_source
 
-    if (args.video is None) != (config.data.video == 0):
-        raise ValueError(
-            f'data.video = {config.data.video:g}: must be above 0 with --video, and 0 without'
-        )
+    check_video(config.data.video, args.video)
     held_out = read_split(args.video_split) if args.video_split else ()
     sampling = config.data.sampling
     own = without_tracks(load_pack(args.data, 'train', sampling), held_out) if args.data else None
     pack = own if own and not others else with_tracks(own, others, sampling)
     print(unknown_weights(sampling, pack.tracks), end='', file=sys.stderr)
-    similar = None
-    if config.data.similar > 0:
-        similar = table(initial, pack, args.output / 'similar_objects.json')
-    if args.video is None:
-        return PairSource(pack, config.model, config.data, config.seed, similar)
-    scenes = load_scenes(args.video, args.output / 'frames', held_out)
-    windows = _tracked_windows(args, config, initial, scenes) if config.data.tracked > 0 else {}
-    return VideoPairs(pack, config.model, config.data, config.seed, scenes, windows, similar)
-
-
-def _tracked_windows(
-    args: argparse.Namespace, config: TrainConfig, initial: SiamLA, scenes: list[Scene]
-) -> dict[tuple[str, str], TrackedWindows]:
-    import copy
-
-    from siamla_ros.runtime.torch_runtime import TorchRuntime
-    from siamla_ros.tracker.tracker import Tracker
-    from siamla_ros.training.checkpointing import decode_for
-    from siamla_ros.training.tracked_windows import record_windows
-
-    runtime = TorchRuntime(copy.deepcopy(initial), 'cpu')
-    tracker = Tracker(runtime, config.model, decode_for(config))
-    return record_windows(tracker, scenes, args.output / 'tracked_windows.npz', config.seed)
+    return pair_source(pack, config, initial, args.output, args.video, held_out)
 
 
 def _finish(args: argparse.Namespace, config: TrainConfig, trainer: Trainer) -> None:
