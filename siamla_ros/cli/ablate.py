@@ -5,10 +5,11 @@ from __future__ import annotations
 import argparse
 import json
 from pathlib import Path
-from typing import Any
 
-from siamla_ros.cli.options import at_least
+from siamla_ros.cli.options import at_least, refuse_without
+from siamla_ros.cli.sequence_arguments import add_sequence_arguments, left_out, named_sequences
 
+RUNGS = ('baseline', 'ladl', 'lals', 'laqp', 'lafa', 'centerness')
 MARKS = {False: 'ablation', True: 'variants'}  # with --variants or without
 
 
@@ -20,25 +21,35 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--init', required=True, help='what backbone and neck are taken from (fear_xs_track.onnx)'
     )
+    parser.add_argument('--video', type=Path, help='annotated video, one folder a scene')
+    parser.add_argument(
+        '--video-split',
+        type=Path,
+        help='YAML file whose list "development" names scenes that are not trained on',
+    )
     parser.add_argument('--config', type=Path, required=True, help='config/training/ablation.yaml')
     parser.add_argument(
         '--output', type=Path, required=True, help='folder; what it holds already is not done again'
     )
-    parser.add_argument(
-        '--dataset',
-        type=Path,
-        help='at the end, baseline and full model on whole annotated sequences, too',
-    )
+    words = 'folder of annotated sequences on which all rungs are measured, too, at the end'
+    add_sequence_arguments(parser, required=False, words=words)
     parser.add_argument(
         '--table',
         type=Path,
         help='markdown file whose part between <!-- ablation --> and <!-- /ablation --> '
-        '(<!-- variants --> with --variants) becomes the tables',
+        '(variants with --variants, and either with _video with --video) becomes the tables',
     )
     parser.add_argument(
         '--variants',
         action='store_true',
         help='instead of the ladder: smoothing and modulators of the full method',
+    )
+    parser.add_argument(
+        '--rungs',
+        nargs='+',
+        choices=RUNGS,
+        metavar='RUNG',
+        help=f'only these: {", ".join(RUNGS)}',
     )
     parser.add_argument(
         '--seed',
@@ -53,7 +64,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Train, measure, write `ablation.md` or `variants.md` and print it.
+    """Train, measure, write the tables (`ablation.md`, `variants_video.md`, ...) and print them.
 
     Raises:
         ValueError: Settings, data or the file of the table cannot be used.
@@ -65,22 +76,29 @@ def run(args: argparse.Namespace) -> int:
 
     if args.threads:
         torch.set_num_threads(args.threads)
-    mark, variants, tabulate = MARKS[args.variants], ablation.VARIANTS, tables
+    _refuse_unused(args)
+    mark = MARKS[args.variants] + ('_video' if args.video else '')
+    variants, tabulate = ablation.VARIANTS, tables
     if args.variants:
         variants, tabulate = ablation.ALTERNATIVES, variant_tables
-        if args.dataset:
-            raise ValueError('--dataset: with --variants no whole sequences are followed')
+    if args.rungs:
+        variants = tuple(variant for variant in variants if variant.name in args.rungs)
+    sequences = named_sequences(args) if args.dataset else []
     if args.table:
         _inserted(args.table, '', mark)
     output = args.output / f'{mark}.md'
     config = ablation.load_ablation(args.config)
-    place = ablation.Place(args.data, args.init, args.output, args.workers, args.seed)
+    place = ablation.Place(
+        args.data, args.init, args.output, args.workers, args.seed, args.video, args.video_split
+    )
     for result in ablation.run(config, place, variants):
         shown = {key: round(value, 4) for key, value in result['figures'].items()}
         print(result['variant'], 'seed', result['seed'], json.dumps(shown), flush=True)
         _write(output, tabulate(ablation.results(args.output)))
-    if args.dataset:
-        _sequences(args, config.seeds)
+    if sequences:
+        from siamla_ros.training.ablation_sequences import measure
+
+        measure(place.results(variants), sequences, _where(args), args.threads, left_out)
     text = tabulate(ablation.results(args.output))
     _write(output, text)
     if args.table:
@@ -103,32 +121,16 @@ def _inserted(path: Path, text: str, mark: str) -> str:
     return f'{before}{begin}\n\n{text}\n\n{end}{after}'
 
 
-def _sequences(args: argparse.Namespace, seeds: int) -> None:
-    """Whole sequences, for baseline and full model of every seed; added to their results."""
-    from siamla_ros.datasets.discovery import load_dataset
-    from siamla_ros.training.ablation_table import BASELINE, FULL
-
-    sequences = load_dataset(args.dataset, 'auto', [])
-    for seed in range(seeds):
-        for variant in (BASELINE, FULL):
-            path = args.output / f'seed{seed}' / variant / 'result.json'
-            result = json.loads(path.read_text())
-            if 'sequences' not in result:
-                result['sequences'] = _followed(path.with_name('model.safetensors'), sequences)
-                path.write_text(json.dumps(result, indent=1))
+def _refuse_unused(args: argparse.Namespace) -> None:
+    if args.variants:
+        for name, given in (('--dataset', args.dataset), ('--rungs', args.rungs)):
+            if given:
+                raise ValueError(f'{name} has no effect with --variants')
+    refuse_without(args, 'dataset', 'format', 'sequences', 'split', 'side')
 
 
-def _followed(weights: Path, sequences: list[Any]) -> dict[str, float]:
-    from siamla_ros.evaluation.confidence import agreement
-    from siamla_ros.evaluation.metrics import mean_scores
-    from siamla_ros.evaluation.peers.siamla import SiamlaTracker
-    from siamla_ros.evaluation.suites import one_pass
-    from siamla_ros.model.checkpoint import read_checkpoint
-    from siamla_ros.runtime.export import export_onnx
-
-    export_onnx(read_checkpoint(weights))
-    tracker = SiamlaTracker(str(weights), 'cpu', str(weights.parent))
-    runs = one_pass([tracker], sequences, cells=False)[tracker.name]
-    agreed = agreement(runs)
-    scores = mean_scores(run.scores for run in runs).as_dict()
-    return {**scores, 'spearman': agreed['spearman'], 'ece': agreed['ece']}
+def _where(args: argparse.Namespace) -> str:
+    """What the sequences are, for a line above their table."""
+    parts = [args.dataset.resolve().name, *args.sequences]
+    parts += [f'side {args.side} of {args.split.name}'] if args.split else []
+    return ', '.join(parts)

@@ -12,9 +12,16 @@ from siamla_ros.datasets.sequence import Sequence
 from siamla_ros.evaluation.damage import Damage
 
 
-def add_sequence_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare --dataset, --format, --sequences, --split and --side."""
-    parser.add_argument('--dataset', type=Path, required=True, metavar='DIR', help='its folder')
+def add_sequence_arguments(
+    parser: argparse.ArgumentParser, required: bool = True, words: str = 'its folder'
+) -> None:
+    """Declare --dataset, --format, --sequences, --split and --side.
+
+    Args:
+        required: Whether a command line must name --dataset.
+        words: Help of --dataset.
+    """
+    parser.add_argument('--dataset', type=Path, required=required, metavar='DIR', help=words)
     parser.add_argument('--format', choices=FORMATS, default='auto', help='its layout')
     parser.add_argument(
         '--sequences', nargs='+', default=[], metavar='PATTERN', help='only these (with * and ?)'

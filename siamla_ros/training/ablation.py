@@ -13,7 +13,8 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from siamla_ros.datasets.training_pack import load_pack
+from siamla_ros.datasets.scenes import read_split
+from siamla_ros.datasets.training_pack import load_pack, without_tracks
 from siamla_ros.datasets.yaml_file import read_mapping
 from siamla_ros.model import SiamLA
 from siamla_ros.training.ablation_measure import View, answers_of, figures, views_of
@@ -22,6 +23,7 @@ from siamla_ros.training.config import TrainConfig, from_dict
 from siamla_ros.training.feature_cache import Features, HeadTrainer, cached_features
 from siamla_ros.training.initialize import build_initial
 from siamla_ros.training.pairs import PairSource
+from siamla_ros.training.sources import check_video, pair_source
 from siamla_ros.training.validate import validation_tracks
 
 EXPONENTS = (0.0, 0.25, 0.5, 0.75, 1.0)
@@ -99,7 +101,8 @@ def load_ablation(path: Path) -> AblationConfig:
     """Read a YAML file; keys that it lacks keep their defaults.
 
     Raises:
-        ValueError: Unknown key, wrong type, no cached pairs, or a backbone that trains.
+        ValueError: Unknown key, wrong type, no cached pairs, a backbone that trains, or windows of
+            a tracker whose heads are random.
     """
     config = from_dict(AblationConfig, read_mapping(path))
     if not config.train.schedule.cached_pairs:
@@ -108,22 +111,41 @@ def load_ablation(path: Path) -> AblationConfig:
         raise ValueError(
             f'train.schedule.lr_backbone = {rate:g}: must be 0, the variants share their features'
         )
+    data = config.train.data
+    if data.video > 0 and data.tracked > 0:
+        raise ValueError(
+            f'train.data.tracked = {data.tracked:g}: must be 0, random heads follow no scene'
+        )
     return config
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where things come from and go to; with ``only_seed`` several processes can share the work."""
+    """Where things come from and go to; with ``only_seed`` several processes can share the work.
+
+    Attributes:
+        video: Scenes of annotated video, needed where ``data.video`` is above 0.
+        video_split: Names scenes that are not trained on.
+    """
 
     data: Path
     init: str
     output: Path
     workers: int = 1
     only_seed: int | None = None
+    video: Path | None = None
+    video_split: Path | None = None
 
     def of(self, variant: Variant, seed: int) -> Path:
         """The folder of one network."""
         return self.output / f'seed{seed}' / variant.name
+
+    def results(self, variants: tuple[Variant, ...]) -> list[Path]:
+        """The files of results that are there, by seed."""
+        pattern = '*' if self.only_seed is None else self.only_seed
+        folders = sorted(self.output.glob(f'seed{pattern}'))
+        paths = [folder / v.name / 'result.json' for folder in folders for v in variants]
+        return [path for path in paths if path.is_file()]
 
 
 def run(
@@ -132,11 +154,13 @@ def run(
     """Train and measure what is not there yet; results in the order in which they are done.
 
     Args:
-        variants: ``VARIANTS`` or ``ALTERNATIVES``.
+        variants: Of ``VARIANTS`` or ``ALTERNATIVES``.
 
     Raises:
-        ValueError: The output folder holds results of other settings.
+        ValueError: The output folder holds results of other settings, or the recipe asks for video
+            and there is none, or the other way round.
     """
+    check_video(config.train.data.video, place.video, 'train.')
     _claim(config, place)
     views: list[View] = []
     for seed in range(config.seeds):
@@ -144,9 +168,10 @@ def run(
         missing = [r for r in ordered if not (place.of(r, seed) / 'result.json').is_file()]
         if not missing or place.only_seed not in (None, seed):
             continue
-        features = _features(config, place, seed)
+        source = _source(replace(config.train, seed=seed), place)
+        features = _features(config, place, seed, source)
         for variant in missing:
-            model, minutes = _trained(variant, config, place, seed, features)
+            model, minutes = _trained(variant, config, place, seed, source, features)
             views = views or _views(model, config, place)
             recipe = variant.config(config.train, seed)
             result = _measured(variant, seed, recipe, model, views)
@@ -167,9 +192,8 @@ def _claim(config: AblationConfig, place: Place) -> None:
         raise ValueError(f'{place.output}: holds results of other settings; choose another folder')
 
 
-def _features(config: AblationConfig, place: Place, seed: int) -> Features:
+def _features(config: AblationConfig, place: Place, seed: int, source: PairSource) -> Features:
     recipe = replace(config.train, seed=seed)
-    source = _source(recipe, place)
     model, folder = build_initial(recipe, place.init), place.output / f'seed{seed}' / 'features'
     name = Path(place.init).name
     pairs = recipe.schedule.cached_pairs
@@ -177,8 +201,10 @@ def _features(config: AblationConfig, place: Place, seed: int) -> Features:
 
 
 def _source(recipe: TrainConfig, place: Place) -> PairSource:
-    pack = load_pack(place.data, 'train', recipe.data.sampling)
-    return PairSource(pack, recipe.model, recipe.data, recipe.seed)
+    held_out = read_split(place.video_split) if place.video_split else ()
+    pack = without_tracks(load_pack(place.data, 'train', recipe.data.sampling), held_out)
+    initial = build_initial(recipe, place.init)
+    return pair_source(pack, recipe, initial, place.output, place.video, held_out)
 
 
 def _views(model: SiamLA, config: AblationConfig, place: Place) -> list[View]:
@@ -189,11 +215,16 @@ def _views(model: SiamLA, config: AblationConfig, place: Place) -> list[View]:
 
 
 def _trained(
-    variant: Variant, config: AblationConfig, place: Place, seed: int, features: Features
+    variant: Variant,
+    config: AblationConfig,
+    place: Place,
+    seed: int,
+    source: PairSource,
+    features: Features,
 ) -> tuple[SiamLA, float]:
     recipe, folder = variant.config(config.train, seed), place.of(variant, seed)
     initial = build_initial(recipe, place.init)
-    trainer = HeadTrainer(recipe, initial, _source(recipe, place), folder, features)
+    trainer = HeadTrainer(recipe, initial, source, folder, features)
     trainer.resume()
     start = time.monotonic()
     trainer.run(workers=0)

@@ -162,12 +162,12 @@ def figures(
         'spearman': report.spearman,
         **aligned(views, answers, model, decode.fusion_exponent),
         'ece': reliability(report.confidence, hit).ece,
-        'ece_platt': reliability(_across(report.confidence, hit, tracks), hit).ece,
+        'ece_platt': reliability(scaled_by_others(report.confidence, hit, tracks), hit).ece,
         'auroc_erased': report.auroc,
     }
 
 
-def _across(confidence: NDArray, hit: NDArray, tracks: NDArray) -> NDArray[np.float64]:
+def scaled_by_others(confidence: NDArray, hit: NDArray, tracks: NDArray) -> NDArray[np.float64]:
     """Platt scaling of every track fitted on the others, so that nothing is measured by its own
     fit; NaN where those are all right or all wrong.
     """

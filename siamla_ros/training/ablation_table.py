@@ -4,7 +4,8 @@ the baseline.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -23,29 +24,59 @@ COLUMNS = {
     'ece_platt': 'ECE, Platt',
     'auroc_erased': 'AUROC erased',
 }
+SEQUENCE_COLUMNS = {
+    'success_auc': 'AUC',
+    'sr_050': 'SR0.5',
+    'sr_075': 'SR0.75',
+    'spearman': 'Spearman(c, IoU)',
+    'spearman_within': 'within a target',
+    'ece': 'ECE',
+    'ece_platt': 'ECE, Platt',
+}
 BASELINE, FULL = LADDER[0].name, LADDER[-1].name
 Results = list[dict[str, Any]]
 
 
-def variant_table(found: Results, variants: Sequence[Variant]) -> str:
-    """One row a variant: mean and standard deviation over its seeds."""
+def variant_table(
+    found: Results,
+    variants: Sequence[Variant],
+    part: str = 'figures',
+    columns: Mapping[str, str] = COLUMNS,
+) -> str:
+    """One row a variant that there is: mean and standard deviation over its seeds.
+
+    Args:
+        found: Results of networks.
+        variants: In the order of the rows.
+        part: Of each result.
+        columns: Key in that part -> its title.
+    """
     rows = []
     for variant in variants:
-        mine = [r['figures'] for r in found if r['variant'] == variant.name]
-        cells = [_spread([m[key] for m in mine]) for key in COLUMNS]
-        rows.append([variant.title, str(len(mine)), *cells])
-    return markdown_table(['', 'seeds', *COLUMNS.values()], rows)
+        mine = [r[part] for r in found if r['variant'] == variant.name and part in r]
+        if mine:
+            cells = [_spread([m[key] for m in mine]) for key in columns]
+            rows.append([variant.title, str(len(mine)), *cells])
+    return markdown_table(['', 'seeds', *columns.values()], rows)
 
 
-def difference_table(found: Results) -> str:
-    """Full minus baseline, a row a seed that has both."""
+def step_table(found: Results, part: str, columns: Mapping[str, str]) -> str:
+    """What every rung changes against the one below it, seed by seed, and the whole ladder.
+
+    Args: As for :func:`variant_table`. A row needs both of its rungs in one seed.
+    """
+    by = {(r['variant'], r['seed']): r[part] for r in found if part in r}
+    seeds = sorted({seed for _, seed in by})
     rows = []
-    for seed in sorted({r['seed'] for r in found}):
-        pair = {r['variant']: r['figures'] for r in found if r['seed'] == seed}
-        if BASELINE in pair and FULL in pair:
-            cells = [f'{pair[FULL][key] - pair[BASELINE][key]:+.3f}' for key in COLUMNS]
-            rows.append([f'seed {seed}', *cells])
-    return markdown_table(['full - baseline', *COLUMNS.values()], rows)
+    for lower, upper in (*pairwise(v.name for v in LADDER), (BASELINE, FULL)):
+        both = [s for s in seeds if (lower, s) in by and (upper, s) in by]
+        changes = [
+            ', '.join(f'{by[upper, s][key] - by[lower, s][key]:+.3f}' for s in both)
+            for key in columns
+        ]
+        if both:
+            rows.append([f'{upper} - {lower}', ', '.join(map(str, both)), *changes])
+    return markdown_table(['', 'seeds', *columns.values()], rows)
 
 
 def exponent_table(found: Results, variant: str = FULL) -> str:
@@ -56,20 +87,6 @@ def exponent_table(found: Results, variant: str = FULL) -> str:
         for a in EXPONENTS
     ]
     return markdown_table(['c = p^(1-a) Q^a', *COLUMNS.values()], rows)
-
-
-def sequences_table(found: Results) -> str:
-    """Whole evaluation sequences: a row a seed, baseline, full and the difference."""
-    by = {(r['seed'], r['variant']): r['sequences'] for r in found if 'sequences' in r}
-    rows = []
-    for seed in sorted({seed for seed, _ in by}):
-        base, full = by.get((seed, BASELINE)), by.get((seed, FULL))
-        if base and full:
-            cells = [x[key] for key in ('success_auc', 'spearman', 'ece') for x in (base, full)]
-            rows.append([f'seed {seed}', *cells, f'{full["spearman"] - base["spearman"]:+.3f}'])
-    names = ('AUC', 'Spearman', 'ECE')
-    header = [f'{name}, {variant}' for name in names for variant in ('baseline', 'full')]
-    return markdown_table(['', *header, 'Spearman, full - baseline'], rows)
 
 
 def variant_tables(found: Results) -> str:
@@ -111,11 +128,23 @@ def tables(found: Results) -> str:
     parts = [
         'Held-out tracks, mean ± standard deviation over the seeds:',
         variant_table(found, VARIANTS),
-        'Full SiamLA minus its baseline, each seed alone:',
-        difference_table(found),
-        'Fusion exponent of the full model, without training anew:',
-        exponent_table(found),
+        'Each rung minus the one below it, seed by seed:',
+        step_table(found, 'figures', COLUMNS),
     ]
-    if any('sequences' in r for r in found):
-        parts += ['Whole sequences of the evaluation set:', sequences_table(found)]
+    if any(r['variant'] == FULL for r in found):
+        parts += [
+            'Fusion exponent of the full model, without training anew:',
+            exponent_table(found),
+        ]
+    measured = [r for r in found if 'sequences_of' in r]
+    places = {(r['sequences_of']['of'], r['sequences_of']['targets']) for r in measured}
+    for name, targets in sorted(places):
+        place = {'of': name, 'targets': targets}
+        mine = [r for r in measured if place.items() <= r['sequences_of'].items()]
+        parts += [
+            f'Whole sequences of {name}, {targets} targets:',
+            variant_table(mine, VARIANTS, 'sequences', SEQUENCE_COLUMNS),
+            'Each rung minus the one below it, seed by seed:',
+            step_table(mine, 'sequences', SEQUENCE_COLUMNS),
+        ]
     return '\n\n'.join(parts)

@@ -162,7 +162,7 @@ def test_one_command_trains_measures_and_goes_on(data, tmp_path, capsys, monkeyp
     assert full['exponents']['0.5'] == full['figures']
     assert full['exponents']['0'] != full['figures']
     assert 'exponents' not in next(r for r in found if r['variant'] == 'baseline')
-    assert '| seed 0' in text
+    assert '| lafa - baseline | 0 ' in text
     assert (output / 'ablation.md').read_text() in text
     written = document.read_text()
     assert (output / 'ablation.md').read_text() in written
@@ -241,16 +241,15 @@ def test_tables_give_mean_spread_and_difference():
         found['figures'] = dict.fromkeys(ablation_table.COLUMNS, value)
         if variant == 'lafa':
             found['exponents'] = {f'{a:g}': found['figures'] for a in ablation.EXPONENTS}
-            found['sequences'] = {'success_auc': 0.7, 'spearman': 0.6, 'ece': 0.1}
-        if variant == 'baseline':
-            found['sequences'] = {'success_auc': 0.6, 'spearman': 0.45, 'ece': 0.2}
         return found
 
     found = [result('baseline', 0, 0.5), result('baseline', 1, 0.7), result('lafa', 1, 0.9)]
     ladder = ablation_table.variant_table(found, ablation.VARIANTS)
     assert '0.600 ± 0.141' in ladder
     assert '| 0.900 ' in ladder
-    assert '+0.200' in ablation_table.difference_table(found)
-    assert 'seed 0' not in ablation_table.difference_table(found)
-    assert '+0.150' in ablation_table.tables(found)
+    changes = ablation_table.step_table(found, 'figures', ablation_table.COLUMNS)
+    assert '| lafa - baseline | 1 ' in changes and '| +0.200 ' in changes
+    assert 'ladl' not in changes
+    assert changes in ablation_table.tables(found)
     assert 'a = 0.25' in ablation_table.tables(found)
+    assert 'a = 0.25' not in ablation_table.tables(found[:2])
