@@ -24,9 +24,10 @@ LONGEST_S = 0.5  # after that, what stood beside the target has turned and moved
 FOLLOWED_S = 3.0  # after that, a box that goes on from a bystander may show something else
 NEAREST_SIDES = 0.35  # a box that has moved less shares most of its pixels with the last one
 REACH_SIDES = 2.5  # of the surroundings, to each side: somewhat more than a search window
-BOX_PX = 32  # side of the box in them, about
+BOX_PX = 32  # side of the box in them, about: 23 to 45
 LEAST_PX = 8  # side of surroundings that show something
 ROW = np.linspace(0.3, 0.7, 6)  # of the points in a box: its rim shows what is behind
+GRID = np.stack([np.tile(ROW, len(ROW)), np.repeat(ROW, len(ROW))], 1)
 OFF_SIDES = 0.55  # from where the same point of the target was: outside of most of its box
 MOST_ERROR_PX = 1.0  # of a point that was followed there and back
 MOST_DIFFERENCE = 15.0  # of the gray values round a point and round where it leads
@@ -71,18 +72,18 @@ class Surroundings:
             image_bgr: HxWx3, of the same size as theirs.
             box_xywh: half-open, pixels.
         """
+        if not has_moved(self.box_xywh, box_xywh):
+            return 0.0
         height, width = self.gray.shape
         corner = np.array(self.region[:2])
         scale = np.array([width / self.region[2], height / self.region[3]])
-        grid = np.stack([np.tile(ROW, len(ROW)), np.repeat(ROW, len(ROW))], 1)
-        points = (np.array(box_xywh[:2]) + grid * box_xywh[2:] - corner) * scale
-        inside = (points >= 0).all() and (points < (width, height)).all()
-        if not inside or not has_moved(self.box_xywh, box_xywh):
+        points = (np.array(box_xywh[:2]) + GRID * box_xywh[2:] - corner) * scale
+        if (points < 0).any() or (points >= (width, height)).any():
             return 0.0
         now = _gray(image_bgr, self.region, self.region[2] // width)
         led, found = _followed(now, self.gray, points.astype(np.float32))
         there = (led / scale + corner - self.box_xywh[:2]) / self.box_xywh[2:]
-        return float((found & (np.abs(there - grid).max(1) > OFF_SIDES)).mean())
+        return float((found & (np.abs(there - GRID).max(1) > OFF_SIDES)).mean())
 
 
 @dataclass(frozen=True)
@@ -147,7 +148,8 @@ def surroundings(image_bgr: Image, box_xywh: Box) -> Surroundings | None:
     (cx, cy), reach_x, reach_y = center(box_xywh), *(REACH_SIDES * side for side in box_xywh[2:])
     left, top = max(math.floor(cx - reach_x), 0), max(math.floor(cy - reach_y), 0)
     right, bottom = min(math.ceil(cx + reach_x), width), min(math.ceil(cy + reach_y), height)
-    step = max(round(box_size(box_xywh) / BOX_PX), 1)
+    side = max(box_size(box_xywh), SMALLEST_PX)
+    step = 2 ** max(round(math.log2(side / BOX_PX)), 0)
     size = ((right - left) // step, (bottom - top) // step)
     if min(size) < LEAST_PX:
         return None
@@ -182,16 +184,17 @@ def _flow(first: Image, second: Image, points: NDArray[np.float32]) -> tuple[NDA
 
 
 def _gray(image_bgr: Image, region: tuple[int, int, int, int], step: int) -> Image:
-    """A region of an image, reduced by a whole number: of more than twice, pixels are left out, for
-    the mean of all takes as long as a forward pass.
+    """A region of an image, reduced by a power of two. Of more than twice, pixels are left out, and
+    green stands for gray: the gray mean of all takes as long as a forward pass.
     """
     left, top, width, height = region
-    part = image_bgr[top : top + height, left : left + width]
     size, mean = (width // step, height // step), 2 if step > 1 else 1
-    if step // mean > 1:
-        larger = (size[0] * mean, size[1] * mean)
-        part = np.asarray(cv2.resize(part, larger, interpolation=cv2.INTER_NEAREST))
-    gray = cv2.cvtColor(part, cv2.COLOR_BGR2GRAY)
+    every = step // mean
+    part = image_bgr[top : top + height : every, left : left + width : every]
+    if every > 1:
+        gray = np.ascontiguousarray(part[..., 1])
+    else:
+        gray = np.asarray(cv2.cvtColor(part, cv2.COLOR_BGR2GRAY), np.uint8)
     if mean > 1:
-        gray = cv2.resize(gray, size, interpolation=cv2.INTER_AREA)
-    return np.asarray(gray, np.uint8)
+        gray = np.asarray(cv2.resize(gray, size, interpolation=cv2.INTER_AREA), np.uint8)
+    return gray

@@ -28,7 +28,7 @@ def test_what_stood_beside_the_target_is_known_again(shift, light):
     assert share(scene(target=None, shift=shift, light=light), place) > 0.9
 
 
-@pytest.mark.parametrize('factor', [2, 5, 8])
+@pytest.mark.parametrize('factor', [2, 3, 5, 8])
 def test_it_is_known_again_in_large_images_of_which_pixels_are_left_out(factor):
     large = [cv2.resize(image, None, fx=factor, fy=factor) for image in (scene(), scene(None))]
     target, other = (tuple(factor * v for v in box_at(place)) for place in (TARGET, OTHER))
