@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 
 from siamla_ros.cli.options import at_least, refuse_without
-from siamla_ros.cli.sequence_arguments import add_sequence_arguments, left_out, named_sequences
+from siamla_ros.cli.sequence_arguments import add_sequence_arguments, damage_of, named_sequences
 
 RUNGS = ('baseline', 'ladl', 'lals', 'laqp', 'lafa', 'centerness')
 MARKS = {False: 'ablation', True: 'variants'}  # with --variants or without
@@ -98,7 +98,7 @@ def run(args: argparse.Namespace) -> int:
     if sequences:
         from siamla_ros.training.ablation_sequences import measure
 
-        measure(place.results(variants), sequences, _where(args), args.threads, left_out)
+        measure(place.results(variants), sequences, _where(args), args.threads, damage_of(args))
     text = tabulate(ablation.results(args.output))
     _write(output, text)
     if args.table:

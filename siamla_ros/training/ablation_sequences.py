@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +10,7 @@ import numpy as np
 from siamla_ros.datasets.sequence import Sequence
 from siamla_ros.evaluation.cells import spearman
 from siamla_ros.evaluation.confidence import CORRECT_IOU, agreement, reliability
+from siamla_ros.evaluation.damage import Damage
 from siamla_ros.evaluation.metrics import mean_scores
 from siamla_ros.evaluation.peers.ort import THREADS
 from siamla_ros.evaluation.peers.siamla import SiamlaTracker
@@ -26,7 +26,7 @@ def measure(
     sequences: list[Sequence],
     where: str,
     threads: int,
-    on_damage: Callable[[str], None],
+    damage: Damage,
 ) -> None:
     """Add the figures of whole sequences to results; those that have them are left alone.
 
@@ -35,7 +35,7 @@ def measure(
         sequences: With ground truth.
         where: What the sequences are; figures of others, or of another number, are made anew.
         threads: Of the CPU; 0: as in an evaluation.
-        on_damage: Called with what is wrong with a sequence, which is then left out.
+        damage: Which sequences are left out.
     """
     asked = {'of': where, 'asked': len(sequences)}
     for path in results:
@@ -43,7 +43,7 @@ def measure(
         if asked.items() <= result.get('sequences_of', {}).items():
             continue
         weights = path.with_name('model.safetensors')
-        runs = followed(weights, sequences, threads, on_damage)
+        runs = followed(weights, sequences, threads, damage)
         result['sequences'] = figures(runs)
         result['sequences_of'] = {**asked, 'targets': len(runs)}
         path.write_text(json.dumps(result, indent=1))
@@ -53,12 +53,12 @@ def followed(
     weights: Path,
     sequences: list[Sequence],
     threads: int = 0,
-    on_damage: Callable[[str], None] | None = None,
+    damage: Damage | None = None,
 ) -> list[Run]:
     """The runs of a network over sequences, as `siamla eval` makes them."""
     export_onnx(read_checkpoint(weights))
     tracker = SiamlaTracker(str(weights), 'cpu', weights.parent.name, threads=threads or THREADS)
-    return one_pass([tracker], sequences, cells=False, on_damage=on_damage)[tracker.name]
+    return one_pass([tracker], sequences, cells=False, damage=damage)[tracker.name]
 
 
 def figures(runs: list[Run]) -> dict[str, float]:
