@@ -115,7 +115,8 @@ def pictures(device: str) -> Iterator[tuple[np.ndarray, TargetOutput, Box | None
             strip = Strip(image.shape[1], IMAGES, limits)
         else:
             outputs = session.step(image, stamp_s)
-        marks, ways = overlay.marks_of(outputs), trails.add(outputs)
+        size = image.shape[1], image.shape[0]
+        marks, ways = overlay.marks_of(outputs), trails.add(outputs, size)
         drawn = overlay.draw(image, marks, trails=ways, thresholds=limits)
         yield np.vstack([drawn, strip.add(outputs[0])]), outputs[0], truth
 

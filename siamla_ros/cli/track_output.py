@@ -76,11 +76,12 @@ class Written:
             self.plot.add(frame.stamp_s, outputs)
 
     def _drawn(self, frame: SourceFrame, outputs: Sequence[TargetOutput]) -> np.ndarray:
+        height, width = frame.image.shape[:2]
         return overlay.draw(
             frame.image,
             overlay.marks_of(outputs),
             f'frame {frame.number}',
-            trails=self.trails.add(outputs),
+            trails=self.trails.add(outputs, (width, height)),
             thresholds=THRESHOLDS,
             insets=overlay.insets_of(outputs),
         )

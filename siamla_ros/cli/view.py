@@ -59,7 +59,7 @@ class LiveView:
         self.begun = threading.Event()  # a first box was given
 
     def _publish(self, frame: Frame, outputs: Sequence[TargetOutput]) -> None:
-        self._shown = frame, outputs, self._trails.add(outputs)
+        self._shown = frame, outputs, self._trails.add(outputs, (frame.width, frame.height))
 
     def picture(self) -> Picture | str:
         """The image that was processed last, with its boxes."""

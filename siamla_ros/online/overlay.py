@@ -134,10 +134,13 @@ class Trails:
 
     def __init__(self, images: int = TRAIL_IMAGES) -> None:
         self._images = images
+        self._image_size = (0, 0)
         self._centers: dict[str, deque[tuple[float, float] | None]] = {}
 
-    def add(self, outputs: Iterable[TargetOutput]) -> list[Trail]:
-        """Take an image; returns what to draw on it."""
+    def add(self, outputs: Iterable[TargetOutput], image_size: tuple[int, int]) -> list[Trail]:
+        """Take an image of that width and height; returns what to draw on it."""
+        if image_size != self._image_size:  # its pixels are others than before
+            self._image_size, self._centers = image_size, {}
         known = {output.id: output for output in outputs}
         self._centers = {
             name: self._centers.get(name, deque(maxlen=self._images)) for name in known

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from siamla_ros.online.targets import MISSING, TargetOutput
@@ -24,7 +24,7 @@ class Request:
 
     Attributes:
         header: of the image on which the target was lost.
-        output: of the target on that image.
+        output: of the target on that image, its `last_here_xywh` in pixels of the present ones.
         attempt: 0 for the first message of this loss.
         reason: why the target was lost, or why the request was closed.
         closed: the request is withdrawn.
@@ -53,8 +53,13 @@ class ReinitRequests:
             reason = by_id[name].reason if name in by_id else Reason.REINITIALIZED
             self.close(name, reason)
         for name, output in missing.items():
-            if output.newly_lost or name not in self._open:
+            known = self._open.get(name)
+            if output.newly_lost or known is None:
                 self._open[name] = _Open(header, output, 0, now_s)
+            elif known.output.last_here_xywh != output.last_here_xywh:
+                # the camera changed its resolution: a detector must compare with another box
+                known.output = replace(known.output, last_here_xywh=output.last_here_xywh)
+                known.next_s = now_s
 
     def due(self, now_s: float, period_s: float) -> list[Request]:
         """The messages to publish now: withdrawals first, then open requests.

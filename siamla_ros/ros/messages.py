@@ -102,7 +102,7 @@ def request_message(request: Request) -> ReinitRequest:
         header=request.header,
         id=output.id,
         label=output.label,
-        last_bbox=box_message(output.last_confirmed_xywh),
+        last_bbox=box_message(output.last_here_xywh or output.last_confirmed_xywh),
         last_stamp=time_message(output.last_confirmed_ns),
         reason=int(request.reason),
         attempt=request.attempt,

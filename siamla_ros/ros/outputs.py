@@ -142,12 +142,13 @@ class Outputs:
             return
         self._debug_due_s = now_s + 1.0 / self.settings.debug_max_rate_hz
         caption = f'{latency_s * 1e3:.0f} ms' if abs(latency_s) < 100.0 else ''
+        image = frame.to_bgr()
         canvas = overlay.draw(
-            frame.to_bgr(),
+            image,
             overlay.marks_of(outputs),
             caption,
             self.settings.debug_max_width,
-            trails=self._trails.add(outputs),
+            trails=self._trails.add(outputs, (image.shape[1], image.shape[0])),
             insets=overlay.insets_of(outputs),
         )
         self._debug.publish(image_message(header, canvas))

@@ -132,11 +132,20 @@ class Output(NamedTuple):
 
 
 def test_trails_follow_each_target_for_some_images():
-    trails = Trails(images=2)
-    trails.add([Output('a', (0, 0, 10, 20), True), Output('b', (50, 50, 10, 10), False)])
-    trails.add([Output('a', (2, 0, 10, 20), True)])
-    (trail,) = trails.add([Output('a', (4, 0, 10, 20), False)])
+    trails, size = Trails(images=2), (320, 240)
+    trails.add([Output('a', (0, 0, 10, 20), True), Output('b', (50, 50, 10, 10), False)], size)
+    trails.add([Output('a', (2, 0, 10, 20), True)], size)
+    (trail,) = trails.add([Output('a', (4, 0, 10, 20), False)], size)
     assert trail == ((((7.0, 10.0), None)), COLORS_BGR[State.TRACKING])
+
+
+def test_a_trail_begins_anew_where_the_camera_changes_its_resolution():
+    trails = Trails()
+    trails.add([Output('a', (0, 0, 10, 20), True)], (320, 240))
+    (trail,) = trails.add([Output('a', (4, 0, 20, 40), True)], (640, 480))
+    assert trail.centers == ((14.0, 20.0),)
+    (trail,) = trails.add([Output('a', (6, 0, 20, 40), True)], (640, 480))
+    assert trail.centers == ((14.0, 20.0), (16.0, 20.0))
 
 
 def marks(state, confirmed, **options):

@@ -1,6 +1,7 @@
 """Requests for new boxes: opened on a loss, repeated, withdrawn when nobody needs them any more."""
 
 from support.engines import lose, started
+from support.scenes import SIDE
 
 from siamla_ros.online.reinit_requests import ReinitRequests
 from siamla_ros.supervision.supervisor import Reason
@@ -49,3 +50,21 @@ def test_a_target_that_is_followed_again_and_all_of_them():
     requests.due(0.2, 1.0)
     requests.close_all()
     assert [(r.closed, r.reason) for r in requests.due(0.2, 1.0)] == [(True, Reason.CLEARED)]
+
+
+def test_the_box_of_a_request_is_in_pixels_of_the_present_images():
+    """A detector compares it with boxes of these: else all would be of a wrong size."""
+    engine, film = started(redetection__mode='off')
+    requests, output = ReinitRequests(), lose(engine, film)
+    requests.observe([output], 'header', 0.0)
+    (first,) = requests.due(0.0, 0.0)
+    assert first.output.last_here_xywh == (100, 100, SIDE, SIDE)
+    for attempt, scale in ((1, 2), (2, 1)):
+        outputs = engine.process(film.shoot(None, width=320 * scale, height=240 * scale))
+        requests.observe(outputs, 'other', 1.0 * attempt)
+        (again,) = requests.due(1.0 * attempt, 0.0)  # once, though it is not repeated
+        assert (again.header, again.attempt, again.closed) == ('header', attempt, False)
+        assert again.output.last_here_xywh == tuple(scale * v for v in (100, 100, SIDE, SIDE))
+        requests.observe(engine.process(film.shoot(None, width=320 * scale, height=240 * scale)),
+                         'other', 9.0)  # fmt: skip
+        assert requests.due(9.0, 0.0) == []

@@ -231,3 +231,25 @@ def test_boxes_are_scored_against_the_target(graph):
         assert nonsense.code == answer.BAD_BOXES and 'boxes[1]' in nonsense.message, bad
     assert graph.transition(Transition.TRANSITION_DEACTIVATE)
     assert graph.score(boxes).code == answer.NOT_ACTIVE
+
+
+def test_a_target_comes_back_from_a_detector_after_a_change_of_resolution(graph):
+    """Its last box counts in the pixels of the present images: all others were of a wrong size."""
+    graph.join()
+    lose(graph)
+    large = {'width': 960, 'height': 720}
+
+    def asked():
+        graph.see(None, **large)
+        return graph.mail['reinit_request'][-1].last_bbox.size_x == 3 * SIDE
+
+    wait_until(asked, 'asked for a box of the size of before')
+
+    def back():
+        detections, _ = graph.see(660, y=300, side=3 * SIDE, **large)
+        detect(graph, [((660, 300, 3 * SIDE, 3 * SIDE), '7')])
+        time.sleep(0.03)
+        return detections.detections
+
+    (detection,) = wait_until(back, 'not back')
+    assert detection.id == 'red' and box_of(detection.bbox) == (660, 300, 3 * SIDE, 3 * SIDE)
