@@ -16,14 +16,14 @@ from siamla_ros.geometry.boxes import Box
 from siamla_ros.identity.appearance_model import AppearanceModel, probabilities_of
 from siamla_ros.online.doubles import taken_at
 from siamla_ros.online.pursuit import Pursuer
-from siamla_ros.online.targets import Target
+from siamla_ros.online.targets import Offer, Target
 from siamla_ros.redetection.redetector import Redetector
 from siamla_ros.supervision.acceptance import beside
 from siamla_ros.supervision.evidence import MIN_CONTINUITY
 from siamla_ros.supervision.supervisor import Supervisor
 from siamla_ros.tracker.results import TrackerLike, TrackResult
 
-OFFERS_KEPT = 10  # calls of score_boxes: a second of a detector at ten images a second
+OFFERS_KEPT_NS = 1_000_000_000  # boxes of a detector speak that long; those of its last image on
 
 
 class Searcher:
@@ -110,7 +110,7 @@ class Searcher:
     ) -> list[float]:
         """Probabilities in [0, 1] that boxes, of a detector, show the target.
 
-        Boxes at different places lower each other's odds, also those of the last calls: a detector
+        Boxes at different places lower each other's odds, also those of the last images: a detector
         misses some of what it found in the image before. A box in which the network does not find
         the target counts as confidence 0; one in which another of `others` is confirmed on the
         image of that stamp cannot be it: 0. Whatever the tracker raises is passed on.
@@ -132,8 +132,9 @@ class Searcher:
         odds = appearance.odds_of(target.identity, image, target.state, results)
         odds = [-math.inf if gone else value for value, gone in zip(odds, taken)]
         offered = tuple(zip(boxes_xywh, odds, strict=True))
-        every = [pair for call in (offered, *target.offered) for pair in call]
-        target.offered = (offered, *target.offered)[:OFFERS_KEPT]
+        recent = _recent(target.offered, stamp_ns)
+        every = [*offered, *(pair for _, pairs in recent for pair in pairs)]
+        target.offered = ((stamp_ns, offered), *recent)
         return probabilities_of(
             [beside(appearance.acceptance, own, _elsewhere(box, every)) for box, own in offered]
         )
@@ -148,6 +149,15 @@ class Searcher:
 
     def _note_cost(self, ms: float) -> None:
         self.ms_per_window = ms if not self.ms_per_window else 0.8 * self.ms_per_window + 0.2 * ms
+
+
+def _recent(offered: tuple[Offer, ...], stamp_ns: int) -> list[Offer]:
+    """What was offered about the time of an image, and the last of it however long ago."""
+    return [
+        offer
+        for number, offer in enumerate(offered)
+        if number == 0 or abs(stamp_ns - offer[0]) <= OFFERS_KEPT_NS
+    ]
 
 
 def _elsewhere(box_xywh: Box, offered: Sequence[tuple[Box, float]]) -> list[float]:

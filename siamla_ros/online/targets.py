@@ -23,6 +23,7 @@ PLACES_KEPT = 90  # confirmed boxes: three seconds at 30 Hz, as late as a detect
 NEW_SHARE = 0.3  # of the last step of a catch-up in the average of what a step takes
 CLAIMED_IOU = 0.5  # with a box of another target
 MAX_SPREAD = 2.0  # box sizes of uncertainty after which a prediction is of no use
+Offer = tuple[int, tuple[tuple[Box, float], ...]]  # stamp of the image; boxes with log odds
 
 
 @dataclass(frozen=True)
@@ -89,13 +90,12 @@ class Target:
 
     Attributes:
         state_s: Stamp of the image that `state` is of: the last one of which it was taken over.
-        seq: Number of the last image that this target was updated on.
-        image_size: (width, height) of that image.
+        seq, image_size: Number and (width, height) of the last image that it was updated on.
         search, pursuit: State of its search, and of its box that is followed on, while it is lost.
         apart: Ids of targets that it has been seen apart from, see `doubles`.
         double: On this image its box shows one of those.
         places: Stamps and boxes of the last images on which it was confirmed.
-        offered: Boxes of the last calls of `score_boxes` since it was lost, with log odds.
+        offered: What `score_boxes` was given last, since it was lost.
     """
 
     id: str
@@ -116,7 +116,7 @@ class Target:
     pursuit: Pursuit | None = None
     searched_xywh: tuple[Box, ...] = ()
     places: tuple[tuple[int, Box], ...] = ()
-    offered: tuple[tuple[tuple[Box, float], ...], ...] = ()
+    offered: tuple[Offer, ...] = ()
     output: TargetOutput | None = None
     state_s: float = 0.0
     apart: set[str] = field(default_factory=set)

@@ -8,7 +8,7 @@ from support.engines import lose, started
 from support.scenes import RED_BGR, SIDE
 
 from siamla_ros.identity.state import IdentityConfig
-from siamla_ros.online.search import OFFERS_KEPT, Searcher
+from siamla_ros.online.search import Searcher
 from siamla_ros.redetection.redetector import Redetector
 from siamla_ros.supervision.acceptance import AcceptanceModel
 from siamla_ros.supervision.supervisor import State, Supervisor
@@ -47,11 +47,15 @@ class Stub:
         return [-math.inf if answer.box_xywh == GONE else 2.0 for answer in answers]
 
 
-def scores(*calls):
-    """Of the last of several calls of `score_boxes` for one target."""
+def scores(*calls, hz=10):
+    """Of the last of several calls of `score_boxes` for one target, on images at a rate."""
     searcher = Searcher(Stub(), Redetector(), Stub(), Supervisor())
     target = SimpleNamespace(state=None, identity=None, offered=())
-    return [searcher.score_boxes(target, None, boxes) for boxes in calls][-1]
+    stamps_ns = (int(number * 1e9 / hz) for number in range(len(calls)))
+    return [
+        searcher.score_boxes(target, None, boxes, stamp_ns)
+        for boxes, stamp_ns in zip(calls, stamps_ns)
+    ][-1]
 
 
 def test_boxes_of_a_detector_speak_against_each_other_but_not_against_the_same_place():
@@ -65,8 +69,14 @@ def test_a_box_alone_in_an_image_has_those_of_the_last_images_against_it():
     """A detector misses some of what it saw in the image before: two people stood there."""
     both = scores([HERE, THERE])
     assert scores([HERE, THERE], [HERE]) == both[:1]
-    assert scores([HERE, THERE], *[[HERE]] * OFFERS_KEPT) == both[:1]
-    assert scores([HERE, THERE], *[[HERE]] * (OFFERS_KEPT + 1)) == scores([HERE])
+    assert scores([HERE, THERE], [HERE], hz=0.1) == both[:1], 'however slow it is'
+
+
+@pytest.mark.parametrize('hz', [2, 10, 50])
+def test_what_a_detector_saw_speaks_for_a_second_at_any_rate(hz):
+    both = scores([HERE, THERE])
+    assert scores([HERE, THERE], *[[HERE]] * hz, hz=hz) == both[:1]
+    assert scores([HERE, THERE], *[[HERE]] * (hz + 1), hz=hz) == scores([HERE])
 
 
 def test_what_cannot_be_the_target_has_no_chance_and_speaks_against_none():
