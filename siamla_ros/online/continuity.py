@@ -30,7 +30,7 @@ class Continuity:
     def __init__(self) -> None:
         self._patch: Patch | None = None
         self._stamp_s = -math.inf
-        self._recent: deque[float] = deque(maxlen=STEPS)
+        self._recent: deque[tuple[float, float]] = deque(maxlen=STEPS)  # stamp, resemblance
 
     def see(self, image_bgr: NDArray[np.uint8], box_xywh: Box, stamp_s: float) -> float | None:
         """Note what a box shows.
@@ -49,10 +49,14 @@ class Continuity:
         patch = patch_of(image_bgr, box_xywh) if large else None
         before, gap_s = self._patch, stamp_s - self._stamp_s
         self._patch, self._stamp_s = patch, stamp_s
-        if patch is None or before is None or not 0.0 <= gap_s <= MAX_GAP_S:
+        if not 0.0 <= gap_s <= MAX_GAP_S:
+            self._recent.clear()
             return None
-        self._recent.append(resemblance(before, patch))
-        return max(self._recent) if len(self._recent) == STEPS else None
+        if patch is None or before is None:
+            return None
+        self._recent.append((stamp_s, resemblance(before, patch)))
+        known = [value for seen_s, value in self._recent if stamp_s - seen_s <= STEPS * MAX_GAP_S]
+        return max(known) if len(known) == STEPS else None
 
 
 def patch_of(image_bgr: NDArray[np.uint8], box_xywh: Box) -> Patch | None:

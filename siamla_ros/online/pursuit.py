@@ -18,6 +18,7 @@ from siamla_ros.geometry.boxes import carried_over
 from siamla_ros.identity.appearance_model import AppearanceModel
 from siamla_ros.identity.state import Appearance
 from siamla_ros.online.targets import Pursuit, Target
+from siamla_ros.supervision.presence import LONGEST_INTERVAL_S
 from siamla_ros.supervision.states import State
 from siamla_ros.supervision.supervisor import Supervisor
 from siamla_ros.tracker.results import TrackerLike, TrackResult
@@ -86,8 +87,11 @@ class Pursuer:
 
 
 def _begin(target: Target) -> Pursuit:
-    """From the last box that was followed, on which the target was lost."""
+    """From the last box that was followed, on which the target was lost; time has gone on to the
+    present image since, which has to count as what it is.
+    """
     box, memory = target.state.box_xywh, target.memory
     last = carried_over(memory.last_confirmed_xywh, memory.confirmed_size, target.image_size)
     known = replace(memory, box_xywh=box, box_age_s=memory.lost_s, last_confirmed_xywh=last)
-    return Pursuit(target.state, known, target.state_s)
+    waited_s = min(memory.lost_s, LONGEST_INTERVAL_S)
+    return Pursuit(target.state, replace(known, stamp_s=memory.stamp_s - waited_s), target.state_s)

@@ -61,6 +61,23 @@ def test_small_boxes_and_slow_images_are_not_judged(box, rate_hz):
     assert {continuity.see(image, box, n / rate_hz) for n, image in enumerate(images)} == {None}
 
 
+@pytest.mark.parametrize('pause', ['none came', 'times ran back', 'the box was small'])
+def test_after_a_pause_what_was_seen_before_it_says_nothing(pause):
+    continuity, stamp_s = Continuity(), 100.0
+    for number in range(20):
+        stamp_s += 1 / 30
+        seen = continuity.see(blurred(number), BOXES[0], stamp_s)
+        assert (seen is None) is (number < STEPS)
+    stamp_s += {'none came': 0.6, 'times ran back': -5.0, 'the box was small': 0.0}[pause]
+    for _ in range(60 if pause == 'the box was small' else 0):
+        stamp_s += 1 / 30
+        assert continuity.see(blurred(0), (130, 90, 60, 60), stamp_s) is None
+    for number in range(20, 30):
+        stamp_s += 1 / 30
+        seen = continuity.see(blurred(number), BOXES[0], stamp_s)
+        assert (seen is None) is (number < 20 + STEPS)
+
+
 def test_a_patch_knows_neither_light_nor_size_and_one_color_has_none():
     image = blurred(3)
     patch, large = (

@@ -90,6 +90,19 @@ def test_a_tracker_that_fails_on_the_box_is_reported_and_the_search_outlives_it(
     assert back_within(engine, film, 30).confirmed
 
 
+@pytest.mark.parametrize('rate_hz', [2, 10, 30])
+def test_each_image_counts_as_the_time_since_the_one_before(rate_hz):
+    engine, film = started(HalfAlikeTracker(), redetection__mode='local')
+    film.period_ns = round(1e9 / rate_hz)
+    for _ in range(20):
+        engine.process(film.shoot(100))
+    lose(engine, film)
+    for images in (1, 2):
+        engine.process(film.shoot(None))
+        memory = engine.targets['red'].pursuit.memory
+        assert memory.seconds_in_state == pytest.approx(images / rate_hz, abs=1e-6)
+
+
 def test_an_image_of_another_size_begins_anew():
     engine, film = lost()
     engine.process(film.shoot(None))
