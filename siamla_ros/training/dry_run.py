@@ -90,10 +90,13 @@ class Estimate:
 
 
 def without_preparation(config: TrainConfig) -> TrainConfig:
-    """The same run without what it prepares first: similar objects, video, most cached pairs."""
-    schedule, data = config.schedule, replace(config.data, similar=0.0, video=0.0)
-    cached = min(schedule.cached_pairs, schedule.batch)
-    return replace(config, data=data, schedule=replace(schedule, cached_pairs=cached))
+    """The same run without what it prepares first: similar objects, video, most cached pairs. All
+    of its steps are those in which the backbone learns.
+    """
+    data, cached = replace(config.data, similar=0.0, video=0.0), config.schedule.cached_pairs
+    cached = min(cached, config.schedule.batch)
+    schedule = replace(config.schedule, cached_pairs=cached, backbone_from=0.0)
+    return replace(config, data=data, schedule=schedule)
 
 
 def measure(trainer: Trainer, config: TrainConfig, workers: int) -> Estimate:

@@ -178,6 +178,7 @@ class Trainer:
     def _train_step(self, batch: Batch) -> losses.Losses:
         template, search, box = (t.to(self.device, non_blocking=True) for t in batch)
         parts = list(zip(template.split(self.own), search.split(self.own)))
+        self.optimizer.prepare(self.step, self.steps)
         if len(parts) == 1:
             response, taught = self._answer(*parts[0], with_teacher=True)
             loss = self._loss(response, taught, box)

@@ -114,17 +114,25 @@ class Optimizer:
             weight_decay=config.schedule.weight_decay,
         )
 
+    def prepare(self, step: int, steps: int) -> None:
+        """Before the forward pass of a step: for what does not learn yet no gradient is made.
+
+        It stays in the training mode in which it was: its running statistics go on.
+        """
+        for group in self.groups:
+            for parameter in group.parameters:
+                parameter.requires_grad_(step >= group.begins * steps)
+
     def step(self, backward: Callable[[], object], step: int, steps: int) -> None:
-        """One update in step ``step`` of ``steps``; ``backward`` makes the gradients."""
+        """One update in step ``step`` of ``steps``; ``backward`` makes the gradients, as prepared.
+
+        AdamW leaves what has none, and its averages, as they are.
+        """
         share = rate(step / max(steps, 1), self.schedule.warmup)
         for group, options in zip(self.groups, self.adamw.param_groups, strict=True):
             options['lr'] = group.peak * share
         self.adamw.zero_grad(set_to_none=True)
         backward()
-        for group in self.groups:
-            if step < group.begins * steps:
-                for parameter in group.parameters:
-                    parameter.grad = None  # AdamW leaves them and their averages as they are
         average_gradients(self.parameters)
         nn.utils.clip_grad_norm_(self.parameters, self.schedule.clip_norm)
         self.adamw.step()

@@ -1,9 +1,13 @@
-"""The figures of a run: a line of JSON and of CSV for each report, and TensorBoard if requested."""
+"""The figures of a run: a line of JSON and of CSV for each report, and TensorBoard if requested.
+
+What is not defined (no pair of a kind was drawn) is null in JSON, which has no NaN.
+"""
 
 from __future__ import annotations
 
 import csv
 import json
+import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -42,7 +46,7 @@ class RunLog:
         """
         row = {'step': step, **values}
         with (self._folder / 'log.jsonl').open('a', encoding='utf-8') as log:
-            log.write(json.dumps(row) + '\n')
+            log.write(json.dumps({name: _finite(value) for name, value in row.items()}) + '\n')
         with (self._folder / f'{group}.csv').open('a', encoding='utf-8', newline='') as table:
             writer = csv.writer(table, lineterminator='\n')
             if table.tell() == 0:
@@ -55,6 +59,10 @@ class RunLog:
         for name, value in values.items():
             self._board.add_scalar(f'{group}/{name}', value, step)
         self._board.flush()
+
+
+def _finite(value: Any) -> Any:
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _keep(path: Path, kept: Callable[[str], bool], heading: int) -> None:

@@ -12,6 +12,7 @@ from support.networks import tiny_config  # noqa: E402
 from support.packs import write_pack  # noqa: E402
 
 from siamla_ros.datasets.training_pack import load_pack  # noqa: E402
+from siamla_ros.training import optimize  # noqa: E402
 from siamla_ros.training.config import TrainConfig, load_config  # noqa: E402
 from siamla_ros.training.initialize import build_initial  # noqa: E402
 from siamla_ros.training.loop import Trainer  # noqa: E402
@@ -48,6 +49,41 @@ def test_recipes_of_full_data_sets_begin(name, pack, tmp_path):
     assert run.run(workers=0)
     moved = {n.split('.')[0] for n, v in run.model.state_dict().items() if not v.equal(before[n])}
     assert {'backbone', 'cls_branch', 'reg_head', 'quality'} <= moved
+
+
+@pytest.mark.parametrize('accumulate', [1, 2])
+def test_no_gradient_is_made_for_a_backbone_that_is_held(accumulate, pack, tmp_path, monkeypatch):
+    """The weights are those of a run that makes them and drops them."""
+    config = TrainConfig(model=tiny_config(), init='none')
+    schedule = replace(config.schedule, pairs=8, batch=2, lr_backbone=1e-3, backbone_from=0.5)
+    config = replace(config, schedule=replace(schedule, accumulate=accumulate))
+
+    def trained(folder, made):
+        run = begin(pack, tmp_path / folder, config)
+        deep = run.optimizer.groups[0].parameters
+
+        def note(module, crops, features):
+            if torch.is_grad_enabled():
+                made.append((run.step, features.requires_grad))
+
+        run.model.backbone.register_forward_hook(note)
+        if folder == 'dropped':
+            run.optimizer.prepare = lambda step, steps: None
+
+            def drop(parameters):
+                for parameter in deep if run.step < 2 else ():
+                    parameter.grad = None
+
+            monkeypatch.setattr(optimize, 'average_gradients', drop)
+        assert run.run(workers=0)
+        return run.model.state_dict()
+
+    made, dropped = [], []
+    held, other = trained('held', made), trained('dropped', dropped)
+    steps = [step for step in range(4) for _ in range(2 * accumulate)]  # template and search
+    assert made == [(step, step >= 2) for step in steps]
+    assert dropped == [(step, True) for step in steps]
+    assert all(torch.equal(value, other[name]) for name, value in held.items())
 
 
 def test_the_backbone_learns_from_its_share_of_the_steps_on(pack, tmp_path):

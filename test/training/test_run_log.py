@@ -2,6 +2,7 @@
 
 import csv
 import json
+import math
 
 import pytest
 
@@ -27,6 +28,17 @@ def test_tables_hold_what_the_lines_do(tmp_path):
     table = [{k: float(v) for k, v in row.items()} for row in rows(tmp_path, 'train.csv')]
     assert table == lines[:2]
     assert rows(tmp_path, 'validation.csv') == [{'step': '100', 'auc': '0.5'}]
+
+
+def test_what_is_not_defined_is_null_for_strict_readers(tmp_path):
+    def refused(text):
+        raise AssertionError(f'{text} is no JSON')
+
+    log = RunLog(tmp_path)
+    log.write(50, {'total': math.nan, 'lr': math.inf, 'auc': -math.inf, 'note': 1.0}, 'train')
+    line = json.loads((tmp_path / 'log.jsonl').read_text(), parse_constant=refused)
+    assert line == {'step': 50, 'total': None, 'lr': None, 'auc': None, 'note': 1.0}
+    assert rows(tmp_path, 'train.csv')[0]['total'] == 'nan'
 
 
 def test_what_was_written_after_the_checkpoint_is_taken_back(tmp_path):
