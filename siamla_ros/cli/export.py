@@ -10,7 +10,13 @@ from pathlib import Path
 
 import siamla_ros
 from siamla_ros.cli.options import refuse_without
-from siamla_ros.model.checkpoint import Checkpoint, file_digest, read_checkpoint, tensor_path
+from siamla_ros.model.checkpoint import (
+    Checkpoint,
+    file_digest,
+    note_digests,
+    read_checkpoint,
+    tensor_path,
+)
 from siamla_ros.runtime.export import export_onnx
 from siamla_ros.runtime.quantize import CropPair, export_int8
 
@@ -26,9 +32,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--output',
         type=Path,
-        default=Path(),
         metavar='DIR',
-        help='folder that gets the graphs and, beside them, the weights (default: this one)',
+        help='folder that gets the graphs and, beside them, the weights (default: that of the '
+        'checkpoint, or the current folder for a shipped model)',
     )
     parser.add_argument(
         '--int8',
@@ -47,13 +53,19 @@ def run(args: argparse.Namespace) -> int:
     if args.pairs < 1:
         raise ValueError(f'--pairs {args.pairs}: must be at least 1')
     checkpoint = read_checkpoint(args.model)
-    placed = place(checkpoint, args.output)
+    placed = place(checkpoint, args.output or default_folder(checkpoint))
     written = [placed.path, *export_onnx(placed), tensor_path(placed.path)]
     if args.int8 is not None:
         written.append(export_int8(placed, training_crops(placed, args.int8, args.pairs)))
+    written.append(placed.path.with_suffix('.sha256'))
     for path in written:
         print(f'{path}  {path.stat().st_size / 1e6:.1f} MB')
     return 0
+
+
+def default_folder(checkpoint: Checkpoint) -> Path:
+    """Where its graphs are looked for: beside it; the current folder for one of the package."""
+    return Path() if PACKAGE in checkpoint.path.resolve().parents else checkpoint.path.parent
 
 
 def place(checkpoint: Checkpoint, folder: Path) -> Checkpoint:
@@ -71,8 +83,7 @@ def place(checkpoint: Checkpoint, folder: Path) -> Checkpoint:
     whole.mkdir(parents=True, exist_ok=True)
     if not target.exists():
         shutil.copyfile(checkpoint.path, target)
-        digest = f'{checkpoint.sha256}  {target.name}\n'
-        target.with_suffix('.sha256').write_text(digest, encoding='utf-8')
+    note_digests(target, target)  # a record of graphs alone would speak against the weights
     return replace(checkpoint, path=target)
 
 

@@ -1,5 +1,6 @@
 """`siamla export` writes where it is told, and nowhere else."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -26,11 +27,33 @@ def test_the_folder_becomes_a_model_and_the_package_stays_as_it_was(
     stem = read_checkpoint('default').path.stem
     ends = ('.safetensors', '.sha256', '.template.onnx', '.search.onnx', '.onnx_data')
     assert sorted(contents(tmp_path)) == sorted(stem + end for end in ends)
-    assert len(capsys.readouterr().out.splitlines()) == 4
+    listed = [line.split('  ')[0] for line in capsys.readouterr().out.splitlines()]
+    assert sorted(listed) == sorted(str(tmp_path / name) for name in contents(tmp_path))
     from siamla_ros import load_tracker
 
     tracker = load_tracker(tmp_path / f'{stem}.safetensors', device='cpu', runtime='onnxruntime')
     assert tracker.description['sha256'] == read_checkpoint('default').sha256
+
+
+def test_graphs_of_a_checkpoint_go_beside_it_where_a_tracker_looks_for_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    models, elsewhere = tmp_path / 'models', tmp_path / 'elsewhere'
+    models.mkdir()
+    elsewhere.mkdir()
+    mine = models / 'mine.safetensors'
+    shutil.copyfile(read_checkpoint('default').path, mine)
+    before = contents(models)
+    monkeypatch.chdir(elsewhere)
+    assert main(['export', '../models/mine.safetensors']) == 0
+    assert not contents(elsewhere) and contents(models).items() >= before.items()
+    ends = ('.safetensors', '.sha256', '.template.onnx', '.search.onnx', '.onnx_data')
+    assert sorted(contents(models)) == sorted(f'mine{end}' for end in ends)
+    listed = [line.split('  ')[0] for line in capsys.readouterr().out.splitlines()]
+    assert sorted(listed) == sorted(str(models / f'mine{end}') for end in ends)
+    from siamla_ros import load_tracker
+
+    assert load_tracker(mine, device='cpu', runtime='onnxruntime')
 
 
 @pytest.mark.parametrize('folder', [DATA_FOLDER, DATA_FOLDER / 'new'])
