@@ -139,6 +139,8 @@ def run(args: argparse.Namespace) -> int:
 
     targets = named_targets(args.init)
     with FrameSource(args.source) as source:
+        if args.loop and source.is_live:
+            raise ValueError(f'--loop has no effect with {args.source}: it has no end')
         tracker = load_tracker(args.model, device=args.device)
         tracker.keep_responses = args.response_map
         view = LiveView(tracker, f'opening {args.source} ...')

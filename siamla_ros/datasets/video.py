@@ -101,6 +101,11 @@ class FrameSource(AbstractContextManager):
             return 0
         return max(int(self._capture.get(cv2.CAP_PROP_FRAME_COUNT)), 0)
 
+    @property
+    def is_live(self) -> bool:
+        """Whether it has no end: a camera, or a live stream."""
+        return self._capture is not None and self.count == 0
+
     def __iter__(self) -> Iterator[np.ndarray]:
         return (frame.image for frame in self.frames())
 
@@ -114,7 +119,7 @@ class FrameSource(AbstractContextManager):
         self.missing = 0
         if self._capture is None:
             yield from self._folder_frames()
-        elif self.is_camera or self.count == 0:
+        elif self.is_live:
             yield from self._live_frames(self._capture)
         else:
             yield from self._file_frames(self._capture)

@@ -27,6 +27,20 @@ class RangeError(ValueError):
     """No range can be derived from this box; the message names the reason."""
 
 
+# What a parameter is for; the others are for all methods.
+OF_METHODS = {
+    'target_height_m': ('height',),
+    'target_width_m': ('width',),
+    'size_tolerance': ('height', 'width'),
+    'camera_height_m': ('ground',),
+    'camera_tilt_rad': ('ground',),
+    'tilt_tolerance_rad': ('ground',),
+    'inner_box': ('depth',),
+    'min_valid_share': ('depth',),
+    'depth_gap': ('depth',),
+}
+
+
 @dataclass(frozen=True)
 class RangeConfig(Configuration):
     """Which method gives the range, and its parameters."""
@@ -66,6 +80,17 @@ class RangeConfig(Configuration):
                 f'min_depth_m is {self.min_depth_m:g}, must be below max_depth_m = '
                 f'{self.max_depth_m:g}'
             )
+
+    @property
+    def idle(self) -> list[str]:
+        """Parameters of methods that are not chosen, where they were changed: in words."""
+        defaults = RangeConfig()
+        return [
+            f'{name} = {getattr(self, name):g} has no effect with method = {self.method}, only '
+            f'with {" or ".join(methods)}'
+            for name, methods in OF_METHODS.items()
+            if self.method not in methods and getattr(self, name) != getattr(defaults, name)
+        ]
 
 
 @dataclass(frozen=True)

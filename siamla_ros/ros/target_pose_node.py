@@ -65,6 +65,8 @@ class TargetPoseNode(Node):
         super().__init__('target_pose', **options)
         values = declare_once(self, PARAMETERS)
         self._config = RangeConfig(**{item.name: values[item.name] for item in fields(RangeConfig)})
+        for words in self._config.idle:
+            self.get_logger().warning(words)
         self._rectified = values['rectified']
         self._selection = TargetSelection(values['target_id'])
         self._depth_ns = round(values['depth_tolerance_s'] * 1e9)

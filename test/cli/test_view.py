@@ -122,6 +122,20 @@ def test_a_loop_goes_on_with_rising_times(folder: Path) -> None:
     assert np.diff(times) == pytest.approx([1 / 30] * 2 * FRAMES)
 
 
+def test_a_camera_has_no_end_to_begin_again_at(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    class Live(FrameSource):
+        def _open(self):
+            return cv2.VideoCapture()  # states no number of frames
+
+    monkeypatch.setattr(view, 'FrameSource', Live)
+    monkeypatch.setattr(siamla_ros, 'load_tracker', lambda *_, **__: pytest.fail('takes seconds'))
+    for source in ('0', 'rtsp://camera/stream'):
+        assert main(['view', source, '--loop', '--port', '0']) == 1
+        assert f'--loop has no effect with {source}: it has no end' in capsys.readouterr().err
+
+
 def zip_first(items: Iterator, count: int) -> Iterator:
     for _, item in zip(range(count), items):
         yield item

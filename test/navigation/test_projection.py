@@ -12,7 +12,13 @@ from hypothesis import strategies as st
 
 from siamla_ros.navigation.camera_model import CameraError, camera_model
 from siamla_ros.navigation.projection import bearing, elevation, locate
-from siamla_ros.navigation.ranging import BORDER_PX, RangeConfig, RangeError
+from siamla_ros.navigation.ranging import (
+    BORDER_PX,
+    METHODS,
+    OF_METHODS,
+    RangeConfig,
+    RangeError,
+)
 
 WIDTH, HEIGHT, FOCAL = 640, 480, 500.0
 K = [FOCAL, 0.0, 319.5, 0.0, FOCAL, 239.5, 0.0, 0.0, 1.0]
@@ -236,6 +242,47 @@ def test_a_rectified_image_takes_p_and_no_distortion():
     rectified = camera_model(WIDTH, HEIGHT, model, d, K, P, rectified=True)
     (ray,) = rectified.rays([(310.5 + 45.0, 230.5)])
     np.testing.assert_allclose(ray, (0.1, 0.0), atol=1e-12)
+
+
+@pytest.mark.parametrize('method', METHODS)
+def test_a_parameter_of_another_method_that_was_changed_is_named(method):
+    """A file that holds all of them with their defaults is no mistake."""
+    assert RangeConfig(method=method).idle == []
+    named = RangeConfig(method=method, target_height_m=1.2, depth_gap=0.5, max_depth_m=9.0).idle
+    words = {
+        'height': f'target_height_m = 1.2 has no effect with method = {method}, only with height',
+        'depth': f'depth_gap = 0.5 has no effect with method = {method}, only with depth',
+    }
+    assert named == [text for owner, text in words.items() if owner != method]
+
+
+CHANGED = {
+    'target_height_m': 1.0, 'target_width_m': 0.4, 'size_tolerance': 0.2, 'camera_height_m': 1.3,
+    'camera_tilt_rad': 0.05, 'tilt_tolerance_rad': 0.1, 'inner_box': 0.9, 'min_valid_share': 1.0,
+    'depth_gap': 0.001,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize('name', OF_METHODS)
+def test_a_parameter_changes_the_position_by_its_own_methods_alone(name):
+    model = camera()
+    box, _ = box_of_target(model, 0.0, 4.0)
+    depth = np.full((HEIGHT, WIDTH), 4.0) + 1e-3 * np.arange(HEIGHT)[:, None]
+    depth[:, :310] += 0.3  # another surface, within depth_gap
+    depth[:230] += 0.2
+    depth[230:235] = np.nan
+
+    def found(settings_of):
+        try:
+            position = locate(model, box, 1.0, settings_of, depth)
+        except RangeError as error:
+            return str(error)
+        return position.xyz_m, position.covariance.tolist()
+
+    for method in METHODS:
+        plain = config(method)
+        same = found(plain) == found(replace(plain, **{name: CHANGED[name]}))
+        assert same is (method not in OF_METHODS[name]), method
 
 
 def test_limits_of_the_configuration():

@@ -2,6 +2,7 @@
 
 import math
 import time
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -252,3 +253,16 @@ def test_a_bad_parameter_is_refused(ros, name, value, words):
 
     with pytest.raises(ValueError, match=f'{name} .*{words}'):
         TargetPoseNode(parameter_overrides=[Parameter(name, value=value)])
+
+
+def test_a_parameter_of_another_method_is_named_at_the_start(ros, monkeypatch):
+    from rclpy.parameter import Parameter
+
+    said = []
+    monkeypatch.setattr(
+        TargetPoseNode, 'get_logger', lambda _: SimpleNamespace(warning=said.append)
+    )
+    given = {'method': 'ground', 'target_height_m': 1.2, 'camera_height_m': 0.8}
+    node = TargetPoseNode(parameter_overrides=[Parameter(k, value=v) for k, v in given.items()])
+    node.destroy_node()
+    assert said == ['target_height_m = 1.2 has no effect with method = ground, only with height']
