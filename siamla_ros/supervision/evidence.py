@@ -42,7 +42,7 @@ class SupervisorConfig(Configuration):
         0.45,
         0.0,
         1.0,
-        "confidence, before target filter and bystanders, below which no box is confirmed",
+        'confidence, before target filter and bystanders, below which no box is confirmed',
     )
     lost_s: float = bounded(0.15, 0.0, 60.0, 'shortest stay in UNCERTAIN before LOST')
     uncertain_timeout_s: float = bounded(
