@@ -6,12 +6,14 @@ import ast
 import importlib.util
 import re
 import tokenize
+from dataclasses import fields
 from pathlib import Path
 
 import draw_rooms
 import pytest
 
 from siamla_ros.cli.main import COMMANDS
+from siamla_ros.online.candidate_matching import MatchingRules
 from siamla_ros.online.parameters import ADVANCED, BY_NAME, parameter_name
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -151,6 +153,14 @@ def test_parameters_on_the_pages_and_in_the_advanced_block_exist():
         ''.join(page.read_text('utf-8') for page in SHORT_PAGES),
     )
     assert len(names) > 20 and set(names) <= set(BY_NAME), set(names) - set(BY_NAME)
+
+
+def test_parameters_for_experts_are_named_as_they_are_set():
+    """Without `advanced.` the node ignores them."""
+    bridge = {item.name for item in fields(MatchingRules)}
+    short = {name.rpartition('.')[2] for name in ADVANCED} - bridge
+    text = ''.join(page.read_text('utf-8') for page in SHORT_PAGES)
+    assert sorted(short & set(re.findall(r'`(\w+)`', text))) == []
 
 
 def test_the_picture_leaves_out_what_follows():
