@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from siamla_ros.datasets.sequence import Sequence
+from siamla_ros.evaluation.followers import FRAME_S
 from siamla_ros.evaluation.metrics import overlap
 from siamla_ros.evaluation.scenarios import SCENARIOS, Episode
 from siamla_ros.evaluation.splice import Scene, donor_of
@@ -84,8 +85,8 @@ def record(tracker: Tracker, sequence: Sequence) -> FrameSamples:
         values[index, 4:6] = result.distractor_level, result.filter_response
         values[index, 6] = result.bystander_level
         boxes[index] = result.box_xywh
-        if result.confidence >= LEAST_FOLLOWED:
-            state = result.state
+        rejected = result.confidence < LEAST_FOLLOWED
+        state = state.rejecting(result.state, FRAME_S) if rejected else result.state
     truth = sequence.boxes_xywh
     iou = np.where(np.isfinite(truth[:, 0]), overlap(boxes, truth), np.nan)
     return FrameSamples(sequence.name, values[1:], iou[1:], sequence.absent[1:])

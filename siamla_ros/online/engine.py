@@ -223,8 +223,8 @@ class Engine:
         continuity = target.continuity.see(image, result.box_xywh, frame.stamp_s)
         seen = target.observed(result, image, frame.stamp_s, latest, continuity)
         decision = self.supervisor.step(target.memory, seen)
-        certain = decision.confirmed and decision.state is State.TRACKING
-        target.bystanders.note(image, result.box_xywh, frame.stamp_s, certain)
+        if decision.confirmed and decision.state is State.TRACKING:
+            target.bystanders.confirm(image, result, frame.stamp_s)
         target.identity = self.appearance.remember(
             target.identity, sample, decision.learn_appearance, interval_s
         )
@@ -271,7 +271,7 @@ class Engine:
             decision = self.supervisor.reacquire(
                 target.memory, frame.stamp_s, result.box_xywh, target.image_size
             )
-            target.begin_again(image, result.box_xywh, frame.stamp_s)
+            target.begin_again(image, result, frame.stamp_s)
             target.apply(decision, result, frame.stamp_ns)
 
     def _update(

@@ -68,9 +68,10 @@ class Pursuer:
         )
         # What is not taken back in the end has not been confirmed.
         last = known.memory.last_confirmed_xywh
-        target.pursuit = replace(known, memory=replace(decision.memory, last_confirmed_xywh=last))
-        if decision.accept_state:
-            target.pursuit = replace(target.pursuit, state=result.state, state_s=stamp_s)
+        memory, state = replace(decision.memory, last_confirmed_xywh=last), result.state
+        if not decision.accept_state:
+            state = known.state.rejecting(state, stamp_s - known.state_s)
+        target.pursuit = Pursuit(state, memory, stamp_s)
         back = decision.state is State.TRACKING and self._appearance.may_return(seen)
         return result if back else None
 

@@ -76,7 +76,7 @@ class Pursuit:
     """A lost target whose box is followed on: as the tracker and as the supervision know it.
 
     Attributes:
-        state_s: Stamp of the image that `state` is of.
+        state_s: See `Target`.
     """
 
     state: TargetState
@@ -89,7 +89,7 @@ class Target:
     """A target between two images; the engine's own, mutable record.
 
     Attributes:
-        state_s: Stamp of the image that `state` is of: the last one of which it was taken over.
+        state_s: Of the last image that the tracker has answered on, whether `state` is of that.
         seq, image_size: Number and (width, height) of the last image that it was updated on.
         search, pursuit: State of its search, and of its box that is followed on, while it is lost.
         apart: Ids of targets that it has been seen apart from, see `doubles`.
@@ -149,8 +149,8 @@ class Target:
             identity=identity,
         )
         target.continuity.see(image_bgr, box_xywh, frame.stamp_s)
-        target.bystanders.note(image_bgr, box_xywh, frame.stamp_s, confirmed=True)
         given = TrackResult(state.box_xywh, 1.0, 1.0, 1.0, 0.0, 1.0, state)
+        target.bystanders.confirm(image_bgr, given, frame.stamp_s)
         target.apply(decision, given, frame.stamp_ns)
         return target
 
@@ -170,11 +170,11 @@ class Target:
         """Whether it has been declared lost."""
         return self.memory.state in MISSING
 
-    def begin_again(self, image_bgr: np.ndarray, box_xywh: Box, stamp_s: float) -> None:
-        """It was found again in a box: no search any more, and its motion is not known."""
-        self.motion = BoxMotion.start(box_xywh)
+    def begin_again(self, image_bgr: np.ndarray, result: TrackResult, stamp_s: float) -> None:
+        """It was found again: no search any more, and its motion is not known."""
+        self.motion = BoxMotion.start(result.box_xywh)
         self.search = self.pursuit = None
-        self.bystanders.note(image_bgr, box_xywh, stamp_s, confirmed=True)
+        self.bystanders.confirm(image_bgr, result, stamp_s)
 
     def fit_to(self, image_size: tuple[int, int]) -> None:
         """Carry the box over to an image of another size (the camera changed its resolution)."""
@@ -214,8 +214,10 @@ class Target:
         """Take over a decision of the supervisor, and what it lets through of the result."""
         before = self.memory.state
         self.memory, self.result = decision.memory, result
-        if result is not None and decision.accept_state:
-            self.state, self.state_s = result.state, decision.memory.stamp_s
+        if result is not None:
+            since_s, self.state_s = decision.memory.stamp_s - self.state_s, decision.memory.stamp_s
+            rejected = not decision.accept_state
+            self.state = self.state.rejecting(result.state, since_s) if rejected else result.state
         if self.memory.state is State.TRACKING:
             self.offered = ()
         if result is not None and decision.confirmed:
@@ -265,9 +267,7 @@ class Target:
         )
 
     def claimed_by(self, targets: Iterable[Target], box_xywh: Box) -> bool:
-        """Whether another of these targets is confirmed in that box of the same image: it is no
-        second one, too.
-        """
+        """Whether another of these targets is confirmed in that box of the same image."""
         outputs = [t.output for t in targets if t is not self and t.seq == self.seq and t.output]
         taken = [output.box_xywh for output in outputs if output.confirmed]
         return bool(taken) and bool((iou(box_xywh, taken) >= CLAIMED_IOU).any())

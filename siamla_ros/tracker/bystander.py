@@ -39,7 +39,7 @@ KEPT = 0.97  # of a level, from update to update: half of it after 0.8 s at 30 H
 Image = NDArray[np.uint8]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Surroundings:
     """What a target had round it on one image.
 
@@ -72,7 +72,7 @@ class Surroundings:
             image_bgr: HxWx3, of the same size as theirs.
             box_xywh: half-open, pixels.
         """
-        if not has_moved(self.box_xywh, box_xywh):
+        if not _has_moved(self.box_xywh, box_xywh):
             return 0.0
         height, width = self.gray.shape
         corner = np.array(self.region[:2])
@@ -112,7 +112,7 @@ class BystanderMemory:
             box_xywh: half-open, pixels.
             confidence: Of the network, without anything against it.
         """
-        known = replace(self, age_s=self.age_s + 1.0 / UPDATES_PER_S, level=KEPT * self.level)
+        known = self.aged()
         if min(box_xywh[2:]) < SMALLEST_PX:
             return replace(known, shown_xywh=None)
         if known._shows(image_bgr, box_xywh):
@@ -122,11 +122,20 @@ class BystanderMemory:
             return known
         return replace(known, surroundings=surroundings(image_bgr, box_xywh), age_s=0.0)
 
+    def aged(self) -> BystanderMemory:
+        """The memory after an update that has shown nothing."""
+        return replace(self, age_s=self.age_s + 1.0 / UPDATES_PER_S, level=KEPT * self.level)
+
     def waited(self, interval_s: float) -> BystanderMemory:
         """The memory before an update `interval_s` seconds after the last one."""
         late_s = interval_s - 1.0 / UPDATES_PER_S
         level = min(self.level * KEPT ** (late_s * UPDATES_PER_S), 1.0)
         return replace(self, age_s=self.age_s + late_s, level=level)
+
+    @property
+    def cut_out(self) -> Surroundings | None:
+        """The surroundings, if they are those of the last update's box."""
+        return None if self.age_s else self.surroundings
 
     def _shows(self, image_bgr: Image, box_xywh: Box) -> bool:
         known = self.surroundings
@@ -157,7 +166,7 @@ def surroundings(image_bgr: Image, box_xywh: Box) -> Surroundings | None:
     return Surroundings(box_xywh, (width, height), region, _gray(image_bgr, region, step))
 
 
-def has_moved(old_xywh: Box, new_xywh: Box) -> bool:
+def _has_moved(old_xywh: Box, new_xywh: Box) -> bool:
     """Whether a box has moved so far that it can show a bystander."""
     moved = math.dist(center(old_xywh), center(new_xywh))
     return moved >= NEAREST_SIDES * box_size(old_xywh)

@@ -55,11 +55,24 @@ class TargetState:
         of: at any rate of images, and where states are rejected, it forgets in the same time.
         Stamps that do not advance count as at 30 Hz.
         """
-        if interval_s <= 0.0:
+        if not interval_s > 0.0:  # also NaN
             return self
         kept = self.peak_ratio * PEAK_KEPT ** (interval_s * UPDATES_PER_S - 1.0)
         bystanders = self.bystanders.waited(interval_s)
         return replace(self, peak_ratio=min(kept, 1.0), bystanders=bystanders)
+
+    def rejecting(self, other: TargetState, interval_s: float) -> TargetState:
+        """The same target after an update, of which only the time counts, and whether its box
+        showed a bystander: what stood beside that box is not taken over.
+
+        Args:
+            other: The next state by the update.
+            interval_s: Between this state's image and that of the update.
+        """
+        known, noted = self.waited(interval_s), other.bystanders
+        if noted.surroundings is not self.bystanders.surroundings:
+            noted = known.bystanders.aged()
+        return replace(known, peak_ratio=PEAK_KEPT * known.peak_ratio, bystanders=noted)
 
 
 @dataclass(frozen=True)
@@ -122,6 +135,13 @@ class TrackResult:
     def alone(self) -> float:
         """The confidence with the second peak alone against it, [0, 1]."""
         return self.confidence if self.confidence_alone is None else self.confidence_alone
+
+    @property
+    def taught(self) -> float:
+        """The confidence by which the target's filter learns from the box, [0, 1]: `alone`, and 0
+        where the box shows a bystander.
+        """
+        return self.alone if self.bystander_level < 1.0 else 0.0
 
     @property
     def supervised(self) -> float:
@@ -223,8 +243,7 @@ class TrackResult:
             return measured
         lowered = weight * shortfall(measured.filter_response)
         confidence = float(platt(self.confidence, 1.0, lowered)) if lowered else self.confidence
-        wait = wait or self.state.bystanders.shown_xywh is not None  # that is not the target
-        learned = known.after(sight, self.box_xywh, self.alone, wait)
+        learned = known.after(sight, self.box_xywh, self.taught, wait)
         return replace(
             measured,
             confidence=confidence,

@@ -120,16 +120,14 @@ class Tracker:
         check_image(image_bgr)
         results = self._windows.search(image_bgr, states, [_place(s.box_xywh) for s in states])
         results = self._search_wide(image_bgr, states, results)
-        reported, weight = self._reported(results, states), self.decode.distractor_weight
-        if weight:
+        reported = self._reported(results, states)
+        if weight := self.decode.distractor_weight:
             seen = self._templates.noted_distractors(image_bgr, states, results)
             reported = [r.beside_distractors(weight, each) for r, each in zip(reported, seen)]
-        known = [state.filter for state in states]
-        wait = waiting(known, [result.alone for result in reported])
-        if self.decode.bystander_weight:
+        if weight := self.decode.bystander_weight:
             noted = [_noted(image_bgr, *pair) for pair in zip(states, results, strict=True)]
-            weight = self.decode.bystander_weight
             reported = [r.beside_bystanders(weight, each) for r, each in zip(reported, noted)]
+        wait = waiting([state.filter for state in states], [r.taught for r in reported])
         weight = self.decode.filter_weight
         return [r.beside_filter(weight, later) for r, later in zip(reported, wait, strict=True)]
 

@@ -6,11 +6,16 @@ import math
 
 import numpy as np
 import pytest
+from support.bystander_scenes import Judging
+from support.evaluation_doubles import square_scene
+from support.ros_doubles import IdentityTracker
 
 from siamla_ros.calibration import workflow
 from siamla_ros.calibration.evidence_fit import auroc, fit_evidence, presence_of
-from siamla_ros.calibration.frame_samples import FrameSamples
+from siamla_ros.calibration.frame_samples import COLUMNS, FrameSamples, record
+from siamla_ros.datasets.sequence import Sequence
 from siamla_ros.evaluation.platt import fit_beside
+from siamla_ros.evaluation.splice import FrameList
 from siamla_ros.model.decode_config import DecodeConfig
 from siamla_ros.supervision.presence import EvidenceModel
 from siamla_ros.tracker.logistic import peak_ratio, platt
@@ -116,6 +121,32 @@ def test_platt_is_composed_with_what_the_checkpoint_had():
     again = sigmoid(scale * np.log(old / (1 - old)) + bias)
     np.testing.assert_allclose(new, again, atol=1e-6)
     assert 'lost_below' in fitted.report() and 'ECE' in fitted.report()
+
+
+@pytest.mark.parametrize(
+    ('silent', 'value', 'name'), [(5, 1.0, 'filter_weight'), (6, 0.0, 'bystander_weight')]
+)
+def test_each_weight_is_that_of_its_column(silent, value, name):
+    told = {'filter_weight', 'bystander_weight'}
+    found = samples()
+    for item in found:
+        item.values[:, silent] = value
+    fitted = workflow.fit_all(found, DecodeConfig()).decode
+    assert getattr(fitted, name) == pytest.approx(0.0, abs=0.01)
+    assert all(getattr(fitted, other) < -0.5 for other in told - {name})
+
+
+class JudgingTracker(Judging, IdentityTracker):
+    """It stays where it was, and notes how old the surroundings are."""
+
+
+def test_time_goes_on_while_no_box_is_followed():
+    scene, tracker = square_scene('a', 0), JudgingTracker(0.01)
+    boxes = np.array(scene.boxes_xywh)
+    found = record(tracker, Sequence('a', FrameList(scene.images), boxes))
+    assert found.values.shape == (len(boxes) - 1, len(COLUMNS))
+    ages_s = [memory.age_s for memory in tracker.noted]
+    np.testing.assert_allclose(ages_s, np.arange(1, len(boxes)) / 30)
 
 
 def test_nothing_to_calibrate_by_is_said():

@@ -13,13 +13,16 @@ from support.bystander_scenes import (
     STEP_S,
     TARGET,
     THING,
+    Judging,
     box_at,
+    larger,
     scene,
 )
 from support.ros_doubles import IdentityTracker
 
 from siamla_ros.online import bystander as online
 from siamla_ros.online.bystander import Bystanders
+from siamla_ros.online.parameters import build, defaults
 from siamla_ros.online.session import TrackingSession
 from siamla_ros.supervision.evidence import Quality, Reason, assess
 from siamla_ros.supervision.supervisor import (
@@ -30,11 +33,19 @@ from siamla_ros.supervision.supervisor import (
     SupervisorConfig,
 )
 from siamla_ros.tracker import bystander
+from siamla_ros.tracker.bystander import BystanderMemory, surroundings
+from siamla_ros.tracker.results import TargetState, TrackResult
 
 
-def noted(stamp_s=0.0):
+def confirm(known, image, place, stamp_s, memory=None):
+    box = box_at(place)
+    state = TargetState(box, None, bystanders=memory or BystanderMemory())
+    known.confirm(image, TrackResult(box, 0.97, 0.97, 0.97, 0.0, 0.97, state), stamp_s)
+
+
+def noted():
     known = Bystanders()
-    known.note(scene(), box_at(TARGET), stamp_s, confirmed=True)
+    confirm(known, scene(), TARGET, 0.0)
     return known
 
 
@@ -45,7 +56,7 @@ def test_a_box_that_goes_on_from_a_bystander_is_one_still_and_a_confirmed_box_en
     assert known.shown(later, box_at((OTHER[0] + 5, OTHER[1])), 2.0)
     assert not known.shown(later, box_at((20, 20)), 2.0)
     assert not known.shown(later, box_at(OTHER), bystander.FOLLOWED_S + 0.01)
-    known.note(later, box_at(OTHER), 5.0, confirmed=True)
+    confirm(known, later, OTHER, 5.0)
     assert not known.shown(later, box_at(OTHER), 5.0 + STEP_S)
 
 
@@ -56,16 +67,27 @@ def test_too_long_after_the_last_confirmed_box_nothing_is_known(later_s):
 
 def test_nothing_is_known_of_images_of_another_size_nor_after_a_pause():
     known = noted()
-    assert not known.shown(cv2.resize(scene(target=None), (640, 480)), box_at(OTHER), STEP_S)
+    assert not known.shown(larger(scene(target=None)), box_at(OTHER), STEP_S)
     known = noted()
     known.forget()
     assert not known.shown(scene(target=None), box_at(OTHER), STEP_S)
 
 
-def test_an_image_on_which_the_target_was_not_confirmed_is_not_taken_for_the_last():
-    known = noted()
-    known.note(scene(target=None, other=None), box_at(TARGET), STEP_S, confirmed=False)
-    assert known.shown(scene(target=None), box_at(OTHER), 2 * STEP_S)
+def test_what_the_tracker_has_cut_out_is_not_cut_out_again(monkeypatch):
+    memory = BystanderMemory(surroundings(scene(), box_at(TARGET)))
+    monkeypatch.setattr(online, 'surroundings', None)
+    known = Bystanders()
+    confirm(known, None, TARGET, 0.0, memory)
+    assert known.shown(scene(target=None), box_at(OTHER), STEP_S)
+
+
+@pytest.mark.parametrize('cut_out', [(TARGET, 0.1), ((60, 40), 0.0)], ids=['before', 'elsewhere'])
+def test_what_the_tracker_has_cut_out_of_another_image_or_box_is_not_taken(cut_out):
+    place, age_s = cut_out
+    memory = BystanderMemory(surroundings(scene(other=None), box_at(place)), age_s)
+    known = Bystanders()
+    confirm(known, scene(), TARGET, 0.0, memory)
+    assert known.shown(scene(target=None), box_at(OTHER), STEP_S)
 
 
 @pytest.mark.parametrize('bystander_shown', [False, True])
@@ -149,3 +171,40 @@ def test_a_target_that_jumps_away_from_another_is_confirmed_all_the_while():
     places = [(120, 100), (138, 100), (120, 116), (104, 100), (120, 100)]
     outputs = steps([scene(target=place, other=(60, 40)) for place in places])
     assert all(output.confirmed for output in outputs)
+
+
+def test_images_may_be_overwritten_once_they_were_processed():
+    """A camera that writes into one array: what it showed before must not be taken from that."""
+    session, image = TrackingSession(SwitchingTracker()), scene(other=(60, 40))
+    session.start('one', box_at(TARGET), image, 0.0)
+    for number in range(1, 6):
+        place = (TARGET[0] + 28 * (number > 2), TARGET[1])
+        image[:] = scene(target=place, other=(60, 40))
+        (output,) = session.step(image, number * STEP_S)
+        assert output.confirmed and output.box_xywh == box_at(place)
+
+
+class JudgingTracker(Judging, SwitchingTracker):
+    """It weighs bystanders itself, too."""
+
+
+@pytest.mark.parametrize('rate_hz', [15, 30])
+@pytest.mark.parametrize(
+    ('lost_s', 'last'), [(5.0, State.UNCERTAIN), (0.15, State.SEARCHING)], ids=['kept', 'pursued']
+)
+def test_a_rejected_box_on_a_bystander_stays_as_doubtful_as_at_first(lost_s, last, rate_hz):
+    tracker = JudgingTracker()
+    settings = build({**defaults(), 'supervisor.lost_s': lost_s})
+    session = TrackingSession(tracker, settings)
+    session.start('one', box_at(TARGET), scene(), 0.0)
+    confidences = []
+    for number in range(1, rate_hz + 1):
+        (output,) = session.step(scene(target=None), number / rate_hz)
+        confidences += [output.confidence] if output.result else []
+    assert output.state is last
+    assert len(tracker.noted) > 0.9 * rate_hz
+    assert {memory.level for memory in tracker.noted} == {1.0}
+    assert max(confidences) == pytest.approx(min(confidences)) and max(confidences) < 0.7
+    target = session.engine.targets['one']
+    known = (target.pursuit or target).state.bystanders
+    assert known.age_s == pytest.approx(1.0)

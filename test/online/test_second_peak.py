@@ -51,7 +51,7 @@ def test_it_is_forgotten_while_what_the_tracker_answers_is_rejected(rate_hz, cha
     tracker.confidence = 0.01  # no box is followed
     for _ in range(2 * rate_hz):
         (output,) = engine.process(film.shoot(100))
-    assert output.state is last and engine.targets['red'].state.peak_ratio == 1.0
+    assert output.state is last and engine.targets['red'].state.confidence == 1.0
     assert tracker.ratios[-1] == pytest.approx(expected(2.0), rel=1e-3)
 
 

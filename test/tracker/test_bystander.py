@@ -5,14 +5,14 @@ from dataclasses import replace
 import cv2
 import numpy as np
 import pytest
-from support.bystander_scenes import GROUND, OTHER, SIDE, STEP_S, TARGET, box_at, scene
+from support.bystander_scenes import GROUND, OTHER, SIDE, STEP_S, TARGET, box_at, larger, scene
 
 from siamla_ros.geometry.crops import context_window
 from siamla_ros.model.decode_config import DecodeConfig
 from siamla_ros.tracker import bystander, target_filter
 from siamla_ros.tracker.bystander import BystanderMemory, surroundings
-from siamla_ros.tracker.logistic import logit, sigmoid
-from siamla_ros.tracker.results import TrackResult
+from siamla_ros.tracker.logistic import PEAK_KEPT, logit, sigmoid
+from siamla_ros.tracker.results import TargetState, TrackResult
 from siamla_ros.tracker.tracker import load_tracker
 
 
@@ -102,10 +102,13 @@ def test_a_box_that_shows_a_bystander_is_never_sure():
     assert memory.surroundings is not None and memory.surroundings.box_xywh == box_at(TARGET)
 
 
-@pytest.mark.parametrize('wait_s', [bystander.LONGEST_S + STEP_S, 3600.0])
-def test_long_after_the_last_sure_box_nothing_is_known(wait_s):
+@pytest.mark.parametrize(
+    ('wait_s', 'level'),
+    [(bystander.LONGEST_S - 1e-3, 1.0), (bystander.LONGEST_S + 1e-3, 0.0), (3600.0, 0.0)],
+)
+def test_long_after_the_last_sure_box_nothing_is_known(wait_s, level):
     memory = sure().waited(wait_s)
-    assert memory.after(scene(target=None), box_at(OTHER), 0.97).level == 0.0
+    assert memory.after(scene(target=None), box_at(OTHER), 0.97).level == level
 
 
 def test_a_level_falls_in_the_same_time_at_any_rate_of_images():
@@ -123,19 +126,58 @@ def test_a_level_falls_in_the_same_time_at_any_rate_of_images():
 
 def test_a_box_goes_on_from_a_bystander_for_three_seconds():
     memory = sure().after(scene(target=None), box_at(OTHER), 0.97)
-    later = memory.waited(bystander.FOLLOWED_S)
-    assert later.after(GROUND, box_at(OTHER), 0.97).shown_xywh is None
+    late_s = bystander.FOLLOWED_S - memory.age_s
+    for wait_s, shown in ((late_s - 1e-3, box_at(OTHER)), (late_s + 1e-3, None)):
+        later = memory.waited(wait_s)
+        assert later.after(GROUND, box_at(OTHER), 0.97).shown_xywh == shown
 
 
 def test_images_of_another_size_are_not_compared():
     shown = sure().after(scene(target=None), box_at(OTHER), 0.97)
-    large = cv2.resize(scene(target=None), None, fx=2, fy=2)
     for memory in (sure(), shown):
-        assert memory.after(large, box_at(OTHER), 0.5).shown_xywh is None
+        assert memory.after(larger(scene(target=None)), box_at(OTHER), 0.5).shown_xywh is None
 
 
 def test_a_box_that_shows_nothing_is_not_judged():
     assert sure().after(scene(target=None), (*OTHER, 0.0, SIDE), 0.97).level == 0.0
+
+
+def state_of(memory):
+    return TargetState(box_at(TARGET), None, peak_ratio=1.0, bystanders=memory)
+
+
+@pytest.mark.parametrize('steps', [1, 3])
+def test_the_state_before_a_rejected_one_knows_what_that_showed_and_its_age_counts_once(steps):
+    """On every image, and on each third one: both after half a second and more."""
+    state, each_s = state_of(sure()), steps * STEP_S
+    for _ in range(30 // steps):
+        waited = state.waited(each_s)
+        memory = waited.bystanders.after(scene(target=None), box_at(OTHER), 0.97)
+        assert memory.level == 1.0
+        other = replace(waited.moved(box_at(OTHER), 0.4), bystanders=memory)
+        state = state.rejecting(other, each_s)
+    assert (state.box_xywh, state.confidence) == (box_at(TARGET), 1.0)
+    assert state.bystanders.surroundings.box_xywh == box_at(TARGET)
+    assert state.bystanders.age_s == pytest.approx(1.0)
+    assert state.peak_ratio == pytest.approx(PEAK_KEPT**30)
+
+
+def test_what_stood_beside_a_rejected_box_is_not_taken_over():
+    first = state_of(replace(sure(), level=0.8, shown_xywh=box_at(OTHER)))
+    memory = first.bystanders.after(scene(other=None), box_at((250, 190)), 0.97)
+    assert memory.surroundings.box_xywh == box_at((250, 190))
+    known = first.rejecting(replace(first, bystanders=memory), STEP_S).bystanders
+    assert known.surroundings is first.bystanders.surroundings
+    assert known.shown_xywh == box_at(OTHER) and known.level == pytest.approx(0.8 * bystander.KEPT)
+    assert known.age_s == pytest.approx(STEP_S)
+
+
+def test_only_surroundings_of_the_last_box_are_those_of_its_image():
+    memory = sure()
+    assert memory.cut_out is memory.surroundings
+    assert memory.waited(2 * STEP_S).after(GROUND, box_at(TARGET), 0.5).cut_out is None
+    anew = memory.after(scene(), box_at(TARGET), 0.97)
+    assert anew.cut_out is anew.surroundings is not memory.surroundings
 
 
 @pytest.fixture(scope='module')
@@ -200,6 +242,24 @@ def test_a_filter_learns_nothing_of_a_bystander(monkeypatch, tracker):
         assert (result.state.filter.updates == 0) is bool(lessons)
 
 
+def test_a_target_on_a_bystander_keeps_no_other_waiting_with_its_lesson(monkeypatch, tracker):
+    first = tracker.init(scene(), box_at(TARGET))
+    sight = state_sight(tracker, first)
+
+    def found(image, states, places, wide=False):
+        pairs = zip((OTHER, TARGET), states)
+        return [replace(sure_of(place, state), sight=sight) for place, state in pairs]
+
+    monkeypatch.setattr(tracker._windows, 'search', found)
+    states, lessons = [first, first], 0
+    for _ in range(2 * target_filter.EVERY):
+        results = tracker.update(scene(target=None), states)
+        assert [result.bystander_level for result in results] == [1.0, 0.0]
+        lessons += results[1].state.filter.lately is not states[1].filter.lately
+        states = [result.state for result in results]
+    assert lessons == 2 and states[0].filter.lately is first.filter.lately
+
+
 def state_sight(tracker, state):
     """What the network sees of the target's window."""
     places = [state.box_xywh]
@@ -227,9 +287,9 @@ def test_without_a_weight_nothing_is_compared(monkeypatch):
 def test_the_image_may_be_overwritten_after_an_update(monkeypatch, tracker):
     image = scene()
     state = tracker.init(image, box_at(TARGET))
-    image[:] = scene(target=None)
+    image[:] = 0
     answers(monkeypatch, tracker, OTHER)
-    assert tracker.update(image, [state])[0].bystander_level == 1.0
+    assert tracker.update(scene(target=None), [state])[0].bystander_level == 1.0
 
 
 def test_the_shipped_model_weighs_it():

@@ -91,7 +91,7 @@ def test_it_is_forgotten_in_the_same_time_at_any_rate(rate_hz):
     assert state.peak_ratio == pytest.approx(before * 0.985**30, rel=1e-6)
 
 
-@pytest.mark.parametrize('interval_s', [0.0, -1.0])
+@pytest.mark.parametrize('interval_s', [0.0, -1.0, np.nan])
 def test_stamps_that_do_not_advance_count_as_at_30_hz(interval_s):
     state = TargetState(BOX, None, peak_ratio=0.5)
     assert state.waited(interval_s) == state
