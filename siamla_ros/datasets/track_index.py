@@ -111,11 +111,21 @@ def _place_of(folder: Path, name: str) -> Path:
     """Where the index of that name is, or may be written: whatever is there is removed."""
     if name in ('.', '..') or '/' in name:
         raise DatasetError(f'data set {name!r}: a folder of the index is called so, without /')
-    known = {'tracks.json', *(f'{array}.npy' for array in ARRAYS)}
     for place in (folder / name, folder / f'{name}.tmp'):
-        if place.exists() and not (place.is_dir() and set(os.listdir(place)) <= known):
+        if not _may_be_index(place):
             raise DatasetError(f'{place}: exists and is no index; name another --index')
     return folder / name
+
+
+def _may_be_index(place: Path) -> bool:
+    """Whether an index is there, or nothing: another run may just be exchanging it."""
+    try:
+        found = os.listdir(place)
+    except FileNotFoundError:
+        return True
+    except NotADirectoryError:
+        return False
+    return set(found) <= {'tracks.json', *(f'{array}.npy' for array in ARRAYS)}
 
 
 def _look_of(spec: DatasetSpec) -> dict[str, Any]:

@@ -90,6 +90,19 @@ def test_runs_that_begin_at_once_share_an_index(spec, tmp_path):
         run.join()
 
 
+def test_an_index_that_another_run_is_just_exchanging_is_waited_for(spec, tmp_path, monkeypatch):
+    indexed_tracks(spec, tmp_path / 'index', [])
+    look = os.listdir
+
+    def gone(place='.'):
+        if str(place).startswith(str(tmp_path / 'index')):
+            raise FileNotFoundError(str(place))  # between a look at the folder and one into it
+        return look(place)
+
+    monkeypatch.setattr(os, 'listdir', gone)
+    assert len(indexed_tracks(spec, tmp_path / 'index', [])) == 3
+
+
 def test_a_link_to_nothing_in_a_data_set_is_no_error(spec, tmp_path):
     (spec.folder / 'GOT_9').symlink_to(tmp_path / 'gone')
     assert len(indexed_tracks(spec, tmp_path / 'index', [])) == 3

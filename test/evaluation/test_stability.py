@@ -25,6 +25,7 @@ def test_each_parameter_is_varied_by_a_fifth_within_its_limits():
         min_update_confidence=0.0,
         second_peak_weight=-2.5,
         distractor_weight=-3.0,
+        bystander_weight=-3.0,
         filter_weight=-4.0,
         wide_factor=4.0,
     )
