@@ -24,6 +24,7 @@ from siamla_ros.supervision.supervisor import Supervisor
 from siamla_ros.tracker.results import TrackerLike, TrackResult
 
 OFFERS_KEPT_NS = 1_000_000_000  # boxes of a detector speak that long; those of its last image on
+MOST_OFFERS = 100  # however often it asks, also again and again on an image that stays the last
 
 
 class Searcher:
@@ -134,7 +135,7 @@ class Searcher:
         offered = tuple(zip(boxes_xywh, odds, strict=True))
         recent = _recent(target.offered, stamp_ns)
         every = [*offered, *(pair for _, pairs in recent for pair in pairs)]
-        target.offered = ((stamp_ns, offered), *recent)
+        target.offered = ((stamp_ns, offered), *recent)[:MOST_OFFERS]
         return probabilities_of(
             [beside(appearance.acceptance, own, _elsewhere(box, every)) for box, own in offered]
         )

@@ -8,7 +8,7 @@ from support.engines import lose, started
 from support.scenes import RED_BGR, SIDE
 
 from siamla_ros.identity.state import IdentityConfig
-from siamla_ros.online.search import Searcher
+from siamla_ros.online.search import MOST_OFFERS, Searcher
 from siamla_ros.redetection.redetector import Redetector
 from siamla_ros.supervision.acceptance import AcceptanceModel
 from siamla_ros.supervision.supervisor import State, Supervisor
@@ -70,6 +70,15 @@ def test_a_box_alone_in_an_image_has_those_of_the_last_images_against_it():
     both = scores([HERE, THERE])
     assert scores([HERE, THERE], [HERE]) == both[:1]
     assert scores([HERE, THERE], [HERE], hz=0.1) == both[:1], 'however slow it is'
+
+
+@pytest.mark.parametrize('step_ns', [0, 1, -1])
+def test_offers_are_bounded_however_often_a_detector_asks(step_ns):
+    searcher = Searcher(Stub(), Redetector(), Stub(), Supervisor())
+    target = SimpleNamespace(state=None, identity=None, offered=())
+    for number in range(MOST_OFFERS + 5):
+        searcher.score_boxes(target, None, [HERE], number * step_ns)
+    assert len(target.offered) == MOST_OFFERS
 
 
 @pytest.mark.parametrize('hz', [2, 10, 50])
